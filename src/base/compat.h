@@ -1,0 +1,24 @@
+/*
+ * compat.h: the differences between PostgreSQL 15 to 18, in one place.
+ *
+ * PG_VERSION_NUM appears in this file only; the shims emulate the newest API. Include it after
+ * postgres.h.
+ */
+#ifndef WF_BASE_COMPAT_H
+#define WF_BASE_COMPAT_H
+
+#if PG_VERSION_NUM < 150000
+#error "workflow needs PostgreSQL 15 or later"
+#endif
+
+/* PG 16 renamed the check of object privileges; 15 has one function per kind of object. */
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
+/* PG 17: PG_MODULE_MAGIC_EXT is in 18 only. */
+#ifndef PG_MODULE_MAGIC_EXT
+#define PG_MODULE_MAGIC_EXT(...) PG_MODULE_MAGIC
+#endif
+
+#endif

@@ -1,0 +1,22 @@
+/*
+ * settings.h: every setting of ours (`workflow.*`), registered from one table per type.
+ */
+#ifndef WF_BASE_SETTINGS_H
+#define WF_BASE_SETTINGS_H
+
+#include "postgres.h"
+
+extern char *wf_setting_tenant;			/* name of the tenant to act for; empty: the only one */
+extern int	wf_setting_max_nodes;		/* nodes in a definition */
+extern int	wf_setting_max_depth;		/* nested containers, inline subworkflows, runs in runs */
+extern int	wf_setting_max_iterations;	/* steps of one run */
+extern int	wf_setting_max_output_size;		/* kB, of one node */
+extern int	wf_setting_max_context_size;	/* kB, of all outputs of a run */
+extern int	wf_setting_max_definition_size;	/* kB */
+extern int	wf_setting_expression_time;		/* ms */
+extern int	wf_setting_expression_memory;	/* kB */
+
+/* Registers all of them; called once from _PG_init. */
+extern void wf_settings_init(void);
+
+#endif

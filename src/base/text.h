@@ -1,0 +1,22 @@
+/*
+ * text.h: small helpers on C strings.
+ */
+#ifndef WF_BASE_TEXT_H
+#define WF_BASE_TEXT_H
+
+#include "postgres.h"
+
+/* The candidate nearest to `name` by edit distance, or NULL when none is near enough to be meant. */
+extern const char *wf_text_nearest(const char *name, const char *const *candidates, int n_candidates);
+
+/* `did you mean "x"?` in CurrentMemoryContext, or NULL. */
+extern const char *wf_text_did_you_mean(const char *name, const char *const *candidates, int n_candidates);
+
+/* A name as it may stand in a message: at most 64 bytes, clipped at a character with "...". */
+extern const char *wf_text_clip(const char *name);
+
+/* A duration (`5 minutes`, `PT5M`, `90`, or a JSON number of seconds as text) in milliseconds.
+ * False when it is not one, is negative, or does not fit. Never throws. */
+extern bool wf_text_duration_ms(const char *text, int64 *out_ms);
+
+#endif

@@ -1,0 +1,195 @@
+/*
+ * block.h: what a block is, and the step that it is handed.
+ *
+ * A block is one struct and one line in blocklist.h. A block that fails returns WF_OUTCOME_FAIL or
+ * lets an ERROR pass; the engine makes the same of both. What a block wants from the world it asks
+ * for through the step it is handed; blocks never include each other, nor store/, nor net/.
+ */
+#ifndef WF_BLOCK_BLOCK_H
+#define WF_BLOCK_BLOCK_H
+
+#include "postgres.h"
+#include "base/diagnostics.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "expr/expr.h"
+#include "graph/graph.h"
+
+typedef struct WfStep WfStep;
+
+/* -- outcomes -- */
+
+typedef enum WfOutcomeKind
+{
+	WF_OUTCOME_DONE,			/* leaves at `port` with `output` */
+	WF_OUTCOME_FAIL,			/* `error` */
+	WF_OUTCOME_ENTER,			/* a container: run `enter` and call resume with what came of it */
+	WF_OUTCOME_RETURN,			/* ends the run with `output` */
+	WF_OUTCOME_CALL,			/* run another workflow inline: `call`; resume gets its result */
+} WfOutcomeKind;
+
+/* Which region of the container to run next, and what its nodes see. */
+typedef struct WfEnter
+{
+	int			region;			/* index into node->regions */
+	JsonbValue	input;			/* `$input` of its starting nodes */
+	bool		has_item;		/* sets `$item` and `$index`; else those of the region around stay */
+	JsonbValue	item;
+	int64		index;
+	bool		has_items;
+	JsonbValue	items;			/* `$items` */
+	const WfError *error;		/* `$error` within (catch branches), or NULL */
+} WfEnter;
+
+typedef struct WfCall
+{
+	const char *workflow;
+	int			version;		/* 0: the active one */
+	JsonbValue	input;
+} WfCall;
+
+typedef struct WfOutcome
+{
+	WfOutcomeKind kind;
+	int			port;			/* index into node->ports */
+	Bitmapset  *more_ports;		/* switch in mode all: every port that is live; NULL: `port` alone */
+	Jsonb	   *output;			/* in step memory; the engine copies it */
+	WfError	   *error;
+	WfEnter		enter;
+	WfCall		call;
+} WfOutcome;
+
+/* What came of a region or of a called workflow. Values live until the next step of the container. */
+typedef struct WfReply
+{
+	bool		failed;
+	const WfError *error;		/* when failed */
+	JsonbValue	output;			/* of the region: its result by the rules for runs */
+	bool		timed_out;		/* the container's own timeout passed */
+} WfReply;
+
+/* -- the step -- */
+
+/* What a block may ask of the world; the engine fills it. */
+typedef struct WfStepOps
+{
+	/* Sets a variable of the run, visible to later steps as `$vars.<name>`. Copied. Throws WF006. */
+	void		(*set_variable) (WfStep *step, const char *name, const JsonbValue *value);
+	/* Adds a line to the step's log. */
+	void		(*log) (WfStep *step, const char *line);
+	/* The values gathered so far under this node by earlier executions of it in this run (block
+	 * `collect`); NULL at first. In run memory. */
+	Jsonb	   *(*get_memory) (WfStep *step);
+	void		(*set_memory) (WfStep *step, Jsonb *value);
+	/* In a dry run: notes rows that a db node wrote. */
+	void		(*note_rows) (WfStep *step, const char *table, const char *operation, const JsonbValue *rows);
+} WfStepOps;
+
+/* One incoming live edge, for `merge`. */
+typedef struct WfArrival
+{
+	const WfNode *source;
+	JsonbValue	output;
+} WfArrival;
+
+struct WfStep
+{
+	const WfNode *node;
+	const WfGraph *graph;
+	void	   *prepared;		/* what prepare gave for this node */
+	const WfTemplate *config;	/* the whole config, compiled */
+	WfScope    *scope;			/* for expressions; `$input` and all else as this step sees it */
+	JsonbValue	input;			/* `$input` */
+	int			n_arrivals;		/* live incoming edges in the order in which they became live */
+	const WfArrival *arrivals;
+	int			attempt;		/* from 1 */
+	bool		dry_run;
+	MemoryContext memory;		/* CurrentMemoryContext when called; reset after the step */
+	MemoryContext state_memory;	/* containers: lives until the step is done */
+	void	   *state;			/* containers: their own, in state_memory; NULL at execute */
+	const WfStepOps *ops;
+};
+
+/* -- the block -- */
+
+#define WF_BLOCK_PURE		0x0001	/* touches nothing outside its inputs: no SQL */
+#define WF_BLOCK_WRITES		0x0002	/* may write tables */
+#define WF_BLOCK_SUSPENDS	0x0004	/* always ends a segment */
+#define WF_BLOCK_CONTAINER	0x0008	/* has regions */
+#define WF_BLOCK_TRIGGER	0x0010	/* starts a run; no incoming edge */
+#define WF_BLOCK_MERGES		0x0020	/* sees its arrivals; `$input` is still set */
+#define WF_BLOCK_ERRORS_OUT	0x0040	/* `error` is one of its own ports (try, subworkflow) */
+#define WF_BLOCK_EARLY		0x0080	/* may run before all its edges are resolved: see ready */
+
+typedef struct WfBlock
+{
+	const char *type;			/* stable identity, stored in definitions */
+	const char *category;		/* flow, database, trigger, custom */
+	const char *summary;		/* one line for people */
+	const char *config_schema;	/* JSON Schema 2020-12; `"format": "expression"` marks a string that is a
+								 * bare expression; `"x-secret": true` a secret-capable field */
+	const char *output_schema;
+	const char *const *ports;	/* NULL-ended; without `error` */
+	uint32		flags;
+	WfOutcome	(*execute) (WfStep *step);
+	/* the rest is optional */
+	void		(*validate) (const WfNode *node, WfDiagnostics *found);	/* beyond the schema; reports, never throws */
+	/* once per compile, in graph memory; `config` is compiled, `search_path` that of the version.
+	 * Reports into `found`, never throws for a wrong definition. */
+	void	   *(*prepare) (const WfNode *node, const WfTemplate *config, const char *search_path, WfDiagnostics *found);
+	WfOutcome	(*resume) (WfStep *step, const WfReply *reply);
+	const char *const *(*node_ports) (const WfNode *node, int *n);		/* ports that depend on the config */
+	const char *const *(*branches) (const WfNode *node, int *n);		/* containers; NULL: one unnamed */
+	bool		(*catches) (const WfNode *node, const char *branch);	/* containers */
+	bool		(*suspends) (const WfNode *node);						/* when that depends on the config */
+	/* EARLY: may it run with these arrivals, `n_pending` edges unresolved? */
+	bool		(*ready) (const WfNode *node, int n_arrivals, int n_pending);
+	/* lines for wf_explain, each a C string: the SQL of a db node; `analyze` adds EXPLAIN's. May throw. */
+	List	   *(*explain) (const WfNode *node, const WfTemplate *config, void *prepared, bool with_plan);
+} WfBlock;
+
+/* -- the registry -- */
+
+/* The built-in block or registered custom block of this type, or NULL. */
+extern const WfBlock *wf_block_find(const char *type);
+extern const char *wf_block_nearest(const char *type);
+/* All built-in blocks, sorted by type. */
+extern const WfBlock *const *wf_block_list(int *n);
+
+/* Finds a block that a tenant registered (wf_register_block); the engine fills it. */
+extern const WfBlock *(*wf_block_find_custom) (const char *type);
+
+/* The callbacks that graph/ needs, filled from the registry. */
+extern const WfGraphBlocks *wf_block_graph_callbacks(void);
+
+/*
+ * Compiles all configs and edge conditions of a graph and calls each block's prepare; sets
+ * node->prepared (a WfPrepared) and edge->prepared (a WfExpr). What is wrong is added to `found`.
+ * Everything is in graph->memory. The database may be read for warnings (unknown tables) when
+ * `look` is set. Never throws for a wrong definition.
+ */
+extern void wf_block_prepare_graph(WfGraph *graph, const char *search_path, bool look, WfDiagnostics *found);
+
+typedef struct WfPrepared
+{
+	const WfTemplate *config;
+	const WfTemplate *on_error_value;	/* or NULL */
+	void	   *own;			/* what the block's prepare gave */
+} WfPrepared;
+
+/* -- helpers for blocks -- */
+
+/* Leaves at node->ports[port] with this output. */
+extern WfOutcome wf_block_done(int port, Jsonb *output);
+extern WfOutcome wf_block_fail(WfError *error);
+/* Index of a port by its name; -1 when the node has none. */
+extern int	wf_block_port(const WfNode *node, const char *name);
+/* Evaluates one field of the config; false when it is not in the config (out: null). */
+extern bool wf_block_config(WfStep *step, const char *key, JsonbValue *out);
+/* The same for a bare expression field; NULL when missing. */
+extern const WfExpr *wf_block_config_expr(const WfTemplate *config, const char *key);
+/* Evaluates `expr` with `$item`, `$index` and `$items` set on top of the step's scope. */
+extern void wf_block_eval_item(WfStep *step, const WfExpr *expr, const JsonbValue *item, int64 index,
+							   const JsonbValue *items, JsonbValue *out);
+
+#endif

@@ -1,0 +1,18 @@
+/*
+ * workflow.c: loading the library; one call to each room's init and nothing else.
+ */
+#include "postgres.h"
+
+#include "base/compat.h"
+#include "base/settings.h"
+#include "fmgr.h"
+
+PG_MODULE_MAGIC_EXT(.name = "workflow", .version = "0.1");
+
+PGDLLEXPORT void _PG_init(void);
+
+void
+_PG_init(void)
+{
+	wf_settings_init();
+}
