@@ -1,0 +1,1 @@
+\echo Use "CREATE EXTENSION workflow" to load this file. \quit

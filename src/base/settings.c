@@ -1,0 +1,87 @@
+/*
+ * settings.c: the settings, one table per type.
+ *
+ * A line here is all that a setting needs in C; docs/settings.md has its page and a lint compares.
+ */
+#include "postgres.h"
+
+#include <limits.h>
+
+#include "base/settings.h"
+#include "utils/guc.h"
+
+char	   *wf_setting_tenant = NULL;
+int			wf_setting_max_nodes;
+int			wf_setting_max_depth;
+int			wf_setting_max_iterations;
+int			wf_setting_max_output_size;
+int			wf_setting_max_context_size;
+int			wf_setting_max_definition_size;
+int			wf_setting_expression_time;
+int			wf_setting_expression_memory;
+
+typedef struct IntSetting
+{
+	const char *name;
+	const char *description;
+	int		   *variable;
+	int			boot;
+	int			min;
+	int			max;
+	GucContext	context;
+	int			flags;
+} IntSetting;
+
+typedef struct StringSetting
+{
+	const char *name;
+	const char *description;
+	char	  **variable;
+	const char *boot;
+	GucContext	context;
+	int			flags;
+} StringSetting;
+
+static const IntSetting int_settings[] = {
+	{"workflow.expression_memory", "Memory that one expression may use.",
+	&wf_setting_expression_memory, 32 * 1024, 64, 1024 * 1024, PGC_USERSET, GUC_UNIT_KB},
+	{"workflow.expression_time", "Time that one expression may take.",
+	&wf_setting_expression_time, 250, 1, INT_MAX, PGC_USERSET, GUC_UNIT_MS},
+	{"workflow.max_context_size", "Size of all outputs that a run holds at once.",
+	&wf_setting_max_context_size, 256 * 1024, 16, 1024 * 1024, PGC_SUSET, GUC_UNIT_KB},
+	{"workflow.max_definition_size", "Size of a definition.",
+	&wf_setting_max_definition_size, 16 * 1024, 16, 256 * 1024, PGC_SUSET, GUC_UNIT_KB},
+	{"workflow.max_depth", "Nesting of containers, inline subworkflows, and runs started by runs.",
+	&wf_setting_max_depth, 32, 1, 1000, PGC_SUSET, 0},
+	{"workflow.max_iterations", "Steps of one run.",
+	&wf_setting_max_iterations, 1000000, 1, INT_MAX, PGC_SUSET, 0},
+	{"workflow.max_nodes", "Nodes of a definition.",
+	&wf_setting_max_nodes, 10000, 1, 1000000, PGC_SUSET, 0},
+	{"workflow.max_output_size", "Size of the output of one node.",
+	&wf_setting_max_output_size, 64 * 1024, 1, 256 * 1024, PGC_SUSET, GUC_UNIT_KB},
+};
+
+static const StringSetting string_settings[] = {
+	{"workflow.tenant", "Tenant to act for; empty: the only one that the role is a member of.",
+	&wf_setting_tenant, "", PGC_USERSET, 0},
+};
+
+void
+wf_settings_init(void)
+{
+	for (int i = 0; i < lengthof(int_settings); i++)
+	{
+		const IntSetting *s = &int_settings[i];
+
+		DefineCustomIntVariable(s->name, s->description, NULL, s->variable, s->boot, s->min, s->max,
+								s->context, s->flags, NULL, NULL, NULL);
+	}
+	for (int i = 0; i < lengthof(string_settings); i++)
+	{
+		const StringSetting *s = &string_settings[i];
+
+		DefineCustomStringVariable(s->name, s->description, NULL, s->variable, s->boot, s->context,
+								   s->flags, NULL, NULL, NULL);
+	}
+	MarkGUCPrefixReserved("workflow");
+}

@@ -1,0 +1,37 @@
+/*
+ * uuid.c: version 7 identifiers (RFC 9562, section 5.7 with method 3 of section 6.2).
+ *
+ * The first 48 bits are milliseconds of Unix time; the 12 bits after the version hold the fraction of
+ * the millisecond in 1/4096ths. Within a backend the 60 bits together never go back or repeat: when
+ * the clock stands or is set back, the last value is counted on. The rest is random.
+ */
+#include "postgres.h"
+
+#include "base/clock.h"
+#include "base/uuid.h"
+#include "utils/timestamp.h"
+
+#define UNIX_EPOCH_OFFSET_USEC \
+	((int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY * USECS_PER_SEC)
+
+void
+wf_uuid_make(pg_uuid_t *out)
+{
+	static uint64 last_ticks = 0;	/* 1/4096ths of a millisecond */
+	uint64		usec = (uint64) (wf_clock_now() + UNIX_EPOCH_OFFSET_USEC);
+	uint64		ticks = (usec / 1000) * 4096 + (usec % 1000) * 4096 / 1000;
+	uint64		ms;
+
+	if (ticks <= last_ticks)
+		ticks = last_ticks + 1;
+	last_ticks = ticks;
+
+	if (!pg_strong_random(out->data + 8, 8))
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate random values")));
+	ms = ticks / 4096;
+	for (int i = 0; i < 6; i++)
+		out->data[i] = (unsigned char) (ms >> (40 - 8 * i));
+	out->data[6] = 0x70 | ((ticks >> 8) & 0x0F);
+	out->data[7] = ticks & 0xFF;
+	out->data[8] = (out->data[8] & 0x3F) | 0x80;
+}
