@@ -39,6 +39,7 @@ typedef struct WfEnter
 	bool		has_items;
 	JsonbValue	items;			/* `$items` */
 	const WfError *error;		/* `$error` within (catch branches), or NULL */
+	TimestampTz deadline;		/* 0: none; past it the region is cancelled and the reply is `timed_out` */
 } WfEnter;
 
 typedef struct WfCall
@@ -65,7 +66,7 @@ typedef struct WfReply
 	bool		failed;
 	const WfError *error;		/* when failed */
 	JsonbValue	output;			/* of the region: its result by the rules for runs */
-	bool		timed_out;		/* the container's own timeout passed */
+	bool		timed_out;		/* `enter.deadline` passed; `failed` and `error` (WF004) are set as well */
 } WfReply;
 
 /* -- the step -- */
@@ -127,7 +128,9 @@ typedef struct WfBlock
 	const char *category;		/* flow, database, trigger, custom */
 	const char *summary;		/* one line for people */
 	const char *config_schema;	/* JSON Schema 2020-12; `"format": "expression"` marks a string that is a
-								 * bare expression; `"x-secret": true` a secret-capable field */
+								 * bare expression; `"x-secret": true` a secret-capable field; `"x-fixed":
+								 * true` one that is read when the graph is compiled and so holds no
+								 * template. Elsewhere a string with `{{` may stand for any value. */
 	const char *output_schema;
 	const char *const *ports;	/* NULL-ended; without `error` */
 	uint32		flags;
@@ -140,10 +143,14 @@ typedef struct WfBlock
 	WfOutcome	(*resume) (WfStep *step, const WfReply *reply);
 	const char *const *(*node_ports) (const WfNode *node, int *n);		/* ports that depend on the config */
 	const char *const *(*branches) (const WfNode *node, int *n);		/* containers; NULL: one unnamed */
-	bool		(*catches) (const WfNode *node, const char *branch);	/* containers */
+	/* Containers: does it handle errors of this branch? Their effects are then undone before resume.
+	 * Blocks that call a workflow: the same for the call, with a NULL branch. */
+	bool		(*catches) (const WfNode *node, const char *branch);
 	bool		(*suspends) (const WfNode *node);						/* when that depends on the config */
 	/* EARLY: may it run with these arrivals, `n_pending` edges unresolved? */
 	bool		(*ready) (const WfNode *node, int n_arrivals, int n_pending);
+	/* Reads the database and adds warnings (unknown tables); after prepare, only when asked to look. */
+	void		(*look) (const WfNode *node, void *prepared, WfDiagnostics *found);
 	/* lines for wf_explain, each a C string: the SQL of a db node; `analyze` adds EXPLAIN's. May throw. */
 	List	   *(*explain) (const WfNode *node, const WfTemplate *config, void *prepared, bool with_plan);
 } WfBlock;
@@ -174,6 +181,7 @@ typedef struct WfPrepared
 {
 	const WfTemplate *config;
 	const WfTemplate *on_error_value;	/* or NULL */
+	const WfTemplate *compensate_input; /* or NULL */
 	void	   *own;			/* what the block's prepare gave */
 } WfPrepared;
 
