@@ -1,20 +1,125 @@
-# workflow: a PostgreSQL extension (PGXS).
-EXTENSION   = workflow
-EXTVERSION  = 0.1
-MODULE_big  = workflow
-OBJS        = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/*/*.c)))
-SQL_PARTS   = $(sort $(wildcard sql/parts/*.sql))
+# workflow: a PostgreSQL extension, built with PGXS.
+#
+#   make, make install, make installcheck    for people with their own server (PG_CONFIG=...)
+#   make demo, make check, make check-all     from a fresh machine: a private installation and
+#                                             cluster in build/, see test/run/README.md
+#   make regress T="name ..." [ACCEPT=1]      some regression tests, quickly
+#   make lint, make asan, make valgrind, make psql, make stop, make deps
+#
+# WERROR=1 makes warnings errors; WF_TESTING=1 compiles test-only functions and fault points;
+# OBJDIR=... keeps another flavour of the build apart from the plain one.
+
+EXTENSION  = workflow
+EXTVERSION = 0.1
+
+# Goals that are scripts: they may run before there is a pg_config on the machine.
+SCRIPTS_RUN = deps demo psql stop check check-all lint regress asan valgrind
+ifneq ($(wildcard test/bench/run.sh),)
+SCRIPTS_RUN += bench
+endif
+ifneq ($(wildcard test/fuzz/run.sh),)
+SCRIPTS_RUN += fuzz
+endif
+ifneq ($(wildcard test/soak/run.sh),)
+SCRIPTS_RUN += soak
+endif
+
+.DEFAULT_GOAL := all
+
+ifneq ($(filter-out $(SCRIPTS_RUN),$(or $(MAKECMDGOALS),all)),)
+
+OBJDIR     ?= build/obj/plain
+# The plain library is where PGXS installs it from; the others stay in their folder.
+MODULE_big  = $(if $(filter build/obj/plain,$(OBJDIR)),workflow,$(OBJDIR)/workflow)
+SRCS       := $(sort $(wildcard src/*.c src/*/*.c))
+OBJS        = $(SRCS:src/%.c=$(OBJDIR)/%.o)
+SQL_PARTS  := $(sort $(wildcard sql/parts/*.sql))
 DATA_built  = sql/workflow--$(EXTVERSION).sql
-PG_CONFIG  ?= pg_config
-PG_CPPFLAGS = -Isrc -MMD -MP
-PG_CFLAGS   = -std=gnu11 -fvisibility=hidden -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers -Wno-clobbered
+
+# PostgreSQL 15 defines PGDLLEXPORT as nothing, which hidden visibility would not survive.
+PG_CPPFLAGS = -Isrc -MMD -MP -DPGDLLEXPORT='__attribute__((visibility("default")))' \
+              $(if $(WF_TESTING),-DWF_TESTING)
+PG_CFLAGS   = -std=gnu11 -fvisibility=hidden -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare \
+              -Wno-missing-field-initializers -Wno-clobbered -Wno-declaration-after-statement \
+              $(if $(WERROR),-Werror)
 SHLIB_LINK  = -lpcre2-8
-EXTRA_CLEAN = $(OBJS:.o=.d)
+EXTRA_CLEAN = build/obj build/installcheck
+
+# Bitcode for the server's JIT compiler would need its very version of clang, for no gain.
 override with_llvm = no
 
-PGXS := $(shell $(PG_CONFIG) --pgxs)
+# Against an installed server: what needs no test-only functions.
+REGRESS_SQL  = $(shell grep -L wf_sql_test_ $(sort $(wildcard test/sql/*.sql)) /dev/null)
+REGRESS      = $(patsubst test/sql/%.sql,%,$(filter test/sql/%,$(REGRESS_SQL)))
+REGRESS_OPTS = --inputdir=build/installcheck --outputdir=build/installcheck
+REGRESS_PREP = build/installcheck
+
+PG_CONFIG ?= pg_config
+PGXS      := $(shell $(PG_CONFIG) --pgxs)
+ifeq ($(wildcard $(PGXS)),)
+$(error $(PG_CONFIG) leads to no PGXS: install the server's development package, run "make deps", or set PG_CONFIG)
+endif
 include $(PGXS)
 -include $(OBJS:.o=.d)
 
-$(DATA_built): $(SQL_PARTS)
-	cat $^ > $@
+# A change of flags or of the list of files rebuilds: the stamps change only when their text does.
+stamp = $(shell mkdir -p $(dir $(1)) && { echo '$(subst ','\'',$(2))' | cmp -s - $(1) || \
+          echo '$(subst ','\'',$(2))' > $(1); })
+$(call stamp,$(OBJDIR)/flags,$(PGXS) $(VERSION) $(CC) $(CPPFLAGS) $(CFLAGS))
+$(call stamp,$(OBJDIR)/files,$(SRCS) $(SHLIB_LINK))
+$(call stamp,build/obj/parts,$(SQL_PARTS))
+$(shell mkdir -p $(sort $(dir $(OBJS))))
+
+$(OBJDIR)/%.o: src/%.c $(OBJDIR)/flags
+	$(CC) $(CFLAGS) $(CPPFLAGS) -c -o $@ $<
+
+$(MODULE_big)$(DLSUFFIX): $(OBJDIR)/files
+
+$(DATA_built): $(SQL_PARTS) build/obj/parts
+	mkdir -p $(@D)
+	cat $(SQL_PARTS) /dev/null > $@
+
+build/installcheck:
+	mkdir -p $@
+	ln -sfn $(CURDIR)/test/sql $@/sql
+	ln -sfn $(CURDIR)/expected $@/expected
+
+distclean: stop-private
+.PHONY: stop-private
+stop-private:
+	bash test/run/cluster.sh all stop
+	rm -rf build
+
+endif
+
+.PHONY: $(SCRIPTS_RUN)
+export PG_CONFIG
+
+ifneq ($(filter $(SCRIPTS_RUN),$(MAKECMDGOALS)),)
+deps:
+	@bash test/run/deps.sh build check
+demo:
+	@bash test/run/demo.sh
+psql:
+	@bash test/run/cluster.sh demo psql
+stop:
+	@bash test/run/cluster.sh all stop
+check:
+	@bash test/run/check.sh
+check-all:
+	@bash test/run/check-all.sh
+lint:
+	@bash test/run/check.sh lint
+regress:
+	@bash test/run/check.sh regress $(if $(T),,all) $(T)
+asan:
+	@bash test/run/asan.sh
+valgrind:
+	@bash test/run/valgrind.sh
+bench:
+	@bash test/bench/run.sh
+fuzz:
+	@bash test/fuzz/run.sh
+soak:
+	@bash test/soak/run.sh
+endif

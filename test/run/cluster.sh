@@ -1,0 +1,46 @@
+#!/bin/bash
+# cluster.sh <flavour>|all start|stop|restart|psql|where [arguments of psql]: a private cluster by hand.
+. "$(dirname "$0")/lib.sh"
+
+flavour=${1:?a flavour, such as demo or check}
+command=${2:?start, stop, restart, psql or where}
+shift 2
+PG_CONFIG=$(find_pg_config)
+[ -n "$PG_CONFIG" ] || [ "$command" != stop ] || exit 0
+need_postgres
+
+if [ "$flavour" = all ]; then
+	[ "$command" = stop ] || die "only stop takes all flavours"
+	for dir in "$BASE"/*/data; do
+		[ -d "$dir" ] || continue
+		use_flavour "$(basename "$(dirname "$dir")")"
+		cluster_running && cluster_stop && say "stopped the cluster in $DATA"
+	done
+	exit 0
+fi
+
+use_flavour "$flavour"
+case $command in
+	start)
+		cluster_running || cluster_start "shared_preload_libraries = 'workflow'"
+		;;
+	stop)
+		cluster_running && cluster_stop
+		;;
+	restart)
+		cluster_running && cluster_stop
+		cluster_start "shared_preload_libraries = 'workflow'"
+		;;
+	psql)
+		[ -d "$DATA" ] || die "there is no cluster in $DATA yet: run \"make $flavour\""
+		cluster_running || cluster_start "shared_preload_libraries = 'workflow'"
+		[ $# -gt 0 ] || [ "$flavour" != demo ] || set -- -d demo
+		exec "$PRIVATE_BIN/psql" "$@"
+		;;
+	where)
+		say "$SOCKET"
+		;;
+	*)
+		die "unknown command \"$command\""
+		;;
+esac
