@@ -3,7 +3,8 @@
 #   make, make install, make installcheck    for people with their own server (PG_CONFIG=...)
 #   make demo, make check, make check-all     from a fresh machine: a private installation and
 #                                             cluster in build/, see test/run/README.md
-#   make regress T="name ..." [ACCEPT=1]      some regression tests, quickly
+#   make regress T="name ..." [ACCEPT=1]      some regression tests, quickly; ACCEPT takes their
+#                                             results as expected; also make isolation T="name ..."
 #   make lint, make asan, make valgrind, make psql, make stop, make deps
 #
 # WERROR=1 makes warnings errors; WF_TESTING=1 compiles test-only functions and fault points;
@@ -13,7 +14,7 @@ EXTENSION  = workflow
 EXTVERSION = 0.1
 
 # Goals that are scripts: they may run before there is a pg_config on the machine.
-SCRIPTS_RUN = deps demo psql stop check check-all lint regress asan valgrind
+SCRIPTS_RUN = deps demo psql stop check check-all lint regress isolation asan valgrind
 ifneq ($(wildcard test/bench/run.sh),)
 SCRIPTS_RUN += bench
 endif
@@ -112,6 +113,8 @@ lint:
 	@bash test/run/check.sh lint
 regress:
 	@bash test/run/check.sh regress $(if $(T),,all) $(T)
+isolation:
+	@bash test/run/check.sh isolation $(T)
 asan:
 	@bash test/run/asan.sh
 valgrind:

@@ -55,7 +55,7 @@ need_postgres()
 	BINDIR=$("$PG_CONFIG" --bindir)
 	LIBDIR=$("$PG_CONFIG" --pkglibdir)
 	SHAREDIR=$("$PG_CONFIG" --sharedir)
-	PGXSDIR=$(dirname "$(dirname "$(dirname "$("$PG_CONFIG" --pgxs)")")")
+	PGXSDIR=$(dirname "$(dirname "$("$PG_CONFIG" --pgxs)")")
 	[ -x "$BINDIR/postgres" ] || die "$BINDIR has no server programs: install the server's package"
 	PGMAJOR=$("$PG_CONFIG" --version | sed -E 's/^[^0-9]*([0-9]+).*/\1/')
 	[ "$PGMAJOR" -ge 15 ] || die "$PG_CONFIG is of PostgreSQL $PGMAJOR; workflow needs 15 or later"
