@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "expr/expr.h"
 #include "graph/graph.h"
+#include "nodes/bitmapset.h"
 
 typedef struct WfStep WfStep;
 

@@ -1,0 +1,129 @@
+/*
+ * prepare.c: from a graph to a graph that can run: every config, condition and default compiled.
+ *
+ * Called once for a graph, after wf_graph_compile found nothing wrong and before anybody shares it.
+ * Each node gets a WfPrepared, each edge with a condition a WfExpr. All of it is in the graph's
+ * memory and goes with it. What an expression may name is what the graph holds, so an unknown node is
+ * found here, when the workflow is saved, and not in the run that first comes by.
+ *
+ * The cost is linear in the size of the definition: names are found by the graph's hash, a block's
+ * schema is compiled once per backend, and the look at what may not have run yet (reach.c) has a
+ * budget.
+ */
+#include "postgres.h"
+
+#include "block/block.h"
+#include "block/check.h"
+#include "block/reach.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#define PATH_BYTES 128
+
+static int
+find_node(const WfNames *names, const char *name, int len)
+{
+	return wf_graph_find(names->arg, name, len);
+}
+
+static const char *
+find_nearest(const WfNames *names, const char *name, int len)
+{
+	char	   *copy = pnstrdup(name, len);
+	const char *nearest = wf_graph_nearest(names->arg, copy);
+
+	pfree(copy);
+	return nearest;
+}
+
+static void
+report_problem(WfDiagnostics *found, const char *node, const char *path, const WfExprProblem *problem)
+{
+	wf_diagnostics_add(found, WF_SEVERITY_ERROR, WF_ERRCODE_EXPRESSION_INVALID, node, path, problem->hint,
+					   "%s at character %d", problem->message, problem->position + 1);
+}
+
+/* Compiles one template that belongs to a node; NULL when it is refused. */
+static const WfTemplate *
+compile_template(const WfNode *node, const JsonbValue *value, const char *member, const WfNames *names,
+				 const WfShape *shape, WfDiagnostics *found)
+{
+	char		path[PATH_BYTES];
+	bool		has_bare = shape != NULL && shape->n_bare > 0;
+
+	snprintf(path, sizeof(path), "%s.%s", node->path, member);
+	return wf_template_compile(value, names, has_bare ? wf_block_shape_is_bare : NULL,
+							   has_bare ? unconstify(WfShape *, shape) : NULL, node->id, path, found);
+}
+
+static void
+prepare_node(WfNode *node, const WfNames *names, const char *search_path, bool look, WfDiagnostics *found)
+{
+	WfPrepared *prepared = palloc0(sizeof(WfPrepared));
+	const WfBlock *block = node->block;
+	JsonbValue	value;
+
+	node->prepared = prepared;
+	wf_json_root(node->config, &value);
+	prepared->config = compile_template(node, &value, "config", names, wf_block_shape(block), found);
+	if (node->on_error_value.type != jbvNull)
+		prepared->on_error_value = compile_template(node, &node->on_error_value, "onErrorValue", names, NULL, found);
+	if (node->compensate_input != NULL)
+	{
+		wf_json_root(node->compensate_input, &value);
+		prepared->compensate_input = compile_template(node, &value, "compensate.input", names, NULL, found);
+	}
+	if (prepared->config == NULL)
+		return;
+	if (block->prepare != NULL)
+		prepared->own = block->prepare(node, prepared->config, search_path, found);
+	if (look && block->look != NULL)
+		block->look(node, prepared->own, found);
+}
+
+static void
+prepare_edge(const WfGraph *graph, WfEdge *edge, const WfNames *names, WfDiagnostics *found)
+{
+	WfExprProblem problem = {0};
+	char		path[PATH_BYTES];
+
+	if (edge->condition == NULL)
+		return;
+	edge->prepared = wf_expr_compile(edge->condition, strlen(edge->condition), names, &problem);
+	if (edge->prepared != NULL)
+		return;
+	snprintf(path, sizeof(path), "$.edges[%d].condition", edge->index);
+	report_problem(found, graph->nodes[edge->source].id, path, &problem);
+}
+
+/* The concurrency key is evaluated at a start, from the run's input; here it is only read. */
+static void
+check_settings(const WfGraph *graph, const WfNames *names, WfDiagnostics *found)
+{
+	const char *key = graph->settings.concurrency_key;
+	WfExprProblem problem = {0};
+
+	if (key != NULL && wf_expr_compile(key, strlen(key), names, &problem) == NULL)
+		report_problem(found, NULL, "$.settings.concurrencyKey", &problem);
+}
+
+void
+wf_block_prepare_graph(WfGraph *graph, const char *search_path, bool look, WfDiagnostics *found)
+{
+	MemoryContext old = MemoryContextSwitchTo(graph->memory);
+	WfNames		names = {.node_index = find_node, .nearest = find_nearest, .arg = graph};
+
+	for (int i = 0; i < graph->n_nodes; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		prepare_node(&graph->nodes[i], &names, search_path, look, found);
+	}
+	for (int i = 0; i < graph->n_edges; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		prepare_edge(graph, &graph->edges[i], &names, found);
+	}
+	check_settings(graph, &names, found);
+	wf_block_warn_unreached(graph, found);
+	MemoryContextSwitchTo(old);
+}

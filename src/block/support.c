@@ -1,0 +1,374 @@
+/*
+ * support.c: the helpers that block.h promises to blocks, and those of support.h.
+ *
+ * Values made here are in CurrentMemoryContext, which is the step's memory while a block executes
+ * and the graph's while it prepares. A WfJsonWriter borrows what is put into it until it is finished;
+ * so whatever is computed item by item in a context that is reset goes through wf_block_keep.
+ */
+#include "postgres.h"
+
+#include "block/block.h"
+#include "block/support.h"
+#include "lib/stringinfo.h"
+#include "utils/memutils.h"
+#include "utils/numeric.h"
+
+/* -- outcomes -- */
+
+WfOutcome
+wf_block_done(int port, Jsonb *output)
+{
+	WfOutcome	outcome = {.kind = WF_OUTCOME_DONE, .port = port, .output = output};
+
+	return outcome;
+}
+
+WfOutcome
+wf_block_fail(WfError *error)
+{
+	WfOutcome	outcome = {.kind = WF_OUTCOME_FAIL, .error = error};
+
+	return outcome;
+}
+
+WfOutcome
+wf_block_enter(int region, const JsonbValue *input)
+{
+	WfOutcome	outcome = {.kind = WF_OUTCOME_ENTER};
+
+	outcome.enter.region = region;
+	outcome.enter.input = *input;
+	return outcome;
+}
+
+int
+wf_block_port(const WfNode *node, const char *name)
+{
+	for (int i = 0; i < node->n_ports; i++)
+	{
+		if (strcmp(node->ports[i], name) == 0)
+			return i;
+	}
+	return -1;
+}
+
+bool
+wf_block_port_is_wired(const WfNode *node, int port)
+{
+	for (int i = 0; i < node->n_out; i++)
+	{
+		if (node->out[i]->port == port)
+			return true;
+	}
+	return false;
+}
+
+bool
+wf_block_region_is_empty(const WfStep *step, int region)
+{
+	return region >= step->node->n_regions || step->graph->regions[step->node->regions[region]].n_nodes == 0;
+}
+
+/* -- when the graph is compiled -- */
+
+bool
+wf_block_fixed(const WfNode *node, const char *key, JsonbValue *out)
+{
+	JsonbValue	config;
+
+	if (node->config == NULL)
+		return false;
+	wf_json_root(node->config, &config);
+	return wf_json_field(&config, key, out);
+}
+
+const char *
+wf_block_fixed_string(const WfNode *node, const char *key, const char *otherwise)
+{
+	JsonbValue	value;
+
+	if (!wf_block_fixed(node, key, &value) || !wf_json_is_string(&value))
+		return otherwise;
+	return wf_json_cstring(&value);
+}
+
+bool
+wf_block_fixed_is(const WfNode *node, const char *key, const char *otherwise, const char *value)
+{
+	JsonbValue	member;
+
+	if (!wf_block_fixed(node, key, &member) || !wf_json_is_string(&member))
+		return otherwise != NULL && strcmp(otherwise, value) == 0;
+	return member.val.string.len == (int) strlen(value) &&
+		memcmp(member.val.string.val, value, member.val.string.len) == 0;
+}
+
+void
+wf_block_report(const WfNode *node, WfDiagnostics *found, const char *where, const char *hint, const char *fmt, ...)
+{
+	StringInfoData message;
+	StringInfoData path;
+
+	initStringInfo(&message);
+	for (;;)
+	{
+		va_list		args;
+		int			needed;
+
+		va_start(args, fmt);
+		needed = appendStringInfoVA(&message, fmt, args);
+		va_end(args);
+		if (needed == 0)
+			break;
+		enlargeStringInfo(&message, needed);
+	}
+	initStringInfo(&path);
+	appendStringInfo(&path, "%s.config%s%s", node->path, where[0] == '\0' || where[0] == '[' ? "" : ".", where);
+	wf_diagnostics_add(found, WF_SEVERITY_ERROR, WF_ERRCODE_DEFINITION_INVALID, node->id, path.data, hint,
+					   "%s", message.data);
+	pfree(message.data);
+	pfree(path.data);
+}
+
+/* -- when a step runs -- */
+
+bool
+wf_block_config(WfStep *step, const char *key, JsonbValue *out)
+{
+	const WfTemplate *field = wf_template_field(step->config, key);
+
+	if (field == NULL)
+	{
+		wf_json_set_null(out);
+		return false;
+	}
+	if (field->kind == WF_TEMPLATE_BARE)
+		wf_expr_eval(field->expr, step->scope, out);
+	else
+		wf_template_eval(field, step->scope, out);
+	return true;
+}
+
+const WfExpr *
+wf_block_config_expr(const WfTemplate *config, const char *key)
+{
+	const WfTemplate *field = wf_template_field(config, key);
+
+	return field != NULL && field->kind == WF_TEMPLATE_BARE ? field->expr : NULL;
+}
+
+bool
+wf_block_test(const WfTemplate *condition, WfScope *scope)
+{
+	JsonbValue	value;
+
+	if (condition->kind == WF_TEMPLATE_BARE)
+		return wf_expr_test(condition->expr, scope);
+	wf_template_eval(condition, scope, &value);
+	return wf_expr_truthy(&value);
+}
+
+int64
+wf_block_config_int(WfStep *step, const char *key, int64 otherwise, int64 least, int64 most)
+{
+	JsonbValue	value;
+	int64		number;
+
+	if (!wf_block_config(step, key, &value) || value.type == jbvNull)
+		return otherwise;
+	if (!wf_json_int64(&value, &number))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("\"%s\" must be an integer, not %s", key,
+							   value.type == jbvNumeric ? wf_json_text(&value) : wf_json_type_name(&value))));
+	if (number < least || number > most)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("\"%s\" must be between " INT64_FORMAT " and " INT64_FORMAT ", not " INT64_FORMAT,
+							   key, least, most, number)));
+	return number;
+}
+
+char *
+wf_block_config_string(WfStep *step, const char *key)
+{
+	JsonbValue	value;
+
+	if (!wf_block_config(step, key, &value) || value.type == jbvNull)
+		return NULL;
+	if (!wf_json_is_string(&value))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("\"%s\" must be a string, not %s", key, wf_json_type_name(&value))));
+	return wf_json_cstring(&value);
+}
+
+void
+wf_block_items_of(const JsonbValue *array, WfItems *out)
+{
+	WfJsonIter	it;
+	JsonbValue	key;
+	JsonbValue	value;
+
+	out->whole = *array;
+	out->n = 0;
+	out->values = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(JsonbValue) * (Size) Max(wf_json_count(array), 1));
+	wf_json_iter_begin(&it, array);
+	while (wf_json_iter_next(&it, &key, &value))
+		out->values[out->n++] = value;
+}
+
+void
+wf_block_items(WfStep *step, const char *key, WfItems *out)
+{
+	JsonbValue	value;
+
+	wf_block_config(step, key, &value);
+	if (!wf_json_is_array(&value))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("\"%s\" must be an array, not %s", key, wf_json_type_name(&value)),
+						value.type != jbvNull ? 0 :
+						errhint("Where nothing is to mean an empty list, write {{ ... ?? [] }}.")));
+	wf_block_items_of(&value, out);
+}
+
+/* -- item scopes -- */
+
+static bool
+item_scope_root(WfScope *scope, WfRoot root, JsonbValue *out)
+{
+	WfItemScope *self = (WfItemScope *) scope;
+
+	if (root == WF_ROOT_ITEM)
+	{
+		*out = *self->item;
+		return true;
+	}
+	if (root == WF_ROOT_INDEX)
+	{
+		wf_json_set_int64(out, self->index);
+		return true;
+	}
+	if (root == WF_ROOT_ITEMS && self->items != NULL)
+	{
+		*out = *self->items;
+		return true;
+	}
+	if (root == WF_ROOT_ERROR && self->error != NULL)
+	{
+		*out = *self->error;
+		return true;
+	}
+	return self->outer->root(self->outer, root, out);
+}
+
+static bool
+item_scope_node(WfScope *scope, int node_index, WfNodePart part, JsonbValue *out)
+{
+	WfItemScope *self = (WfItemScope *) scope;
+
+	return self->outer->node(self->outer, node_index, part, out);
+}
+
+void
+wf_block_item_scope(WfItemScope *scope, WfStep *step, const JsonbValue *items)
+{
+	memset(scope, 0, sizeof(*scope));
+	scope->scope.root = item_scope_root;
+	scope->scope.node = item_scope_node;
+	scope->scope.now = step->scope->now;
+	scope->outer = step->scope;
+	scope->items = items;
+}
+
+void
+wf_block_eval_item(WfStep *step, const WfExpr *expr, const JsonbValue *item, int64 index, const JsonbValue *items,
+				   JsonbValue *out)
+{
+	WfItemScope scope;
+
+	wf_block_item_scope(&scope, step, items);
+	scope.item = item;
+	scope.index = index;
+	wf_expr_eval(expr, &scope.scope, out);
+}
+
+/* -- values -- */
+
+void
+wf_block_keep(const JsonbValue *value, JsonbValue *out)
+{
+	*out = *value;
+	switch (value->type)
+	{
+		case jbvString:
+			out->val.string.val = MemoryContextAllocHuge(CurrentMemoryContext, value->val.string.len + 1);
+			memcpy(out->val.string.val, value->val.string.val, value->val.string.len);
+			out->val.string.val[value->val.string.len] = '\0';
+			break;
+		case jbvNumeric:
+			out->val.numeric = palloc(VARSIZE_ANY(value->val.numeric));
+			memcpy(out->val.numeric, value->val.numeric, VARSIZE_ANY(value->val.numeric));
+			break;
+		case jbvBinary:
+			out->val.binary.data = MemoryContextAllocHuge(CurrentMemoryContext, value->val.binary.len);
+			memcpy(out->val.binary.data, value->val.binary.data, value->val.binary.len);
+			break;
+		case jbvArray:
+		case jbvObject:
+			wf_json_root(wf_json_copy(value), out);
+			break;
+		default:
+			break;
+	}
+}
+
+static const char *
+keep_text(const char *text)
+{
+	return text == NULL ? NULL : pstrdup(text);
+}
+
+WfError *
+wf_block_keep_error(const WfError *error)
+{
+	WfError    *copy = palloc(sizeof(WfError));
+
+	*copy = *error;
+	copy->code = keep_text(error->code);
+	copy->message = keep_text(error->message);
+	copy->detail = keep_text(error->detail);
+	copy->hint = keep_text(error->hint);
+	copy->context = keep_text(error->context);
+	copy->node = keep_text(error->node);
+	if (error->details != NULL)
+	{
+		copy->details = palloc(sizeof(JsonbValue));
+		wf_block_keep(error->details, copy->details);
+	}
+	return copy;
+}
+
+Jsonb *
+wf_block_object1(const char *key, const JsonbValue *value)
+{
+	WfJsonWriter *w = wf_json_writer_begin();
+
+	wf_json_begin_object(w);
+	wf_json_put_field(w, key, value);
+	wf_json_end_object(w);
+	return wf_json_finish(w);
+}
+
+Jsonb *
+wf_block_items_output(const JsonbValue *values, int n)
+{
+	WfJsonWriter *w = wf_json_writer_begin();
+
+	wf_json_begin_object(w);
+	wf_json_key(w, "items", 5);
+	wf_json_begin_array(w);
+	for (int i = 0; i < n; i++)
+		wf_json_put(w, &values[i]);
+	wf_json_end_array(w);
+	wf_json_put_field_int64(w, "count", n);
+	wf_json_end_object(w);
+	return wf_json_finish(w);
+}

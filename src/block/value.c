@@ -1,0 +1,228 @@
+/*
+ * value.c: the blocks that pass, set, return or refuse values: noop, set, return, fail, and the
+ * trigger by hand.
+ */
+#include "postgres.h"
+
+#include "block/block.h"
+#include "block/support.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "schema/schema.h"
+
+static const char *const out_ports[] = {"out", NULL};
+static const char *const no_ports[] = {NULL};
+
+/* -- noop -- */
+
+static WfOutcome
+noop_execute(WfStep *step)
+{
+	return wf_block_done(0, wf_json_copy(&step->input));
+}
+
+const WfBlock wf_block_noop = {
+	.type = "noop",
+	.category = "flow",
+	.summary = "passes its input on",
+	.config_schema = WF_JSON({"type": "object", "additionalProperties": false}),
+	.output_schema = WF_JSON({"description": "The input."}),
+	.ports = out_ports,
+	.flags = WF_BLOCK_PURE,
+	.execute = noop_execute,
+};
+
+/* -- set -- */
+
+static WfOutcome
+set_execute(WfStep *step)
+{
+	JsonbValue	values;
+	JsonbValue	key;
+	JsonbValue	value;
+	WfJsonIter	it;
+	Jsonb	   *output;
+
+	wf_block_config(step, "variables", &values);
+	if (!wf_json_is_object(&values))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("\"variables\" must be an object, not %s", wf_json_type_name(&values))));
+	output = wf_json_copy(&values);
+	wf_json_root(output, &values);
+	wf_json_iter_begin(&it, &values);
+	while (wf_json_iter_next(&it, &key, &value))
+	{
+		CHECK_FOR_INTERRUPTS();
+		step->ops->set_variable(step, wf_json_cstring(&key), &value);
+	}
+	return wf_block_done(0, output);
+}
+
+const WfBlock wf_block_set = {
+	.type = "set",
+	.category = "flow",
+	.summary = "sets variables of the run",
+	.config_schema = WF_JSON({
+		"type": "object",
+		"properties": {
+			"variables": {
+				"type": "object", "minProperties": 1,
+				"propertyNames": {"minLength": 1, "maxLength": 255},
+				"description": "Values by name; later steps read them as $vars.name."
+			}
+		},
+		"required": ["variables"],
+		"additionalProperties": false
+	}),
+	.output_schema = WF_JSON({"type": "object", "description": "The values by name."}),
+	.ports = out_ports,
+	.flags = WF_BLOCK_PURE,
+	.execute = set_execute,
+};
+
+/* -- return -- */
+
+static WfOutcome
+return_execute(WfStep *step)
+{
+	WfOutcome	outcome = {.kind = WF_OUTCOME_RETURN};
+	JsonbValue	value;
+
+	if (!wf_block_config(step, "value", &value))
+		value = step->input;
+	outcome.output = wf_json_copy(&value);
+	return outcome;
+}
+
+const WfBlock wf_block_return = {
+	.type = "return",
+	.category = "flow",
+	.summary = "ends the run with a value",
+	.config_schema = WF_JSON({
+		"type": "object",
+		"properties": {
+			"value": {"description": "The output of the run; the input of the node unless given."}
+		},
+		"additionalProperties": false
+	}),
+	.output_schema = WF_JSON({"description": "The value."}),
+	.ports = no_ports,
+	.flags = WF_BLOCK_PURE,
+	.execute = return_execute,
+};
+
+/* -- fail -- */
+
+/* A field as text: strings as they are, anything else as JSON. */
+static char *
+text_field(WfStep *step, const char *key, const char *otherwise)
+{
+	JsonbValue	value;
+
+	if (!wf_block_config(step, key, &value) || value.type == jbvNull)
+		return pstrdup(otherwise);
+	return wf_json_is_string(&value) ? wf_json_cstring(&value) : wf_json_text(&value);
+}
+
+static WfOutcome
+fail_execute(WfStep *step)
+{
+	WfError    *error = palloc0(sizeof(WfError));
+	JsonbValue	details;
+
+	error->sqlstate = WF_ERRCODE_RAISED;
+	error->code = text_field(step, "code", "WF017");
+	error->message = text_field(step, "message", "failed");
+	if (wf_block_config(step, "details", &details))
+	{
+		error->details = palloc(sizeof(JsonbValue));
+		wf_block_keep(&details, error->details);
+	}
+	return wf_block_fail(error);
+}
+
+const WfBlock wf_block_raise = {
+	.type = "fail",
+	.category = "flow",
+	.summary = "raises an error of one's own",
+	.config_schema = WF_JSON({
+		"type": "object",
+		"properties": {
+			"code": {
+				"type": "string", "minLength": 1, "default": "WF017",
+				"description": "Becomes error.code; the SQLSTATE of wf_call is WF017 whatever it is."
+			},
+			"message": {"type": "string", "default": "failed", "description": "For people."},
+			"details": {"description": "Any value, as error.details."}
+		},
+		"additionalProperties": false
+	}),
+	.output_schema = WF_JSON({"not": {}}),
+	.ports = no_ports,
+	.flags = WF_BLOCK_PURE,
+	.execute = fail_execute,
+};
+
+/* -- trigger.manual -- */
+
+#define MOST_INPUT_ERRORS 10
+
+static void *
+manual_prepare(const WfNode *node, const WfTemplate *config, const char *search_path, WfDiagnostics *found)
+{
+	JsonbValue	document;
+	WfSchemaError problem;
+	WfSchema   *schema;
+
+	if (!wf_block_fixed(node, "inputSchema", &document))
+		return NULL;
+	schema = wf_schema_compile(wf_json_copy(&document), 0, NULL, 0, &problem);
+	if (schema == NULL)
+		wf_block_report(node, found, "inputSchema", NULL, "\"inputSchema\" is not a valid JSON Schema: %s",
+						problem.message);
+	return schema;
+}
+
+static WfOutcome
+manual_execute(WfStep *step)
+{
+	List	   *errors = NIL;
+	ListCell   *cell;
+	StringInfoData text;
+	WfError    *error;
+
+	if (step->prepared == NULL || wf_schema_validate(step->prepared, &step->input, &errors, MOST_INPUT_ERRORS))
+		return wf_block_done(0, wf_json_copy(&step->input));
+	initStringInfo(&text);
+	foreach(cell, errors)
+	{
+		const WfSchemaError *one = lfirst(cell);
+
+		appendStringInfo(&text, "%s%s %s", text.len > 0 ? "; " : "",
+						 one->instance_path[0] == '\0' ? "/" : one->instance_path, one->message);
+	}
+	error = wf_error_make(ERRCODE_INVALID_PARAMETER_VALUE, NULL, "input of the run does not match \"inputSchema\"");
+	error->detail = text.data;
+	return wf_block_fail(error);
+}
+
+const WfBlock wf_block_trigger_manual = {
+	.type = "trigger.manual",
+	.category = "trigger",
+	.summary = "starts when somebody runs the workflow",
+	.config_schema = WF_JSON({
+		"type": "object",
+		"properties": {
+			"inputSchema": {
+				"type": ["object", "boolean"], "x-fixed": true,
+				"description": "A JSON Schema that the input of the run must match."
+			}
+		},
+		"additionalProperties": false
+	}),
+	.output_schema = WF_JSON({"description": "The input of the run."}),
+	.ports = out_ports,
+	.flags = WF_BLOCK_PURE | WF_BLOCK_TRIGGER,
+	.execute = manual_execute,
+	.prepare = manual_prepare,
+};
