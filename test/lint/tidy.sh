@@ -22,7 +22,10 @@ for file in $(find src -name '*.c' | sort); do
 		-D_GNU_SOURCE -DWF_TESTING -DUSE_ASSERT_CHECKING=1 -DPGDLLEXPORT= 2>/dev/null); then
 		mv "$mark.new" "$mark"
 	else
-		printf '%s\n' "$found" | grep -v '^$' || echo "clang-tidy failed on $file"
+		# The findings, without the path by which the analyser came there.
+		printf '%s\n' "$found" | sed "s,$PWD/,," |
+			awk '/: (error|warning): / { n = 2 } / note: / { n = 0 } n-- > 0 { print; seen = 1 }
+				END { if (!seen) print "clang-tidy failed on '"$file"'" }'
 		rm -f "$mark.new"
 		status=1
 	fi

@@ -39,13 +39,19 @@ build_and_install()
 	fi
 }
 
-# fresh_cluster <setting ...>: a new cluster for tests, with an empty log.
+# fresh_cluster <label> <setting ...>: a new cluster for tests, with an empty log.
 fresh_cluster()
 {
+	local label=$1
+	shift
 	cluster_stop
 	rm -rf "$DATA"
 	: >"$HERE/log"
-	cluster_start "${TEST_SETTINGS[@]}" "$@" 9>&-
+	if ! cluster_start "${TEST_SETTINGS[@]}" "$@" >"$LOGS/start.log" 2>&1 9>&-; then
+		note start "$label" 0 1
+		show "$LOGS/start.log"
+		return 1
+	fi
 }
 
 start_tally
@@ -60,11 +66,11 @@ case $what in
 		lint_suite "$@"
 		;;
 	regress | isolation)
-		build_and_install || exit 1
 		[ "${1:-}" != all ] || shift
-		fresh_cluster "shared_preload_libraries = 'workflow'"
-		"${what}_suite" $([ "$what" = regress ] && echo regress) "$@"
-		log_check "$what"
+		if build_and_install && fresh_cluster "$what" "shared_preload_libraries = 'workflow'"; then
+			"${what}_suite" $([ "$what" = regress ] && echo regress) "$@"
+			log_check "$what"
+		fi
 		;;
 	everything)
 		say "PostgreSQL: $("$PG_CONFIG" --version); private installation and cluster: $HERE"
@@ -74,15 +80,17 @@ case $what in
 			TALLY=$HERE/tally.lint LOGS=$HERE/logs; : >"$TALLY"; lint_suite' 9>&- >"$LOGS/lints" 2>&1 &
 		lints=$!
 		if [ -n "$built" ]; then
-			fresh_cluster "shared_preload_libraries = 'workflow'"
-			regress_suite regress
-			pgtap_suite
-			isolation_suite
-			log_check preloaded
-			fresh_cluster
-			regress_suite on-demand
-			log_check on-demand
-			cluster_stop
+			if fresh_cluster preloaded "shared_preload_libraries = 'workflow'"; then
+				regress_suite regress
+				pgtap_suite
+				isolation_suite
+				log_check preloaded
+			fi
+			if fresh_cluster on-demand; then
+				regress_suite on-demand
+				log_check on-demand
+				cluster_stop
+			fi
 			perl_suite
 		fi
 		wait "$lints"

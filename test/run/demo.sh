@@ -14,7 +14,7 @@ build_library plain || die "could not build"
 install_extension "$LIBRARY"
 # A library that was loaded before stays loaded until the server starts again.
 cluster_running && cluster_stop
-cluster_start "shared_preload_libraries = 'workflow'"
+cluster_start "shared_preload_libraries = 'workflow'" || exit 1
 "$PRIVATE_BIN/psql" -X -q -v ON_ERROR_STOP=1 -d postgres -c "DROP DATABASE IF EXISTS demo WITH (FORCE)" \
 	-c "CREATE DATABASE demo" 2>&1 | grep -v 'does not exist, skipping'
 "$PRIVATE_BIN/psql" -X -q -v ON_ERROR_STOP=1 -d demo -c "CREATE EXTENSION workflow" || die "could not create the extension"

@@ -169,7 +169,8 @@ cluster_running()
 }
 
 # cluster_start [setting ...]: starts the cluster, which is made when missing, with these lines of
-# configuration; SERVER_ENV (an array) is added to the server's environment.
+# configuration; SERVER_ENV (an array) is added to the server's environment. Gives 1, and says why,
+# when it does not start.
 cluster_start()
 {
 	[ -n "$SERVER_USER" ] && chown "$SERVER_USER" "$HERE"
@@ -179,7 +180,8 @@ cluster_start()
 	if [ ! -f "$DATA/PG_VERSION" ]; then
 		rm -rf "$DATA"
 		as_server "$PRIVATE_BIN/initdb" -D "$DATA" -U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync \
-			>"$HERE/initdb.log" 2>&1 || { cat "$HERE/initdb.log" >&2; die "could not make the cluster in $DATA"; }
+			>"$HERE/initdb.log" 2>&1 ||
+			{ cat "$HERE/initdb.log"; say "could not make the cluster in $DATA"; return 1; }
 		say "include = 'private.conf'" >>"$DATA/postgresql.conf"
 	fi
 	cat >"$DATA/private.conf" <<-END
@@ -199,7 +201,7 @@ cluster_start()
 	[ -n "$SERVER_USER" ] && chown "$SERVER_USER" "$HERE/log"
 	as_server env ${SERVER_ENV[@]+"${SERVER_ENV[@]}"} "$PRIVATE_BIN/pg_ctl" -D "$DATA" -l "$HERE/log" -w -t "${START_SECONDS:-60}" start \
 		>"$HERE/start.log" 2>&1 </dev/null ||
-		{ cat "$HERE/start.log" >&2; tail -n 20 "$HERE/log" >&2; die "could not start the cluster in $DATA"; }
+		{ tail -n 20 "$HERE/log"; say "could not start the cluster in $DATA"; return 1; }
 }
 
 cluster_stop()
