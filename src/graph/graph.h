@@ -220,8 +220,23 @@ extern WfGraph *wf_graph_compile(const Jsonb *definition, const WfGraphBlocks *b
 
 /* Node by id or, failing that, by name; -1 when there is none. */
 extern int	wf_graph_find(const WfGraph *graph, const char *name, int len);
-/* The id nearest to this name, or NULL. */
+/* The id or name nearest to this one, or NULL. */
 extern const char *wf_graph_nearest(const WfGraph *graph, const char *name);
+/* Frees the graph and everything in its memory context; NULL is fine. */
 extern void wf_graph_free(WfGraph *graph);
+
+/* `fail`, `retry` ... as a definition has it. */
+extern const char *wf_graph_on_error_name(WfOnError on_error);
+/* Is the value of this type of a variable (`string`, `integer` ...)? */
+extern bool wf_graph_variable_accepts(const char *type, const JsonbValue *value);
+
+/* A policy that says nothing, and one that never retries. */
+extern void wf_graph_retry_defaults(WfRetry *out);
+extern void wf_graph_retry_none(WfRetry *out);
+/* May attempt `attempt` (from 1), which failed with this `error.code` and SQLSTATE, be followed by
+ * another one? max_elapsed_ms is the caller's to watch: it has the clock. */
+extern bool wf_graph_retry_applies(const WfRetry *retry, int attempt, const char *code, const char *sqlstate);
+/* How long to wait after attempt `attempt` failed; `random` is from 0 to 1 and decides on the jitter. */
+extern int64 wf_graph_retry_delay_ms(const WfRetry *retry, int attempt, double random);
 
 #endif
