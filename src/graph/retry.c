@@ -174,5 +174,5 @@ wf_graph_retry_delay_ms(const WfRetry *retry, int attempt, double random)
 		delay *= pow(retry->multiplier, attempt - 1);
 	delay = Min(delay, (double) retry->max_delay_ms);
 	delay += delay * retry->jitter * random;
-	return delay < (double) (PG_INT64_MAX / 2) ? (int64) delay : PG_INT64_MAX / 2;
+	return delay < 1e15 ? (int64) delay : INT64CONST(1000000000000000);
 }
