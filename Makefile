@@ -116,9 +116,9 @@ regress:
 isolation:
 	@bash test/run/check.sh isolation $(T)
 asan:
-	@bash test/run/asan.sh
+	@bash test/run/asan.sh $(T)
 valgrind:
-	@bash test/run/valgrind.sh
+	@bash test/run/valgrind.sh $(T)
 bench:
 	@bash test/bench/run.sh
 fuzz:

@@ -72,7 +72,9 @@ for purpose in "$@"; do
 	case $purpose in
 		build) ;;
 		check)
-			wanted+=(perl libipc-run-perl clang clang-tidy cppcheck)
+			wanted+=(perl libipc-run-perl clang)
+			[ "${WF_TIDY:-yes}" != yes ] || wanted+=(clang-tidy)
+			[ "${WF_CPPCHECK:-yes}" != yes ] || wanted+=(cppcheck)
 			[ -z "$version" ] || optional+=("postgresql-$version-pgtap" "postgresql-$version-cron")
 			;;
 		memory) wanted+=(valgrind) ;;
