@@ -16,9 +16,14 @@
 #include "varatt.h"
 #endif
 
-/* PG 17: PG_MODULE_MAGIC_EXT is in 18 only. */
-#ifndef PG_MODULE_MAGIC_EXT
+/* PG_MODULE_MAGIC_EXT is in 18 only. */
+#if PG_VERSION_NUM < 180000
 #define PG_MODULE_MAGIC_EXT(...) PG_MODULE_MAGIC
+#endif
+
+/* PG 18 marks functions that do not return in front; before it there was an attribute behind. */
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn __attribute__((noreturn))
 #endif
 
 #endif

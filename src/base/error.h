@@ -8,6 +8,8 @@
 #define WF_BASE_ERROR_H
 
 #include "postgres.h"
+
+#include "base/compat.h"
 #include "utils/elog.h"
 #include "utils/jsonb.h"
 
@@ -57,7 +59,7 @@ extern WfError *wf_error_from_data(const ErrorData *data);
 extern WfError *wf_error_make(int sqlstate, const char *hint, const char *fmt, ...) pg_attribute_printf(3, 4);
 
 /* ereport(ERROR) with all fields of the error. */
-extern void wf_error_raise(const WfError *error) pg_attribute_noreturn();
+pg_noreturn extern void wf_error_raise(const WfError *error);
 
 /* The error as `{code, message, node, step, detail, hint, attempt, details}` in CurrentMemoryContext. */
 extern Jsonb *wf_error_to_json(const WfError *error);

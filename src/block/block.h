@@ -158,6 +158,11 @@ typedef struct WfBlock
 
 /* -- the registry -- */
 
+/* The built-in blocks, each defined in the file of its family. */
+#define WF_BLOCK(type, symbol) extern const WfBlock symbol;
+#include "block/blocklist.h"
+#undef WF_BLOCK
+
 /* The built-in block or registered custom block of this type, or NULL. */
 extern const WfBlock *wf_block_find(const char *type);
 extern const char *wf_block_nearest(const char *type);

@@ -1,6 +1,6 @@
 /*
- * blocklist.h: every built-in block, sorted by type (as strcmp sorts); included twice by registry.c,
- * once for the declarations and once for the table. A test asserts the order. Columns: type, symbol.
+ * blocklist.h: every built-in block, sorted by type (as strcmp sorts); included by block.h for the
+ * declarations and by registry.c for the tables. A test asserts the order. Columns: type, symbol.
  */
 WF_BLOCK("fail", wf_block_raise)
 WF_BLOCK("filter", wf_block_filter)

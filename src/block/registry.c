@@ -14,10 +14,6 @@
 #include "block/block.h"
 #include "block/check.h"
 
-#define WF_BLOCK(type, symbol) extern const WfBlock symbol;
-#include "block/blocklist.h"
-#undef WF_BLOCK
-
 #define WF_BLOCK(type, symbol) &symbol,
 static const WfBlock *const blocks[] = {
 #include "block/blocklist.h"

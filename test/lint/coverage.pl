@@ -37,17 +37,11 @@ for my $setting (grep { !$seen{$_}++ } $settings =~ /"(workflow\.\w+)"/g)
 	push @problems, "setting $setting: declared, and read nowhere" if !$read;
 }
 
-# Types are the strings of the member `type`, or the first member, of a WfBlock.
 my %block;
-for my $file (Source::files('.c', 'src/block'))
+if (-f 'src/block/blocklist.h')
 {
-	next if $file =~ /_test\.c$/;
-	my $code = Source::code(Source::text($file), 1);
-	while ($code =~ /\bconst WfBlock \w+\s*=\s*\{(.*?)\n\};/gs)
-	{
-		my $body = $1;
-		$block{$1} = $file if $body =~ /\.type\s*=\s*"([^"]+)"/ || $body =~ /^\s*"([^"]+)"/;
-	}
+	my $list = Source::code(Source::text('src/block/blocklist.h'), 1);
+	$block{$1} = 1 while $list =~ /^WF_BLOCK\("([^"]+)"/mg;
 }
 for my $type (sort keys %block)
 {
