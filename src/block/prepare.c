@@ -15,10 +15,14 @@
 #include "block/block.h"
 #include "block/check.h"
 #include "block/reach.h"
+#include "block/support.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
 #define PATH_BYTES 128
+
+/* What the expressions of the graph being prepared may name; valid within blocks' prepare. */
+static const WfNames *current_names = NULL;
 
 static int
 find_node(const WfNames *names, const char *name, int len)
@@ -41,6 +45,17 @@ report_problem(WfDiagnostics *found, const char *node, const char *path, const W
 {
 	wf_diagnostics_add(found, WF_SEVERITY_ERROR, WF_ERRCODE_EXPRESSION_INVALID, node, path, problem->hint,
 					   "%s at character %d", problem->message, problem->position + 1);
+}
+
+WfExpr *
+wf_block_compile(const char *source, const WfNode *node, const char *key, WfDiagnostics *found)
+{
+	WfExprProblem problem = {0};
+	WfExpr	   *expr = wf_expr_compile(source, strlen(source), current_names, &problem);
+
+	if (expr == NULL)
+		report_problem(found, node->id, psprintf("%s.config.%s", node->path, key), &problem);
+	return expr;
 }
 
 /* Compiles one template that belongs to a node; NULL when it is refused. */
@@ -113,6 +128,7 @@ wf_block_prepare_graph(WfGraph *graph, const char *search_path, bool look, WfDia
 	MemoryContext old = MemoryContextSwitchTo(graph->memory);
 	WfNames		names = {.node_index = find_node, .nearest = find_nearest, .arg = graph};
 
+	current_names = &names;
 	for (int i = 0; i < graph->n_nodes; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -124,6 +140,7 @@ wf_block_prepare_graph(WfGraph *graph, const char *search_path, bool look, WfDia
 		prepare_edge(graph, &graph->edges[i], &names, found);
 	}
 	check_settings(graph, &names, found);
+	current_names = NULL;
 	wf_block_warn_unreached(graph, found);
 	MemoryContextSwitchTo(old);
 }

@@ -7,6 +7,8 @@
  */
 #include "postgres.h"
 
+#include "base/settings.h"
+#include "base/text.h"
 #include "block/block.h"
 #include "block/support.h"
 #include "lib/stringinfo.h"
@@ -130,6 +132,29 @@ wf_block_report(const WfNode *node, WfDiagnostics *found, const char *where, con
 	pfree(path.data);
 }
 
+static bool
+duration_ms(const JsonbValue *value, int64 *out_ms)
+{
+	if (value->type != jbvString && value->type != jbvNumeric)
+		return false;
+	return wf_text_duration_ms(value->type == jbvString ? wf_json_cstring(value) : wf_json_text(value), out_ms);
+}
+
+void
+wf_block_check_duration(const WfNode *node, const char *key, WfDiagnostics *found)
+{
+	JsonbValue	value;
+	int64		ms;
+
+	if (!wf_block_fixed(node, key, &value) || (value.type != jbvString && value.type != jbvNumeric))
+		return;
+	if (value.type == jbvString && strstr(wf_json_cstring(&value), "{{") != NULL)
+		return;
+	if (!duration_ms(&value, &ms))
+		wf_block_report(node, found, key, "Write an interval (5 minutes), ISO 8601 (PT5M), or a number of seconds.",
+						"\"%s\" is not a duration", key);
+}
+
 /* -- when a step runs -- */
 
 bool
@@ -185,6 +210,21 @@ wf_block_config_int(WfStep *step, const char *key, int64 otherwise, int64 least,
 						errmsg("\"%s\" must be between " INT64_FORMAT " and " INT64_FORMAT ", not " INT64_FORMAT,
 							   key, least, most, number)));
 	return number;
+}
+
+int64
+wf_block_config_duration(WfStep *step, const char *key)
+{
+	JsonbValue	value;
+	int64		ms;
+
+	if (!wf_block_config(step, key, &value) || value.type == jbvNull)
+		return 0;
+	if (!duration_ms(&value, &ms))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("\"%s\" is not a duration: %s", key, wf_text_clip(wf_json_text(&value))),
+						errhint("Write an interval (5 minutes), ISO 8601 (PT5M), or a number of seconds.")));
+	return ms;
 }
 
 char *
@@ -291,6 +331,24 @@ wf_block_eval_item(WfStep *step, const WfExpr *expr, const JsonbValue *item, int
 }
 
 /* -- values -- */
+
+int64
+wf_block_output_limit(const WfStep *step)
+{
+	if (step->graph->settings.max_output_bytes > 0)
+		return step->graph->settings.max_output_bytes;
+	return (int64) wf_setting_max_output_size * 1024;
+}
+
+void
+wf_block_check_size(const WfStep *step, int64 bytes)
+{
+	if (bytes <= wf_block_output_limit(step))
+		return;
+	ereport(ERROR, (errcode(WF_ERRCODE_LIMIT_EXCEEDED),
+					errmsg("output is larger than the limit of " INT64_FORMAT " bytes", wf_block_output_limit(step)),
+					errhint("Keep less in the output, or raise settings.maxOutputSize or workflow.max_output_size.")));
+}
 
 void
 wf_block_keep(const JsonbValue *value, JsonbValue *out)

@@ -25,6 +25,12 @@ extern bool wf_block_fixed_is(const WfNode *node, const char *key, const char *o
 extern void wf_block_report(const WfNode *node, WfDiagnostics *found, const char *where, const char *hint,
 							const char *fmt, ...) pg_attribute_printf(5, 6);
 
+/* Compiles an expression that a block makes of one in its config; only while the block prepares. NULL:
+ * refused, and reported at `key`. In CurrentMemoryContext. */
+extern WfExpr *wf_block_compile(const char *source, const WfNode *node, const char *key, WfDiagnostics *found);
+/* Reports a fixed duration that is none; templates are let pass. */
+extern void wf_block_check_duration(const WfNode *node, const char *key, WfDiagnostics *found);
+
 /* -- when a step runs -- */
 
 /* A condition: a bare expression, or a constant; JavaScript's truthiness. */
@@ -32,6 +38,8 @@ extern bool wf_block_test(const WfTemplate *condition, WfScope *scope);
 
 /* An integer of the config within bounds; `otherwise` when it is missing or null. */
 extern int64 wf_block_config_int(WfStep *step, const char *key, int64 otherwise, int64 least, int64 most);
+/* A duration of the config in milliseconds; 0 when it is missing or null. */
+extern int64 wf_block_config_duration(WfStep *step, const char *key);
 /* A string of the config in CurrentMemoryContext; NULL when it is missing or null. */
 extern char *wf_block_config_string(WfStep *step, const char *key);
 
@@ -61,6 +69,11 @@ typedef struct WfItemScope
 } WfItemScope;
 
 extern void wf_block_item_scope(WfItemScope *scope, WfStep *step, const JsonbValue *items);
+
+/* The most bytes that an output of this step may take; and a check of what is being gathered against
+ * it, which throws WF006. The engine checks outputs too; this one comes before memory is spent. */
+extern int64 wf_block_output_limit(const WfStep *step);
+extern void wf_block_check_size(const WfStep *step, int64 bytes);
 
 /* Copies a value into CurrentMemoryContext. */
 extern void wf_block_keep(const JsonbValue *value, JsonbValue *out);

@@ -1,0 +1,88 @@
+/*
+ * subworkflow.c: running another workflow as one step of this one.
+ *
+ * Inline: within the run's transaction, as its role; the block asks for the call and the engine
+ * resumes it with the result. What a failed child did is undone wherever its error is handled here.
+ */
+#include "postgres.h"
+
+#include "block/block.h"
+#include "block/support.h"
+
+static const char *const subworkflow_ports[] = {"out", NULL};
+
+static void
+subworkflow_validate(const WfNode *node, WfDiagnostics *found)
+{
+	if (!wf_block_fixed_is(node, "mode", "inline", "inline"))
+		wf_block_report(node, found, "mode", "Use \"inline\" until background workers are there.",
+						"mode \"%s\" needs background workers", wf_block_fixed_string(node, "mode", ""));
+}
+
+static void *
+subworkflow_prepare(const WfNode *node, const WfTemplate *config, const char *search_path, WfDiagnostics *found)
+{
+	if (wf_block_fixed_is(node, "errorHandling", "propagate", "catch") && !node->error_wired)
+		wf_block_report(node, found, "errorHandling", "Add an edge with the sourceHandle \"error\".",
+						"errorHandling \"catch\" needs an edge at port \"error\"");
+	return NULL;
+}
+
+static bool
+subworkflow_catches(const WfNode *node, const char *branch)
+{
+	return !wf_block_fixed_is(node, "errorHandling", "propagate", "propagate");
+}
+
+static WfOutcome
+subworkflow_execute(WfStep *step)
+{
+	WfOutcome	outcome = {.kind = WF_OUTCOME_CALL};
+
+	outcome.call.workflow = wf_block_config_string(step, "workflow");
+	if (outcome.call.workflow == NULL || outcome.call.workflow[0] == '\0')
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("\"workflow\" must not be empty")));
+	outcome.call.version = (int) wf_block_config_int(step, "version", 0, 1, PG_INT32_MAX);
+	if (!wf_block_config(step, "input", &outcome.call.input))
+		outcome.call.input = step->input;
+	return outcome;
+}
+
+static WfOutcome
+subworkflow_resume(WfStep *step, const WfReply *reply)
+{
+	if (!reply->failed)
+		return wf_block_done(0, wf_json_copy(&reply->output));
+	if (wf_block_fixed_is(step->node, "errorHandling", "propagate", "ignore"))
+		return wf_block_done(0, wf_json_empty_object());
+	return wf_block_fail(wf_block_keep_error(reply->error));
+}
+
+const WfBlock wf_block_subworkflow = {
+	.type = "subworkflow",
+	.category = "flow",
+	.summary = "runs another workflow as one step",
+	.config_schema = WF_JSON({
+		"type": "object",
+		"properties": {
+			"workflow": {"type": "string", "minLength": 1, "description": "Its name."},
+			"version": {"type": ["integer", "null"], "minimum": 1, "description": "The active one unless given."},
+			"input": {"description": "Its input; the input of the node unless given."},
+			"mode": {"enum": ["inline", "child", "detached"], "default": "inline", "x-fixed": true},
+			"errorHandling": {
+				"enum": ["propagate", "catch", "ignore"], "default": "propagate", "x-fixed": true,
+				"description": "When it fails: the node fails; goes on at error; goes on at out with {}."
+			}
+		},
+		"required": ["workflow"],
+		"additionalProperties": false
+	}),
+	.output_schema = WF_JSON({"description": "The output of the workflow."}),
+	.ports = subworkflow_ports,
+	.flags = WF_BLOCK_ERRORS_OUT,
+	.execute = subworkflow_execute,
+	.validate = subworkflow_validate,
+	.prepare = subworkflow_prepare,
+	.resume = subworkflow_resume,
+	.catches = subworkflow_catches,
+};
