@@ -8,6 +8,7 @@ for library in build/obj/check/workflow.so workflow.so; do
 	nm -D --defined-only "$library" | awk '$2 != "U" { print $3 }' |
 		grep -v -E '^(wf_|pg_finfo_wf_|Pg_magic_func$|_PG_init$|_init$|_fini$|__bss_start$|_edata$|_end$)' |
 		sed "s,^,$library exports ," | grep . && status=1
+	nm -D --undefined-only "$library" | awk '$2 ~ /^wf_/ { print $2 " is defined nowhere" }' | grep . && status=1
 done
 if [ -f build/obj/gcc/workflow.so ]; then
 	nm -D --defined-only build/obj/gcc/workflow.so | grep -o 'wf_sql_test_.*' |

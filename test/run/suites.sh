@@ -32,6 +32,17 @@ seconds_since()
 	awk -v a="$1" -v b="$(now)" 'BEGIN { printf "%.1f", b - a }'
 }
 
+# Waits until the server accepts connections: a crash in one test must not fail the next.
+wait_ready()
+{
+	local i
+	for ((i = 0; i < 300; i++)); do
+		"$PRIVATE_BIN/pg_isready" -q && return 0
+		sleep 0.1
+	done
+	return 1
+}
+
 # Prints a file of details, indented and cut when long.
 show()
 {
@@ -85,6 +96,7 @@ regress_suite()
 			note "$label" "$name" 0 1 "$(seconds_since "$begun")"
 			[ -f "expected/$name.out" ] || say "    there is no expected/$name.out: read $out/results/$name.out, then make regress T=$name ACCEPT=1"
 			if [ -s "$out/regression.diffs" ]; then show "$out/regression.diffs"; else show "$out/log"; fi
+			wait_ready
 		fi
 	done
 }
@@ -119,7 +131,7 @@ count_tap()
 		*) counts="0 1" ;;
 	esac
 	note "$suite" "$name" ${counts} "$(seconds_since "$begun")"
-	[ "${counts#* }" = 0 ] || show "$log"
+	[ "${counts#* }" = 0 ] || { show "$log"; [ "$suite" != pgtap ] || wait_ready; }
 }
 
 # Isolation tests: test/isolation/specs/*.spec with test/isolation/expected/*.out.
@@ -143,7 +155,9 @@ isolation_suite()
 			result=0
 		fi
 		note isolation "$name" $((1 - result)) $result "$(seconds_since "$begun")"
-		[ $result = 0 ] || { if [ -s "$out/regression.diffs" ]; then show "$out/regression.diffs"; else show "$out/log"; fi; }
+		[ $result = 1 ] || continue
+		if [ -s "$out/regression.diffs" ]; then show "$out/regression.diffs"; else show "$out/log"; fi
+		wait_ready
 	done
 }
 
