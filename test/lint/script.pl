@@ -61,12 +61,12 @@ for my $file (Source::files('.sql', 'sql/parts'))
 			(my $head = $text) =~ s/(\$\w*\$).*\1//s;
 			my $is_c = $head =~ /\bLANGUAGE\s+C\b/i;
 			push @problems, "$file:$line: $name sets no search_path" if !$is_c && $head !~ /\bSET\s+search_path\b/i;
-			next if $kind ne 'FUNCTION';
+			next if $kind ne 'FUNCTION' || $head =~ /\bRETURNS\s+(?:event_)?trigger\b/i;
 			push @problems, "$file:$line: $name: volatility is not written out" if $head !~ /\b(VOLATILE|STABLE|IMMUTABLE)\b/i;
 			push @problems, "$file:$line: $name: PARALLEL is not written out" if $head !~ /\bPARALLEL\s+(SAFE|UNSAFE|RESTRICTED)\b/i;
 			push @problems, "$file:$line: $name: strictness is not written out"
-			  if $head !~ /\bSTRICT\b|\b(?:CALLED|RETURNS\s+NULL)\s+ON\s+NULL\s+INPUT\b/i && $head !~ /RETURNS\s+(event_)?trigger\b/i
-			  && $head !~ /\(\s*\)/;
+			  if $head !~ /\bSTRICT\b|\b(?:CALLED|RETURNS\s+NULL)\s+ON\s+NULL\s+INPUT\b/i
+			  && $text !~ /FUNCTION\s+[\w."\@]+\s*\(\s*\)/i;
 		}
 		elsif ($text =~ /^CREATE\s+(?:OR\s+REPLACE\s+)?(?:UNLOGGED\s+)?(TABLE|VIEW|MATERIALIZED\s+VIEW|TYPE|DOMAIN|SEQUENCE|SCHEMA)\s+(?:IF\s+NOT\s+EXISTS\s+)?([\w."\@]+)/i)
 		{
