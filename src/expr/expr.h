@@ -73,6 +73,7 @@ typedef struct WfExprProblem
 	int			position;		/* in characters of the whole string, from 0 */
 	const char *message;
 	const char *hint;			/* or NULL */
+	int			sqlstate;		/* WF007; WF009 when it is nested too deeply */
 } WfExprProblem;
 
 /* -- expressions -- */
