@@ -326,9 +326,9 @@ extern void wf_expr_end(WfEval *ev);
 extern void *wf_expr_alloc_chunk(WfEval *ev, Size size);
 extern void wf_expr_refuel(WfEval *ev);
 extern void wf_expr_check_size(WfEval *ev, double bytes);
-extern void wf_expr_throw(WfEval *ev, const char *fmt, ...) pg_attribute_printf(2, 3) pg_attribute_noreturn();
-extern void wf_expr_throw_hint(WfEval *ev, const char *hint, const char *fmt, ...) pg_attribute_printf(3, 4) pg_attribute_noreturn();
-extern void wf_expr_over(WfEval *ev, const char *fmt, ...) pg_attribute_printf(2, 3) pg_attribute_noreturn();
+pg_noreturn extern void wf_expr_throw(WfEval *ev, const char *fmt, ...) pg_attribute_printf(2, 3);
+pg_noreturn extern void wf_expr_throw_hint(WfEval *ev, const char *hint, const char *fmt, ...) pg_attribute_printf(3, 4);
+pg_noreturn extern void wf_expr_over(WfEval *ev, const char *fmt, ...) pg_attribute_printf(2, 3);
 extern void wf_expr_check_stack(WfEval *ev);
 
 /* From the arena; never NULL; throws WF009 over the limit of memory. */
