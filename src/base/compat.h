@@ -26,4 +26,10 @@
 #define pg_noreturn __attribute__((noreturn))
 #endif
 
+/* PG 15 leaves PGDLLEXPORT empty, so that with hidden visibility nothing could be found. */
+#if PG_VERSION_NUM < 160000
+#undef PGDLLEXPORT
+#define PGDLLEXPORT __attribute__((visibility("default")))
+#endif
+
 #endif

@@ -45,8 +45,3 @@ double wf_expr_moment_ms(const WfMoment *moment) { return 0; }
 bool wf_expr_moment_member(WfEval *ev, const WfMoment *moment, const char *key, uint32 len, WfValue *out) { return 0; }
 bool wf_expr_duration_member(WfEval *ev, const WfDuration *duration, const char *key, uint32 len, WfValue *out) { return 0; }
 void wf_expr_duration_text(WfEval *ev, const WfDuration *duration, WfValue *out) {}
-#include "base/regex.h"
-__attribute__((weak)) WfRegex *wf_regex_compile(const char *pattern, int len, const char *flags, const char **problem) { *problem = "not available"; return NULL; }
-__attribute__((weak)) int wf_regex_match(const WfRegex *regex, const char *subject, int len, int start, bool anchored, int *offsets, int n_offsets) { return 0; }
-__attribute__((weak)) int wf_regex_group_count(const WfRegex *regex) { return 0; }
-__attribute__((weak)) const char *wf_regex_group_name(const WfRegex *regex, int i) { return NULL; }
