@@ -44,16 +44,13 @@ PG_CFLAGS   = -std=gnu11 -fvisibility=hidden -Wall -Wextra -Wno-unused-parameter
               -Wno-missing-field-initializers -Wno-clobbered -Wno-declaration-after-statement \
               $(if $(WERROR),-Werror)
 SHLIB_LINK  = -lpcre2-8
-EXTRA_CLEAN = build/obj build/installcheck
+EXTRA_CLEAN = build/obj build/lint build/installcheck
 
 # Bitcode for the server's JIT compiler would need its very version of clang, for no gain.
 override with_llvm = no
 
-# Against an installed server: what needs no test-only functions.
-REGRESS_SQL  = $(shell grep -L wf_sql_test_ $(sort $(wildcard test/sql/*.sql)) /dev/null)
-REGRESS      = $(patsubst test/sql/%.sql,%,$(filter test/sql/%,$(REGRESS_SQL)))
-REGRESS_OPTS = --inputdir=build/installcheck --outputdir=build/installcheck
-REGRESS_PREP = build/installcheck
+# Every test file has a database of its own, which PGXS's own rule does not give it.
+NO_INSTALLCHECK = 1
 
 PG_CONFIG ?= pg_config
 PGXS      := $(shell $(PG_CONFIG) --pgxs)
@@ -84,15 +81,14 @@ $(DATA_built): $(SQL_PARTS) build/obj/parts
 	mkdir -p $(@D)
 	cat $(SQL_PARTS) /dev/null > $@
 
-build/installcheck:
-	mkdir -p $@
-	ln -sfn $(CURDIR)/test/sql $@/sql
-	ln -sfn $(CURDIR)/expected $@/expected
+.PHONY: installcheck
+installcheck:
+	@bash test/run/installcheck.sh
 
-distclean: stop-private
-.PHONY: stop-private
-stop-private:
-	bash test/run/cluster.sh all stop
+distclean: remove-private
+.PHONY: remove-private
+remove-private:
+	bash test/run/cluster.sh all remove
 	rm -rf build
 
 endif

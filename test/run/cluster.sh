@@ -1,21 +1,24 @@
 #!/bin/bash
-# cluster.sh <flavour>|all start|stop|restart|psql|where [arguments of psql]: a private cluster by hand.
+# cluster.sh <flavour> start|stop|restart|psql|where [arguments of psql]: a private cluster by hand.
+# cluster.sh all stop|remove: every cluster of this tree.
 . "$(dirname "$0")/lib.sh"
 
 flavour=${1:?a flavour, such as demo or check}
 command=${2:?start, stop, restart, psql or where}
 shift 2
 PG_CONFIG=$(find_pg_config)
-[ -n "$PG_CONFIG" ] || [ "$command" != stop ] || exit 0
+[ -n "$PG_CONFIG" ] || [ "$flavour" != all ] || exit 0
 need_postgres
 
 if [ "$flavour" = all ]; then
-	[ "$command" = stop ] || die "only stop takes all flavours"
+	[ "$command" = stop ] || [ "$command" = remove ] || die "only stop and remove take all flavours"
 	for dir in "$BASE"/*/data; do
 		[ -d "$dir" ] || continue
 		use_flavour "$(basename "$(dirname "$dir")")"
 		cluster_running && cluster_stop && say "stopped the cluster in $DATA"
+		[ "$command" = stop ] || [ "${SOCKET#/tmp/wf-}" = "$SOCKET" ] || rm -rf "$SOCKET"
 	done
+	[ "$command" = stop ] || rm -rf "$BASE"
 	exit 0
 fi
 
