@@ -5,7 +5,9 @@
 
 #include "base/compat.h"
 #include "base/settings.h"
+#include "engine/engine.h"
 #include "fmgr.h"
+#include "store/store.h"
 
 PG_MODULE_MAGIC_EXT(.name = "workflow", .version = "0.1");
 
@@ -15,4 +17,6 @@ void
 _PG_init(void)
 {
 	wf_settings_init();
+	wf_store_init();
+	wf_engine_init();
 }

@@ -11,9 +11,17 @@
 #error "workflow needs PostgreSQL 15 or later"
 #endif
 
-/* PG 16 renamed the check of object privileges; 15 has one function per kind of object. */
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
+#endif
+
+/* Whether a role may execute a function; PG 16 has one check for all kinds of objects. Users include
+ * utils/acl.h and catalog/pg_proc.h. */
+#if PG_VERSION_NUM >= 160000
+#define wf_compat_may_execute(function, role) \
+	(object_aclcheck(ProcedureRelationId, (function), (role), ACL_EXECUTE) == ACLCHECK_OK)
+#else
+#define wf_compat_may_execute(function, role) (pg_proc_aclcheck((function), (role), ACL_EXECUTE) == ACLCHECK_OK)
 #endif
 
 /* PG_MODULE_MAGIC_EXT is in 18 only. */

@@ -54,6 +54,28 @@ wf_error_make(int sqlstate, const char *hint, const char *fmt, ...)
 	return error;
 }
 
+WfError *
+wf_error_copy(const WfError *error, MemoryContext memory)
+{
+	MemoryContext old = MemoryContextSwitchTo(memory);
+	WfError    *copy = palloc(sizeof(WfError));
+
+	*copy = *error;
+	copy->code = copy_or_null(error->code);
+	copy->message = copy_or_null(error->message);
+	copy->detail = copy_or_null(error->detail);
+	copy->hint = copy_or_null(error->hint);
+	copy->context = copy_or_null(error->context);
+	copy->node = copy_or_null(error->node);
+	if (error->details != NULL)
+	{
+		copy->details = palloc(sizeof(JsonbValue));
+		wf_json_root(wf_json_copy(error->details), copy->details);
+	}
+	MemoryContextSwitchTo(old);
+	return copy;
+}
+
 void
 wf_error_raise(const WfError *error)
 {

@@ -58,6 +58,9 @@ extern WfError *wf_error_from_data(const ErrorData *data);
 /* Builds a WfError in CurrentMemoryContext. */
 extern WfError *wf_error_make(int sqlstate, const char *hint, const char *fmt, ...) pg_attribute_printf(3, 4);
 
+/* A copy with all that it points to. */
+extern WfError *wf_error_copy(const WfError *error, MemoryContext memory);
+
 /* ereport(ERROR) with all fields of the error. */
 pg_noreturn extern void wf_error_raise(const WfError *error);
 

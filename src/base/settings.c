@@ -17,6 +17,7 @@ int			wf_setting_max_iterations;
 int			wf_setting_max_output_size;
 int			wf_setting_max_context_size;
 int			wf_setting_max_definition_size;
+int			wf_setting_max_journal_size;
 int			wf_setting_expression_time;
 int			wf_setting_expression_memory;
 
@@ -55,6 +56,8 @@ static const IntSetting int_settings[] = {
 	&wf_setting_max_depth, 32, 1, 1000, PGC_SUSET, 0},
 	{"workflow.max_iterations", "Steps of one run.",
 	&wf_setting_max_iterations, 1000000, 1, INT_MAX, PGC_SUSET, 0},
+	{"workflow.max_journal_size", "Size of the journal of one segment.",
+	&wf_setting_max_journal_size, 256 * 1024, 64, 900 * 1024, PGC_SUSET, GUC_UNIT_KB},
 	{"workflow.max_nodes", "Nodes of a definition.",
 	&wf_setting_max_nodes, 10000, 1, 1000000, PGC_SUSET, 0},
 	{"workflow.max_output_size", "Size of the output of one node.",

@@ -13,6 +13,7 @@ extern int	wf_setting_max_iterations;	/* steps of one run */
 extern int	wf_setting_max_output_size;		/* kB, of one node */
 extern int	wf_setting_max_context_size;	/* kB, of all outputs of a run */
 extern int	wf_setting_max_definition_size;	/* kB */
+extern int	wf_setting_max_journal_size;	/* kB, of one segment */
 extern int	wf_setting_expression_time;		/* ms */
 extern int	wf_setting_expression_memory;	/* kB */
 

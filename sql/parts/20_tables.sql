@@ -1,0 +1,159 @@
+-- Tables. tenant_id leads every key; foreign keys include it. History (run, segment) has no foreign
+-- key: a check of the same workflow row by every run would make a hot spot of it, and history
+-- outlives what it tells of.
+
+CREATE TABLE wf.tenant (
+	tenant_id   uuid NOT NULL PRIMARY KEY,
+	name        text NOT NULL UNIQUE CHECK (name OPERATOR(pg_catalog.<>) '' AND pg_catalog.octet_length(name) OPERATOR(pg_catalog.<=) 255),
+	parent_id   uuid REFERENCES wf.tenant,
+	quotas      jsonb NOT NULL DEFAULT '{}',
+	created_at  timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	created_by  regrole NOT NULL
+);
+CREATE INDEX tenant_parent ON wf.tenant (parent_id);
+COMMENT ON TABLE wf.tenant IS 'owners of workflows, runs, secrets, credentials and tasks';
+
+CREATE TABLE wf.member (
+	tenant_id   uuid NOT NULL REFERENCES wf.tenant ON DELETE CASCADE,
+	role        regrole NOT NULL,
+	app_role    text NOT NULL CHECK (app_role OPERATOR(pg_catalog.=) ANY (ARRAY['viewer', 'member', 'admin', 'owner'])),
+	granted_at  timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	granted_by  regrole NOT NULL,
+	PRIMARY KEY (tenant_id, role)
+);
+CREATE INDEX member_role ON wf.member (role);
+COMMENT ON TABLE wf.member IS 'database roles with their application role in a tenant';
+
+CREATE TABLE wf.workflow (
+	tenant_id      uuid NOT NULL REFERENCES wf.tenant ON DELETE CASCADE,
+	workflow_id    uuid NOT NULL,
+	name           text NOT NULL CHECK (name OPERATOR(pg_catalog.<>) '' AND pg_catalog.octet_length(name) OPERATOR(pg_catalog.<=) 255),
+	description    text,
+	category       text,
+	status         text NOT NULL CHECK (status OPERATOR(pg_catalog.=) ANY (ARRAY['draft', 'active', 'paused', 'archived', 'deleted'])),
+	active_version int,
+	last_version   int NOT NULL DEFAULT 0,
+	owner          regrole NOT NULL,
+	created_at     timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	updated_at     timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	PRIMARY KEY (tenant_id, workflow_id)
+);
+CREATE UNIQUE INDEX workflow_name ON wf.workflow (tenant_id, name) WHERE status OPERATOR(pg_catalog.<>) 'deleted';
+COMMENT ON TABLE wf.workflow IS 'named graphs; a deleted one stays for the history that names it';
+
+CREATE TABLE wf.version (
+	tenant_id    uuid NOT NULL,
+	workflow_id  uuid NOT NULL,
+	version      int NOT NULL CHECK (version OPERATOR(pg_catalog.>) 0),
+	definition   jsonb NOT NULL,
+	search_path  text NOT NULL,
+	owner        regrole NOT NULL,
+	label        text,
+	comment      text,
+	created_at   timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	PRIMARY KEY (tenant_id, workflow_id, version),
+	FOREIGN KEY (tenant_id, workflow_id) REFERENCES wf.workflow ON DELETE CASCADE
+);
+COMMENT ON TABLE wf.version IS 'immutable definitions; search_path and owner are those of the save';
+
+CREATE TABLE wf.block (
+	tenant_id      uuid NOT NULL REFERENCES wf.tenant ON DELETE CASCADE,
+	type           text NOT NULL,
+	function       text NOT NULL,
+	config_schema  jsonb NOT NULL,
+	ports          text[] NOT NULL,
+	created_at     timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	created_by     regrole NOT NULL,
+	PRIMARY KEY (tenant_id, type)
+);
+COMMENT ON TABLE wf.block IS 'SQL functions registered as blocks; function is its qualified signature';
+
+CREATE TABLE wf.run (
+	tenant_id        uuid NOT NULL,
+	run_id           uuid NOT NULL,
+	workflow_id      uuid NOT NULL,
+	version          int NOT NULL,
+	attempt          int NOT NULL,
+	started_at       timestamptz,
+	finished_at      timestamptz,
+	queued_at        timestamptz NOT NULL,
+	wake_at          timestamptz,
+	started_by       regrole NOT NULL,
+	status           text NOT NULL,
+	trigger          text NOT NULL,
+	input            jsonb,
+	output           jsonb,
+	error            jsonb,
+	correlation_id   text,
+	tags             text[],
+	idempotency_key  text,
+	parent_run_id    uuid,
+	current_nodes    text[],
+	progress         jsonb,
+	PRIMARY KEY (tenant_id, run_id)
+) WITH (toast_tuple_target = 8160);
+CREATE UNIQUE INDEX run_idempotency ON wf.run (tenant_id, workflow_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
+COMMENT ON TABLE wf.run IS 'one row per run';
+
+CREATE TYPE wf.step AS (
+	seq          int,
+	node         text,
+	path         text,
+	type         text,
+	status       text,
+	port         text,
+	attempt      int,
+	input_from   int,
+	input        jsonb,
+	output       jsonb,
+	error        jsonb,
+	started_at   timestamptz,
+	duration_us  bigint,
+	log          text[]
+);
+COMMENT ON TYPE wf.step IS 'a step as its segment''s row holds it; input_from is the step whose output was the input, 0 the run''s input';
+
+CREATE TABLE wf.segment (
+	tenant_id    uuid NOT NULL,
+	run_id       uuid NOT NULL,
+	segment      int NOT NULL,
+	attempt      int NOT NULL,
+	first_seq    int NOT NULL,
+	started_at   timestamptz NOT NULL,
+	finished_at  timestamptz NOT NULL,
+	status       text NOT NULL,
+	steps        wf.step[] NOT NULL,
+	PRIMARY KEY (tenant_id, run_id, segment)
+) WITH (toast_tuple_target = 8160);
+COMMENT ON TABLE wf.segment IS 'the journal: one row per segment, with its steps';
+
+SELECT pg_catalog.pg_extension_config_dump('wf.tenant',
+	'WHERE tenant_id <> ''00000000-0000-7000-8000-000000000001''');
+SELECT pg_catalog.pg_extension_config_dump('wf.member',
+	'WHERE NOT (tenant_id = ''00000000-0000-7000-8000-000000000001'' AND role = (SELECT t.created_by FROM wf.tenant t WHERE t.tenant_id = member.tenant_id))');
+SELECT pg_catalog.pg_extension_config_dump('wf.workflow', '');
+SELECT pg_catalog.pg_extension_config_dump('wf.version', '');
+SELECT pg_catalog.pg_extension_config_dump('wf.block', '');
+SELECT pg_catalog.pg_extension_config_dump('wf.run', '');
+SELECT pg_catalog.pg_extension_config_dump('wf.segment', '');
+
+-- Every backend's caches follow these tables, whoever changes them.
+CREATE FUNCTION wf.invalidate() RETURNS trigger LANGUAGE c
+	AS 'MODULE_PATHNAME', 'wf_sql_invalidate';
+REVOKE ALL ON FUNCTION wf.invalidate() FROM PUBLIC;
+COMMENT ON FUNCTION wf.invalidate() IS 'tells all backends to drop what they cached of the table';
+CREATE TRIGGER invalidate AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON wf.tenant
+	FOR EACH STATEMENT EXECUTE FUNCTION wf.invalidate();
+CREATE TRIGGER invalidate AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON wf.member
+	FOR EACH STATEMENT EXECUTE FUNCTION wf.invalidate();
+CREATE TRIGGER invalidate AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON wf.workflow
+	FOR EACH STATEMENT EXECUTE FUNCTION wf.invalidate();
+CREATE TRIGGER invalidate AFTER UPDATE OR DELETE OR TRUNCATE ON wf.version
+	FOR EACH STATEMENT EXECUTE FUNCTION wf.invalidate();
+CREATE TRIGGER invalidate AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON wf.block
+	FOR EACH STATEMENT EXECUTE FUNCTION wf.invalidate();
+COMMENT ON TRIGGER invalidate ON wf.tenant IS 'drops caches';
+COMMENT ON TRIGGER invalidate ON wf.member IS 'drops caches';
+COMMENT ON TRIGGER invalidate ON wf.workflow IS 'drops caches';
+COMMENT ON TRIGGER invalidate ON wf.version IS 'drops caches';
+COMMENT ON TRIGGER invalidate ON wf.block IS 'drops caches';

@@ -1,0 +1,25 @@
+-- Row-level security on every table, forced: the engine's role sees all, everybody else the rows of
+-- the current tenant, if the role is a member of it.
+
+CREATE FUNCTION wf.current_tenant_id() RETURNS uuid LANGUAGE c STABLE LEAKPROOF PARALLEL RESTRICTED
+	AS 'MODULE_PATHNAME', 'wf_sql_current_tenant_id';
+COMMENT ON FUNCTION wf.current_tenant_id() IS 'the current tenant''s id; NULL when current_user is a member of none';
+
+DO $$
+DECLARE
+	t text;
+BEGIN
+	FOREACH t IN ARRAY ARRAY['tenant', 'member', 'workflow', 'version', 'block', 'run', 'segment']
+	LOOP
+		EXECUTE pg_catalog.format('REVOKE ALL ON wf.%I FROM PUBLIC', t);
+		EXECUTE pg_catalog.format('ALTER TABLE wf.%I ENABLE ROW LEVEL SECURITY', t);
+		EXECUTE pg_catalog.format('ALTER TABLE wf.%I FORCE ROW LEVEL SECURITY', t);
+		EXECUTE pg_catalog.format('CREATE POLICY engine ON wf.%I TO wf_engine USING (true) WITH CHECK (true)', t);
+		EXECUTE pg_catalog.format('CREATE POLICY tenant ON wf.%I FOR SELECT USING (tenant_id OPERATOR(pg_catalog.=) (SELECT wf.current_tenant_id()))', t);
+		EXECUTE pg_catalog.format('COMMENT ON POLICY engine ON wf.%I IS ''the engine''''s own statements''', t);
+		EXECUTE pg_catalog.format('COMMENT ON POLICY tenant ON wf.%I IS ''members see their tenant''', t);
+		EXECUTE pg_catalog.format('GRANT SELECT, INSERT, UPDATE, DELETE ON wf.%I TO wf_engine', t);
+		EXECUTE pg_catalog.format('GRANT SELECT ON wf.%I TO PUBLIC', t);
+	END LOOP;
+END
+$$;

@@ -1,0 +1,25 @@
+/*
+ * api.h: reading the arguments of SQL-callable functions. Private to this room.
+ */
+#ifndef WF_API_API_H
+#define WF_API_API_H
+
+#include "postgres.h"
+#include "base/json.h"
+#include "fmgr.h"
+
+/* Argument i as a C string / jsonb; throws 22004 when it is null. */
+extern char *wf_api_text(FunctionCallInfo fcinfo, int i, const char *name);
+extern Jsonb *wf_api_jsonb(FunctionCallInfo fcinfo, int i, const char *name);
+/* As above; `{}` when it is null. */
+extern Jsonb *wf_api_jsonb_or_empty(FunctionCallInfo fcinfo, int i);
+/* Throws 22004 when argument i is null. */
+extern void wf_api_not_null(FunctionCallInfo fcinfo, int i, const char *name);
+
+/* Checks that an options object has only these keys; throws 22023 with the nearest key as hint. */
+extern void wf_api_check_options(const Jsonb *options, const char *const *known, int n_known);
+/* A member as a C string or NULL; throws 22023 when it is no string. */
+extern char *wf_api_option_text(const Jsonb *options, const char *name);
+extern bool wf_api_option_bool(const Jsonb *options, const char *name, bool otherwise);
+
+#endif

@@ -1,0 +1,85 @@
+/*
+ * activation.c: one graph being executed, as whom and with which search path.
+ *
+ * A version is executed with the search path of its save, and as its owner when it is `definer`. Both are
+ * set as a function with SET and SECURITY DEFINER has them set: by a GUC nest level and a local change
+ * of the user id, which an ERROR undoes when it aborts the (sub)transaction.
+ */
+#include "postgres.h"
+
+#include "catalog/namespace.h"
+#include "engine/step.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+
+/* Default values of the definition's variables. */
+static Jsonb *
+initial_vars(const WfGraph *graph)
+{
+	WfJsonWriter *w;
+
+	if (graph->n_variables == 0)
+		return NULL;
+	w = wf_json_writer_begin();
+	wf_json_begin_object(w);
+	for (int i = 0; i < graph->n_variables; i++)
+		wf_json_put_field(w, graph->variables[i].name, &graph->variables[i].default_value);
+	wf_json_end_object(w);
+	return wf_json_finish(w);
+}
+
+static void
+become_owner(Activation *activation)
+{
+	const WfCompiled *compiled = activation->compiled;
+
+	GetUserIdAndSecContext(&activation->saved_user, &activation->saved_context);
+	if (!compiled->graph->settings.definer || compiled->owner == activation->saved_user)
+		return;
+	if (!SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(compiled->owner)))
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+						errmsg("owner of version %d of workflow \"%s\" does not exist any more", compiled->version,
+							   compiled->name),
+						errhint("Save the workflow again as the role that it shall run as.")));
+	SetUserIdAndSecContext(compiled->owner, activation->saved_context | SECURITY_LOCAL_USERID_CHANGE);
+}
+
+Activation *
+wf_activation_begin(Run *run, Activation *parent, WfCompiled *compiled, MemoryContext around,
+					const JsonbValue *trigger)
+{
+	MemoryContext memory = AllocSetContextCreate(around, "workflow activation", ALLOCSET_SMALL_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(memory);
+	Activation *activation = palloc0(sizeof(Activation));
+
+	activation->memory = memory;
+	activation->run = run;
+	activation->parent = parent;
+	activation->compiled = compiled;
+	wf_json_root(wf_json_copy(trigger), &activation->trigger);
+	activation->nodes = palloc0(sizeof(NodeState) * Max(compiled->graph->n_nodes, 1));
+	activation->vars = initial_vars(compiled->graph);
+	MemoryContextSwitchTo(old);
+
+	become_owner(activation);
+	if (compiled->touches_database && strcmp(namespace_search_path, compiled->search_path) != 0)
+	{
+		activation->guc_level = NewGUCNestLevel();
+		(void) set_config_option("search_path", compiled->search_path, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+								 true, 0, false);
+	}
+	run->activation = activation;
+	return activation;
+}
+
+void
+wf_activation_end(Activation *activation)
+{
+	if (activation->guc_level > 0)
+		AtEOXact_GUC(true, activation->guc_level);
+	SetUserIdAndSecContext(activation->saved_user, activation->saved_context);
+	activation->run->activation = activation->parent;
+}

@@ -1,0 +1,89 @@
+/*
+ * custom.c: blocks that tenants registered.
+ *
+ * The registry asks here for a type that is not built in. What the current tenant registered under it is read
+ * once and kept until the store's generation moves; then all are forgotten together, with the compiled graphs that
+ * point at them (compiled.c follows the same generation). Blocks that a run still points at stay alive: their
+ * memory is given back one generation late, when no run is active.
+ */
+#include "postgres.h"
+
+#include "block/block.h"
+#include "engine/custom.h"
+#include "engine/engine.h"
+#include "executor/spi.h"
+#include "utils/memutils.h"
+
+typedef struct Known
+{
+	WfTenant	tenant;
+	const WfBlock *block;		/* NULL: there is none */
+	char	   *type;
+	struct Known *next;
+} Known;
+
+static MemoryContext memory = NULL;
+static Known *known = NULL;
+static uint64 known_generation = 0;
+
+static void
+forget_all(uint64 generation)
+{
+	known = NULL;
+	known_generation = generation;
+	if (memory != NULL && !wf_engine_is_running())
+	{
+		MemoryContextDelete(memory);
+		memory = NULL;
+	}
+	if (memory == NULL)
+		memory = AllocSetContextCreate(CacheMemoryContext, "workflow registered blocks", ALLOCSET_SMALL_SIZES);
+}
+
+static const WfBlock *
+look_up(const WfTenant *tenant, const char *type)
+{
+	const WfBlock *block = NULL;
+	WfBlockRow *row;
+
+	SPI_connect();
+	row = wf_store_find_block(&tenant->tenant_id, type);
+	if (row != NULL)
+	{
+		block = NULL;
+	}
+	SPI_finish();
+	return block;
+}
+
+static const WfBlock *
+find_custom(const char *type)
+{
+	uint64		generation = wf_store_generation();
+	WfTenant	tenant;
+	Known	   *item;
+
+	if (!wf_store_current_tenant(&tenant, NULL))
+		return NULL;
+	if (generation != known_generation || memory == NULL)
+		forget_all(generation);
+	for (item = known; item != NULL; item = item->next)
+		if (memcmp(&item->tenant.tenant_id, &tenant.tenant_id, sizeof(pg_uuid_t)) == 0 && strcmp(item->type, type) == 0)
+			return item->block;
+	item = MemoryContextAllocZero(memory, sizeof(Known));
+	item->tenant = tenant;
+	item->type = MemoryContextStrdup(memory, type);
+	item->block = look_up(&tenant, type);
+	if (wf_store_may_cache(generation))
+	{
+		item->next = known;
+		known = item;
+	}
+	return item->block;
+}
+
+void
+wf_custom_init(void)
+{
+	wf_block_find_custom = find_custom;
+}

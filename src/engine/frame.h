@@ -1,0 +1,42 @@
+/*
+ * frame.h: regions being executed. Private to this room.
+ */
+#ifndef WF_ENGINE_FRAME_H
+#define WF_ENGINE_FRAME_H
+
+#include "engine/state.h"
+
+/* A frame of the region; its owner fills what its nodes see and calls wf_frame_start. `parent` is NULL for a
+ * run's top. `reuse`, when given, is a frame of the same region whose memory is taken over. Throws WF006 when
+ * too deep. */
+extern Frame *wf_frame_begin(Activation *activation, Frame *parent, int region, Frame *reuse);
+
+/* Queues the starting nodes: manual triggers if there are such, else all triggers, else all. */
+extern void wf_frame_start(Frame *frame);
+
+/* Takes the next ready node; NULL when none is ready. */
+extern const WfNode *wf_frame_next(Frame *frame);
+
+/* True when every node is done or skipped. */
+extern bool wf_frame_is_done(const Frame *frame);
+
+/* A node was executed: resolves its outgoing edges, `live` by position in node->out (NULL: none is), and all that
+ * follows from it: skipped nodes, further iterations of loops. Throws WF006 when a back edge has fired too often. */
+extern void wf_frame_finish_node(Frame *frame, const WfNode *node, const bool *live);
+
+/* The region's result by the rules for runs; in CurrentMemoryContext or borrowed from the frame. */
+extern void wf_frame_result(Frame *frame, JsonbValue *out);
+
+static inline Slot *
+wf_frame_slot(const Frame *frame, int node)
+{
+	return &frame->slots[frame->activation->compiled->slot[node]];
+}
+
+static inline WfEdge **
+wf_frame_arrivals(const Frame *frame, int node)
+{
+	return &frame->arrivals[frame->activation->compiled->arrival_base[node]];
+}
+
+#endif

@@ -1,0 +1,240 @@
+/*
+ * journal.c: the record of a segment.
+ *
+ * Each ended step becomes a wf.step composite in journal memory at once, so that outputs may be freed
+ * (a loop's, at its next iteration) without the journal losing them; the array is written with one
+ * insert when the segment ends. A failed run's steps survive the rollback of its data because this memory
+ * does.
+ *
+ * An input that is another step's output is not stored again: the entry names the step (input_from), and
+ * the view wf_steps looks there. Only joined inputs and items of loops are stored.
+ */
+#include "postgres.h"
+
+#include "base/clock.h"
+#include "base/settings.h"
+#include "catalog/pg_type.h"
+#include "engine/journal.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/datetime.h"
+#include "utils/fmgrprotos.h"
+#include "utils/json.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#define INITIAL_STEPS 32
+
+char *
+wf_engine_timestamp_text(TimestampTz time)
+{
+	char	   *text = palloc(MAXDATELEN + 1);
+
+	return JsonEncodeDateTime(text, TimestampTzGetDatum(time), TIMESTAMPTZOID, NULL);
+}
+
+int
+wf_journal_next(Run *run)
+{
+	if (run->n_steps >= wf_setting_max_iterations)
+		ereport(ERROR, (errcode(WF_ERRCODE_LIMIT_EXCEEDED),
+						errmsg("run has more than %d steps", wf_setting_max_iterations),
+						errhint("Look for a loop that does not end; the setting \"workflow.max_iterations\" has the limit.")));
+	return ++run->n_steps;
+}
+
+static ArrayType *
+log_array(List *log)
+{
+	Datum	   *lines;
+	ListCell   *cell;
+	int			n = 0;
+
+	if (log == NIL)
+		return NULL;
+	lines = palloc(sizeof(Datum) * list_length(log));
+	foreach(cell, log)
+		lines[n++] = CStringGetTextDatum((char *) lfirst(cell));
+	return construct_array(lines, n, TEXTOID, -1, false, TYPALIGN_INT);
+}
+
+/* An entry as JSON for the trace of a dry run. */
+static Jsonb *
+trace_of(Run *run, const JournalEntry *entry, const WfStepRow *row)
+{
+	WfJsonWriter *w = wf_json_writer_begin();
+	ListCell   *cell;
+
+	wf_json_begin_object(w);
+	wf_json_put_field_int64(w, "seq", row->seq);
+	wf_json_put_field_cstring(w, "node", row->node);
+	wf_json_put_field_cstring(w, "path", row->path);
+	wf_json_put_field_cstring(w, "type", row->type);
+	wf_json_put_field_cstring(w, "status", row->status);
+	wf_json_put_field_cstring(w, "port", row->port);
+	wf_json_put_field_int64(w, "attempt", row->attempt);
+	if (entry->input != NULL)
+		wf_json_put_field(w, "input", entry->input);
+	wf_json_key(w, "output", 6);
+	if (row->output != NULL)
+		wf_json_put_jsonb(w, row->output);
+	else
+		wf_json_put_null(w);
+	wf_json_key(w, "error", 5);
+	if (row->error != NULL)
+		wf_json_put_jsonb(w, row->error);
+	else
+		wf_json_put_null(w);
+	wf_json_key(w, "duration_ms", strlen("duration_ms"));
+	{
+		JsonbValue	ms;
+
+		ms.type = jbvNumeric;
+		ms.val.numeric = DatumGetNumeric(DirectFunctionCall1(float8_numeric, Float8GetDatum(row->duration_us / 1000.0)));
+		wf_json_put(w, &ms);
+	}
+	if (entry->log != NIL)
+	{
+		wf_json_key(w, "log", 3);
+		wf_json_begin_array(w);
+		foreach(cell, entry->log)
+			wf_json_put_cstring(w, lfirst(cell));
+		wf_json_end_array(w);
+	}
+	if (entry->wrote != NULL)
+	{
+		wf_json_key(w, "wrote", 5);
+		wf_json_put_jsonb(w, entry->wrote);
+	}
+	wf_json_end_object(w);
+	return wf_json_finish(w);
+}
+
+/* Makes room for step `seq`. */
+static void
+reserve(Run *run, int seq)
+{
+	int			size = run->steps_size == 0 ? INITIAL_STEPS : run->steps_size;
+
+	if (seq <= run->steps_size)
+		return;
+	while (size < seq)
+		size *= 2;
+	if (run->steps == NULL)
+	{
+		run->steps = MemoryContextAllocExtended(run->journal_memory, sizeof(Datum) * size, MCXT_ALLOC_HUGE);
+		if (run->mode == WF_RUN_DRY)
+			run->trace = MemoryContextAllocExtended(run->journal_memory, sizeof(Jsonb *) * size, MCXT_ALLOC_HUGE);
+	}
+	else
+	{
+		run->steps = repalloc_huge(run->steps, sizeof(Datum) * size);
+		if (run->trace != NULL)
+			run->trace = repalloc_huge(run->trace, sizeof(Jsonb *) * size);
+	}
+	memset(run->steps + run->steps_size, 0, sizeof(Datum) * (size - run->steps_size));
+	if (run->trace != NULL)
+		memset(run->trace + run->steps_size, 0, sizeof(Jsonb *) * (size - run->steps_size));
+	run->steps_size = size;
+}
+
+void
+wf_journal_add(Run *run, const JournalEntry *entry)
+{
+	MemoryContext old;
+	WfStepRow	row;
+
+	if (run->mode != WF_RUN_DRY &&
+		(run->journal == WF_JOURNAL_NONE || (run->journal == WF_JOURNAL_ERRORS && run->mode == WF_RUN_RAISE)))
+		return;
+	if (run->journal_full)
+		return;
+	reserve(run, entry->seq);
+	old = MemoryContextSwitchTo(run->journal_memory);
+	row.seq = entry->seq;
+	row.node = entry->node->id;
+	row.path = entry->path[0] == '\0' ? entry->node->id : psprintf("%s%s", entry->path, entry->node->id);
+	row.type = entry->node->type;
+	row.status = entry->status;
+	row.port = entry->port;
+	row.attempt = entry->attempt;
+	row.input_from = entry->input_from;
+	row.input = entry->input_from < 0 && entry->input != NULL ? wf_json_copy(entry->input) : NULL;
+	row.output = entry->output;
+	row.error = entry->error;
+	row.started_at = entry->started_at;
+	row.duration_us = wf_clock_now() - entry->started_at;
+	row.log = log_array(entry->log);
+	run->steps[entry->seq - 1] = wf_store_form_step(&row);
+	run->journal_bytes += VARSIZE_ANY(DatumGetPointer(run->steps[entry->seq - 1]));
+	if (run->mode == WF_RUN_DRY)
+		run->trace[entry->seq - 1] = trace_of(run, entry, &row);
+	if (row.input != NULL)
+		pfree(row.input);
+	if (row.path != entry->node->id)
+		pfree(unconstify(char *, row.path));
+	MemoryContextSwitchTo(old);
+	run->journal_full = run->journal_bytes / 1024 > (Size) wf_setting_max_journal_size;
+	if (run->journal_full)
+		ereport(ERROR, (errcode(WF_ERRCODE_LIMIT_EXCEEDED),
+						errmsg("journal of the run exceeds %d kB", wf_setting_max_journal_size),
+						errhint("Set the workflow's \"journal\" to \"errors\" or \"none\", or raise \"workflow.max_journal_size\".")));
+}
+
+/* The ended steps in order, without the gaps that steps without an end leave. */
+static int
+gather(Run *run, Datum **steps)
+{
+	int			n = 0;
+
+	*steps = run->steps;
+	for (int i = 0; i < run->n_steps && i < run->steps_size; i++)
+		if (run->steps[i] != 0)
+			run->steps[n++] = run->steps[i];
+	return n;
+}
+
+void
+wf_journal_write(Run *run, const char *status, Jsonb *output, Jsonb *error)
+{
+	const WfCompiled *compiled = run->compiled;
+	WfRunRow	row = {0};
+	bool		failed = error != NULL;
+
+	row.tenant_id = run->tenant.tenant_id;
+	row.run_id = run->run_id;
+	row.workflow_id = compiled->workflow_id;
+	row.version = compiled->version;
+	row.status = status;
+	row.trigger = run->trigger;
+	row.input = run->input;
+	row.output = output;
+	row.error = error;
+	row.correlation_id = run->options.correlation_id;
+	row.tags = run->options.tags;
+	row.idempotency_key = run->options.idempotency_key;
+	row.started_by = run->started_by;
+	row.started_at = run->started_at;
+	row.finished_at = wf_clock_now();
+	wf_store_insert_run(&row);
+	if (run->journal == WF_JOURNAL_FULL || (run->journal == WF_JOURNAL_ERRORS && failed))
+	{
+		Datum	   *steps;
+		int			n = gather(run, &steps);
+
+		wf_store_insert_segment(&row, 1, 1, n, steps);
+	}
+}
+
+Jsonb *
+wf_journal_trace(const Run *run)
+{
+	WfJsonWriter *w = wf_json_writer_begin();
+
+	wf_json_begin_array(w);
+	for (int i = 0; i < run->n_steps && i < run->steps_size; i++)
+		if (run->trace[i] != NULL)
+			wf_json_put_jsonb(w, run->trace[i]);
+	wf_json_end_array(w);
+	return wf_json_finish(w);
+}

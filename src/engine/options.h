@@ -1,0 +1,12 @@
+/*
+ * options.h: reading the options of a start. Private to this room.
+ */
+#ifndef WF_ENGINE_OPTIONS_H
+#define WF_ENGINE_OPTIONS_H
+
+#include "engine/state.h"
+
+/* Fills `options` in CurrentMemoryContext; throws 22023 for an unknown or wrong one. */
+extern void wf_engine_read_options(const Jsonb *json, RunOptions *options);
+
+#endif

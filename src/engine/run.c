@@ -1,0 +1,410 @@
+/*
+ * run.c: one run from start to record, in the caller's transaction.
+ *
+ * 1. The caller's right, the workflow, and the options are checked; what is wrong there is thrown.
+ * 2. The segment runs in a subtransaction. When it fails, that is rolled back: all that the run did to the data is
+ *    gone, by the database's own means.
+ * 3. Then, outside of it, the run and its journal are written: one row each, as wf_engine. So a failed run leaves its
+ *    record and nothing else, and a caller who rolls back leaves no trace at all.
+ * wf_call raises failures instead of recording them, and so does without the subtransaction; a dry run always rolls it
+ * back.
+ *
+ * Runs may nest: a block's SQL may call wf_run again. The depth is bounded and restored on all paths.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "base/clock.h"
+#include "base/settings.h"
+#include "base/text.h"
+#include "base/uuid.h"
+#include "engine/deadline.h"
+#include "engine/frame.h"
+#include "engine/journal.h"
+#include "engine/options.h"
+#include "engine/step.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+
+static int	run_depth = 0;
+
+typedef struct Hold
+{
+	MemoryContextCallback callback;
+	WfCompiled *compiled;
+} Hold;
+
+static void
+give_up_hold(void *arg)
+{
+	wf_engine_release(((Hold *) arg)->compiled);
+}
+
+void
+wf_run_hold(Run *run, WfCompiled *compiled)
+{
+	Hold	   *hold = MemoryContextAlloc(run->memory, sizeof(Hold));
+
+	hold->compiled = compiled;
+	hold->callback.func = give_up_hold;
+	hold->callback.arg = hold;
+	MemoryContextRegisterResetCallback(run->memory, &hold->callback);
+}
+
+/* Adds where we are to whatever is reported while the run executes. */
+static void
+add_context(void *arg)
+{
+	Run		   *run = arg;
+	Frame	   *frame = run->frame;
+
+	while (frame != NULL && frame->open.node == NULL)
+		frame = frame->parent;
+	if (frame == NULL)
+		errcontext("workflow \"%s\" version %d", run->compiled->name, run->compiled->version);
+	else
+		errcontext("workflow \"%s\" version %d, node \"%s\", attempt %d", frame->activation->compiled->name,
+				   frame->activation->compiled->version, frame->open.node->id, frame->open.attempt);
+}
+
+static Run *
+new_run(const WfRunRequest *request, const WfTenant *tenant)
+{
+	MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "workflow run", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(memory);
+	Run		   *run = palloc0(sizeof(Run));
+
+	run->memory = memory;
+	run->step_memory = AllocSetContextCreate(memory, "workflow step", ALLOCSET_DEFAULT_SIZES);
+	run->journal_memory = AllocSetContextCreate(memory, "workflow journal", ALLOCSET_DEFAULT_SIZES);
+	run->mode = request->mode;
+	run->trigger = request->trigger;
+	run->tenant = *tenant;
+	run->input = request->input;
+	run->started_by = GetUserId();
+	run->started_at = wf_clock_now();
+	run->last_time = run->started_at;
+	wf_engine_read_options(request->options, &run->options);
+	wf_uuid_make(&run->run_id);
+	MemoryContextSwitchTo(old);
+	return run;
+}
+
+/* Begins the graph and its top frame, inside the subtransaction. */
+static void
+begin_graph(Run *run, WfCompiled *compiled)
+{
+	const WfSettings *settings = &compiled->graph->settings;
+	int64		timeout_ms = run->options.timeout_ms > 0 ? run->options.timeout_ms : settings->timeout_ms;
+	JsonbValue	input;
+	Frame	   *frame;
+
+	wf_json_root(run->input, &input);
+	run->root = wf_activation_begin(run, NULL, compiled, run->memory, &input);
+	run->journal = settings->journal;
+	run->max_output_bytes = settings->max_output_bytes > 0 ? (Size) settings->max_output_bytes :
+		(Size) wf_setting_max_output_size * 1024;
+	if (timeout_ms > 0)
+		run->deadline = run->started_at + timeout_ms * 1000;
+	frame = wf_frame_begin(run->root, NULL, 0, NULL);
+	frame->input = input;
+	run->frame = frame;
+	wf_frame_start(frame);
+}
+
+static void
+execute(Run *run, WfCompiled *compiled)
+{
+	begin_graph(run, compiled);
+	wf_step_advance(run);
+	wf_activation_end(run->root);
+}
+
+/* Names the node of an error that nobody has placed. */
+static WfError *
+placed_error(Run *run, const ErrorData *data)
+{
+	MemoryContext old;
+
+	if (run->error == NULL)
+	{
+		old = MemoryContextSwitchTo(run->memory);
+		run->error = wf_error_from_data(data);
+		if (data->sqlerrcode == ERRCODE_QUERY_CANCELED)
+		{
+			/* the run's own deadline, or that of a node that nobody guards */
+			bool		of_run = wf_deadline_is_past(run->deadline);
+
+			run->error = wf_error_make(of_run ? WF_ERRCODE_RUN_TIMEOUT : WF_ERRCODE_NODE_TIMEOUT, NULL,
+									   of_run ? "run timed out" : "node timed out");
+		}
+		for (Frame *frame = run->frame; frame != NULL && run->error->node == NULL; frame = frame->parent)
+		{
+			if (frame->open.node == NULL)
+				continue;
+			run->error->node = frame->open.node->id;
+			run->error->step = frame->open.seq;
+			run->error->attempt = frame->open.attempt;
+		}
+		if (run->error->sqlstate == WF_ERRCODE_NODE_TIMEOUT && run->error->node != NULL &&
+			data->sqlerrcode == ERRCODE_QUERY_CANCELED)
+			run->error->message = psprintf("node \"%s\" timed out", run->error->node);
+		MemoryContextSwitchTo(old);
+	}
+	return run->error;
+}
+
+/* True when one of this run's own deadlines has passed and our timer fired. */
+static bool
+is_own_timeout(Run *run)
+{
+	if (!wf_deadline_fired())
+		return false;
+	if (wf_deadline_is_past(run->deadline))
+		return true;
+	for (Frame *frame = run->frame; frame != NULL; frame = frame->parent)
+		if (wf_deadline_is_past(frame->open.deadline) || wf_deadline_is_past(frame->deadline))
+			return true;
+	return false;
+}
+
+/* Whether an error ends the caller's statement rather than the run. */
+static bool
+must_rethrow(Run *run, const ErrorData *data)
+{
+	if (run->error != NULL)
+		return false;
+	if (data->sqlerrcode == ERRCODE_QUERY_CANCELED)
+		return !is_own_timeout(run);
+	return wf_error_is_fatal(data->sqlerrcode) ||
+		(data->sqlerrcode == ERRCODE_T_R_SERIALIZATION_FAILURE && IsolationUsesXactSnapshot());
+}
+
+/* Executes in a subtransaction; afterwards run->error says whether it failed. */
+static void
+execute_guarded(Run *run, WfCompiled *compiled)
+{
+	MemoryContext memory = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	ErrorData  *volatile caught = NULL;
+	volatile TimestampTz armed = wf_deadline_arm(0);
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(memory);
+	PG_TRY();
+	{
+		execute(run, compiled);
+		if (run->mode == WF_RUN_DRY)
+			RollbackAndReleaseCurrentSubTransaction();
+		else
+			ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(run->memory);
+		caught = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(memory);
+	CurrentResourceOwner = owner;
+	if (caught != NULL)
+	{
+		bool		rethrow = must_rethrow(run, caught);
+
+		if (!rethrow)
+			wf_step_journal_failure(run, placed_error(run, caught));
+		wf_deadline_restore(armed);
+		if (rethrow)
+			ReThrowError(caught);
+	}
+}
+
+/* wf_call: no subtransaction; a failure is raised as the run's error. */
+static void
+execute_raising(Run *run, WfCompiled *compiled)
+{
+	volatile TimestampTz armed = wf_deadline_arm(0);
+	MemoryContext memory = CurrentMemoryContext;
+
+	PG_TRY();
+	{
+		execute(run, compiled);
+	}
+	PG_CATCH();
+	{
+		bool		own_timeout;
+
+		MemoryContextSwitchTo(memory);
+		own_timeout = run->error == NULL && geterrcode() == ERRCODE_QUERY_CANCELED && is_own_timeout(run);
+		if (own_timeout)
+		{
+			ErrorData  *data = CopyErrorData();
+
+			FlushErrorState();
+			wf_deadline_restore(armed);
+			wf_error_raise(placed_error(run, data));
+		}
+		wf_deadline_restore(armed);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+}
+
+/* -- idempotency -- */
+
+/* The run that has this key already, as a result; false when there is none. */
+static bool
+earlier_run(Run *run, const WfCompiled *compiled, WfRunResult *result)
+{
+	WfRunRow   *row;
+
+	if (run->options.idempotency_key == NULL)
+		return false;
+	row = wf_store_find_idempotent(&run->tenant.tenant_id, &compiled->workflow_id, run->options.idempotency_key);
+	if (row == NULL)
+		return false;
+	if (run->options.conflict_is_error)
+		ereport(ERROR, (errcode(ERRCODE_UNIQUE_VIOLATION),
+						errmsg("workflow \"%s\" has a run with the idempotency key \"%s\"", compiled->name,
+							   wf_text_clip(run->options.idempotency_key)),
+						errdetail("It is run %s.",
+								  DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(&row->run_id))))));
+	result->run_id = row->run_id;
+	result->status = row->status;
+	result->output = row->output;
+	result->error = row->error;
+	return true;
+}
+
+/* -- the whole -- */
+
+static void
+record(Run *run, WfRunResult *result)
+{
+	bool		failed = run->error != NULL;
+
+	result->run_id = run->run_id;
+	result->status = failed ? "failed" : "completed";
+	result->output = failed ? NULL : run->output;
+	result->error = failed ? wf_error_to_json(run->error) : NULL;
+	if (run->mode == WF_RUN_DRY)
+		result->steps = wf_journal_trace(run);
+	else
+		wf_journal_write(run, result->status, result->output, result->error);
+}
+
+/* Copies what the caller gets out of the run's memory. */
+static void
+hand_out(WfRunResult *result, MemoryContext memory)
+{
+	MemoryContext old = MemoryContextSwitchTo(memory);
+	JsonbValue	root;
+	Jsonb	  **parts[] = {&result->output, &result->error, &result->steps};
+
+	for (int i = 0; i < lengthof(parts); i++)
+	{
+		if (*parts[i] == NULL)
+			continue;
+		wf_json_root(*parts[i], &root);
+		*parts[i] = wf_json_copy(&root);
+	}
+	result->status = pstrdup(result->status);
+	MemoryContextSwitchTo(old);
+}
+
+static void
+run_inside(const WfRunRequest *request, WfRunResult *result, MemoryContext memory)
+{
+	WfTenant	tenant;
+	WfCompiled *compiled;
+	Run		   *run;
+	ErrorContextCallback context;
+
+	wf_store_require(WF_WORKFLOW_EXECUTE, &tenant);
+	run = new_run(request, &tenant);
+	compiled = wf_engine_find(&tenant, request->workflow, run->options.version);
+	wf_run_hold(run, compiled);
+	if (request->mode == WF_RUN_DRY || !earlier_run(run, compiled, result))
+	{
+		context.callback = add_context;
+		context.arg = run;
+		context.previous = error_context_stack;
+		error_context_stack = &context;
+		run->compiled = compiled;
+		if (request->mode == WF_RUN_RAISE)
+			execute_raising(run, compiled);
+		else
+			execute_guarded(run, compiled);
+		error_context_stack = context.previous;
+		record(run, result);
+	}
+	hand_out(result, memory);
+	MemoryContextDelete(run->memory);
+}
+
+void
+wf_engine_run(const WfRunRequest *request, WfRunResult *result)
+{
+	MemoryContext memory = CurrentMemoryContext;
+
+	memset(result, 0, sizeof(*result));
+	check_stack_depth();
+	if (run_depth >= wf_setting_max_depth)
+		ereport(ERROR, (errcode(WF_ERRCODE_LIMIT_EXCEEDED),
+						errmsg("runs are nested more than %d deep", wf_setting_max_depth),
+						errhint("A block of the workflow runs the workflow again. The setting \"workflow.max_depth\" has the limit.")));
+	if (request->mode != WF_RUN_DRY)
+		PreventCommandIfReadOnly(request->mode == WF_RUN_RAISE ? "wf_call()" : "wf_run()");
+	wf_store_catch_up();
+	run_depth++;
+	PG_TRY();
+	{
+		SPI_connect();
+		run_inside(request, result, memory);
+		SPI_finish();
+	}
+	PG_FINALLY();
+	{
+		run_depth--;
+	}
+	PG_END_TRY();
+}
+
+bool
+wf_engine_is_running(void)
+{
+	return run_depth > 0;
+}
+
+Jsonb *
+wf_engine_envelope(const WfRunResult *result)
+{
+	WfJsonWriter *w = wf_json_writer_begin();
+
+	wf_json_begin_object(w);
+	wf_json_put_field_cstring(w, "run_id", DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(&result->run_id))));
+	wf_json_put_field_cstring(w, "status", result->status);
+	wf_json_key(w, "output", 6);
+	if (result->output != NULL)
+		wf_json_put_jsonb(w, result->output);
+	else
+		wf_json_put_null(w);
+	wf_json_key(w, "error", 5);
+	if (result->error != NULL)
+		wf_json_put_jsonb(w, result->error);
+	else
+		wf_json_put_null(w);
+	if (result->steps != NULL)
+	{
+		wf_json_key(w, "steps", 5);
+		wf_json_put_jsonb(w, result->steps);
+	}
+	wf_json_end_object(w);
+	return wf_json_finish(w);
+}

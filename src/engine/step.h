@@ -1,0 +1,31 @@
+/*
+ * step.h: executing nodes. Private to this room.
+ */
+#ifndef WF_ENGINE_STEP_H
+#define WF_ENGINE_STEP_H
+
+#include "engine/state.h"
+
+/*
+ * Executes the run until it has ended. A failure that nothing in the definition handles is thrown, with
+ * run->error set when it is not the error itself; run->frame then still tells which steps were open.
+ */
+extern void wf_step_advance(Run *run);
+
+/* Notes the steps that were open when the run failed. */
+extern void wf_step_journal_failure(Run *run, const WfError *error);
+
+/* run.c: the run holds a compiled workflow until its memory goes. */
+extern void wf_run_hold(Run *run, WfCompiled *compiled);
+
+/* activation.c: begins a graph: its variables, role and search path. Ends it: both are restored. */
+extern Activation *wf_activation_begin(Run *run, Activation *parent, WfCompiled *compiled, MemoryContext around,
+									   const JsonbValue *trigger);
+extern void wf_activation_end(Activation *activation);
+
+/* policy.c: may the failed step be tried again, and when not, what is done with its error. */
+extern bool wf_policy_retries(const WfNode *node, const WfError *error, int attempt, TimestampTz first_started_at);
+/* Waits before attempt + 1; interruptible. */
+extern void wf_policy_wait(Run *run, const WfNode *node, int attempt);
+
+#endif

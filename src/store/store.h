@@ -1,0 +1,202 @@
+/*
+ * store.h: the engine's own tables.
+ *
+ * All SQL on tables of schema wf is in this room, one statement per WfStatementId, prepared once per
+ * backend and run as wf_engine. Callers hold an SPI connection. Results are in CurrentMemoryContext.
+ */
+#ifndef WF_STORE_STORE_H
+#define WF_STORE_STORE_H
+
+#include "postgres.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "datatype/timestamp.h"
+#include "nodes/pg_list.h"
+#include "utils/array.h"
+#include "utils/uuid.h"
+
+/* -- the role scope (role.c) -- */
+
+typedef struct WfRoleScope
+{
+	Oid			user;
+	int			context;
+} WfRoleScope;
+
+/* Becomes wf_engine until wf_store_leave. An ERROR restores the user by the end of the (sub)transaction
+ * that it aborts. Throws 55000 when the role is missing. */
+extern void wf_store_enter(WfRoleScope *scope);
+extern void wf_store_leave(const WfRoleScope *scope);
+
+/* -- tenants and rights (tenant.c, rights.c) -- */
+
+typedef enum WfPermission
+{
+	WF_WORKFLOW_CREATE = 1 << 0,
+	WF_WORKFLOW_READ = 1 << 1,
+	WF_WORKFLOW_UPDATE = 1 << 2,
+	WF_WORKFLOW_DELETE = 1 << 3,
+	WF_WORKFLOW_EXECUTE = 1 << 4,
+	WF_RUN_READ = 1 << 5,
+	WF_RUN_CANCEL = 1 << 6,
+	WF_RUN_REPLAY = 1 << 7,
+	WF_TASK_COMPLETE = 1 << 8,
+	WF_CONNECTOR_CREATE = 1 << 9,
+	WF_CONNECTOR_READ = 1 << 10,
+	WF_CONNECTOR_UPDATE = 1 << 11,
+	WF_CONNECTOR_DELETE = 1 << 12,
+	WF_CREDENTIAL_CREATE = 1 << 13,
+	WF_CREDENTIAL_READ = 1 << 14,
+	WF_CREDENTIAL_USE = 1 << 15,
+	WF_CODE_WRITE = 1 << 16,
+	WF_TEAM_MANAGE = 1 << 17,
+	WF_AUDIT_READ = 1 << 18,
+} WfPermission;
+
+/* Permissions of an application role; 0 for an unknown one. */
+extern uint32 wf_store_permissions(const char *app_role);
+/* The permission of this name (`workflow:create`), or 0. */
+extern uint32 wf_store_permission(const char *name);
+/* The name of a single permission. */
+extern const char *wf_store_permission_name(WfPermission permission);
+
+typedef struct WfTenant
+{
+	pg_uuid_t	tenant_id;
+	char		name[256];
+	uint32		permissions;	/* of current_user in it */
+	bool		owner;			/* may name owners */
+} WfTenant;
+
+/*
+ * The current tenant of current_user: the one that workflow.tenant names, else the only one that it is
+ * a member of. False when there is none; *problem then says why, if asked.
+ */
+extern bool wf_store_current_tenant(WfTenant *tenant, WfError **problem);
+
+/* The current tenant; throws 42501 when there is none or current_user lacks the permission. */
+extern void wf_store_require(WfPermission permission, WfTenant *tenant);
+
+/* A tenant by name if current_user may act in it. */
+extern bool wf_store_tenant_named(const char *name, WfTenant *tenant);
+
+extern void wf_store_insert_tenant(const pg_uuid_t *tenant_id, const char *name, const pg_uuid_t *parent, Jsonb *quotas);
+extern bool wf_store_tenant_exists(const char *name);
+extern void wf_store_put_member(const pg_uuid_t *tenant_id, Oid role, const char *app_role);
+extern bool wf_store_delete_member(const pg_uuid_t *tenant_id, Oid role);
+/* Application role of exactly this role in the tenant, or NULL. */
+extern const char *wf_store_member_role(const pg_uuid_t *tenant_id, Oid role);
+extern int	wf_store_count_owners(const pg_uuid_t *tenant_id);
+
+/* -- workflows (workflow.c) -- */
+
+typedef struct WfWorkflowRow
+{
+	pg_uuid_t	workflow_id;
+	const char *name;
+	const char *status;
+	int			active_version;	/* 0: none */
+	int			last_version;
+} WfWorkflowRow;
+
+typedef struct WfVersionRow
+{
+	int			version;
+	Jsonb	   *definition;
+	const char *search_path;
+	Oid			owner;
+} WfVersionRow;
+
+/* By name; `lock` takes the row FOR UPDATE. NULL when there is none. */
+extern WfWorkflowRow *wf_store_find_workflow(const pg_uuid_t *tenant_id, const char *name, bool lock);
+extern WfVersionRow *wf_store_find_version(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, int version);
+extern void wf_store_insert_workflow(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, const char *name, Oid owner);
+extern void wf_store_insert_version(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, const WfVersionRow *row,
+									const char *label, const char *comment);
+/* Sets last_version; description and category unless NULL. */
+extern void wf_store_touch_workflow(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, int last_version,
+									const char *description, const char *category);
+extern void wf_store_set_active(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, int version);
+extern void wf_store_set_status(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, const char *status);
+/* Names of the tenant's workflows, at most `most`, for hints. */
+extern const char **wf_store_workflow_names(const pg_uuid_t *tenant_id, int most, int *n);
+
+/* -- registered blocks (workflow.c) -- */
+
+typedef struct WfBlockRow
+{
+	const char *type;
+	const char *function;		/* qualified signature */
+	Jsonb	   *config_schema;
+	int			n_ports;
+	const char **ports;
+} WfBlockRow;
+
+extern WfBlockRow *wf_store_find_block(const pg_uuid_t *tenant_id, const char *type);
+extern List *wf_store_list_blocks(const pg_uuid_t *tenant_id);
+extern void wf_store_put_block(const pg_uuid_t *tenant_id, const char *type, const char *function, Jsonb *config_schema,
+							   ArrayType *ports);
+
+/* -- runs (run.c) -- */
+
+typedef struct WfRunRow
+{
+	pg_uuid_t	tenant_id;
+	pg_uuid_t	run_id;
+	pg_uuid_t	workflow_id;
+	int			version;
+	const char *status;
+	const char *trigger;
+	Jsonb	   *input;
+	Jsonb	   *output;			/* or NULL */
+	Jsonb	   *error;			/* or NULL */
+	const char *correlation_id;	/* or NULL */
+	ArrayType  *tags;			/* text[], or NULL */
+	const char *idempotency_key;	/* or NULL */
+	const pg_uuid_t *parent_run_id;	/* or NULL */
+	Oid			started_by;
+	TimestampTz started_at;
+	TimestampTz finished_at;
+} WfRunRow;
+
+/* Inserts an ended run. Throws 23505 when its idempotency key is taken. */
+extern void wf_store_insert_run(const WfRunRow *row);
+/* The run of this idempotency key, as far as its envelope goes, or NULL. */
+extern WfRunRow *wf_store_find_idempotent(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, const char *key);
+
+/* One step as the journal's array holds it. */
+typedef struct WfStepRow
+{
+	int			seq;
+	const char *node;
+	const char *path;
+	const char *type;
+	const char *status;
+	const char *port;			/* or NULL */
+	int			attempt;
+	int			input_from;		/* -1: `input` holds it */
+	Jsonb	   *input;			/* or NULL */
+	Jsonb	   *output;			/* or NULL */
+	Jsonb	   *error;			/* or NULL */
+	TimestampTz started_at;
+	int64		duration_us;
+	ArrayType  *log;			/* text[], or NULL */
+} WfStepRow;
+
+/* A wf.step as a composite Datum in CurrentMemoryContext; it holds copies of all. */
+extern Datum wf_store_form_step(const WfStepRow *row);
+extern void wf_store_insert_segment(const WfRunRow *run, int segment, int first_seq, int n_steps, Datum *steps);
+
+/* -- caches (cache.c) -- */
+
+/* Counts up whenever something that caches are made from may have changed: tenants, members, roles,
+ * workflows, versions, registered blocks, types. */
+extern uint64 wf_store_generation(void);
+/* True when what was looked up since that generation may be kept. */
+extern bool wf_store_may_cache(uint64 generation_before);
+/* Processes pending invalidations, so that wf_store_generation is current as of now. */
+extern void wf_store_catch_up(void);
+/* Registers invalidation callbacks; once from _PG_init. */
+extern void wf_store_init(void);
+
+#endif
