@@ -74,8 +74,8 @@ resolve_end(WfBuild *b, const WfField *field, const WfPlace *place, const char *
 	const char *text = wf_json_cstring(id);
 	const char *hint = wf_graph_hint_node(b, text, meant);
 
-	wf_graph_wrong(b, place, key, hint, "%s of %s is node \"%s\", which does not exist", key, wf_graph_what(place),
-				   wf_text_clip(text));
+	wf_graph_wrong(b, place, key, hint, "%s \"%s\" of %s does not exist", key, wf_text_clip(text),
+				   wf_graph_what(place));
 	return -1;
 }
 

@@ -75,31 +75,36 @@ search_from(WfFlow *flow, int start, int *stack, int *next, bool *seen, int *top
 	}
 }
 
-/* Ranks what is reached from the starts and, after these, from nodes whose way in is uncertain. */
+/*
+ * Ranks what is reached from the starts. What is reached from nodes whose way in is uncertain is seen
+ * but gets no rank: of these, nothing more is said.
+ */
 static void
 rank_nodes(WfFlow *flow)
 {
 	int			n = flow->graph->n_nodes;
 	int		   *stack = palloc(sizeof(int) * Max(n, 1));
 	int		   *next = palloc(sizeof(int) * Max(n, 1));
-	bool	   *seen = palloc0(sizeof(bool) * Max(n, 1));
 	int			top = n;
+	int			certain = n;
 
 	flow->order = palloc(sizeof(int) * Max(n, 1));
 	flow->rank = palloc(sizeof(int) * Max(n, 1));
+	flow->seen = palloc0(sizeof(bool) * Max(n, 1));
 	for (int pass = 0; pass < 2; pass++)
+	{
+		certain = top;
 		for (int v = n - 1; v >= 0; v--)
 		{
 			bool		begins = pass == 0 ? flow->starts[v] : flow->b->notes[v].uncertain && wf_flow_has(flow, v);
 
 			CHECK_FOR_INTERRUPTS();
-			if (!begins || seen[v])
-				continue;
-			flow->starts[v] = true;
-			search_from(flow, v, stack, next, seen, &top);
+			if (begins && !flow->seen[v])
+				search_from(flow, v, stack, next, flow->seen, &top);
 		}
-	flow->n_reached = n - top;
-	memmove(flow->order, flow->order + top, sizeof(int) * flow->n_reached);
+	}
+	flow->n_reached = n - certain;
+	memmove(flow->order, flow->order + certain, sizeof(int) * flow->n_reached);
 	for (int v = 0; v < n; v++)
 		flow->rank[v] = -1;
 	for (int i = 0; i < flow->n_reached; i++)
@@ -116,7 +121,7 @@ report_unreached(WfFlow *flow, bool triggers)
 		int			region = flow->graph->nodes[v].region;
 		bool		by_trigger = triggers && region == 0;
 
-		if (flow->rank[v] >= 0 || !wf_flow_has(flow, v) || (flow->region_uncertain[region] && !by_trigger))
+		if (flow->seen[v] || !wf_flow_has(flow, v) || (flow->region_uncertain[region] && !by_trigger))
 			continue;
 
 		WfPlace		place = wf_graph_node_place(b, v);
@@ -131,18 +136,24 @@ report_unreached(WfFlow *flow, bool triggers)
 	}
 }
 
-/* Tells back edges from those that make the graph irreducible. */
+/*
+ * Tells back edges from those that make the graph irreducible. Edges that could not be linked may be
+ * missing here; they could only add ways in, so what is irreducible without them stays so.
+ */
 static void
 judge_edges(WfFlow *flow)
 {
 	WfBuild    *b = flow->b;
 	WfGraph    *graph = flow->graph;
+	bool		complete = true;
 
+	for (int e = 0; e < graph->n_edges; e++)
+		complete &= b->linked[e];
 	for (int e = 0; e < graph->n_edges; e++)
 	{
 		WfEdge	   *edge = &graph->edges[e];
 
-		if (!b->linked[e] || flow->rank[edge->source] < 0 || flow->region_uncertain[graph->nodes[edge->source].region])
+		if (!b->linked[e] || flow->rank[edge->source] < 0)
 			continue;
 
 		WfPlace		place = wf_graph_edge_place(b, e);
@@ -160,7 +171,7 @@ judge_edges(WfFlow *flow)
 			else if (edge->max_iterations == 0)
 				edge->max_iterations = WF_GRAPH_ITERATIONS;
 		}
-		else if (edge->max_iterations != 0)
+		else if (edge->max_iterations != 0 && complete)
 			wf_graph_wrong(b, &place, "maxIterations", "Only an edge that goes back to a node on every way to its source repeats anything.",
 						   "edge from \"%s\" to \"%s\" does not go back and cannot have \"maxIterations\"", source, target);
 	}

@@ -22,8 +22,9 @@ typedef struct WfFlow
 	bool	   *starts;			/* per node */
 	bool	   *region_uncertain;	/* per region: edges that could not be resolved seem to lead into it */
 	int			n_reached;
-	int		   *order;			/* reached nodes in reverse postorder */
+	int		   *order;			/* nodes reached from the starts, in reverse postorder */
 	int		   *rank;			/* place of a node in it; -1: not reached */
+	bool	   *seen;			/* reached from a start, or from where a start may be */
 
 	/* dominator tree of the forward edges; `jump` are ancestors at skew-binary distances */
 	int		   *up;

@@ -116,8 +116,8 @@ read_compensate(WfBuild *b, const WfField *field, const WfPlace *node_place, WfN
 {
 	WfPlace		place = *node_place;
 	WfField		f[COMPENSATE_KEYS];
+	int			before = b->found->n_errors;
 
-	node->compensate_node = -1;
 	if (!field->present)
 		return;
 	notes->compensated = true;
@@ -125,8 +125,9 @@ read_compensate(WfBuild *b, const WfField *field, const WfPlace *node_place, WfN
 	wf_graph_read(b, &field->value, &place, compensate_keys, COMPENSATE_KEYS, f);
 	if (f[COMPENSATE_NODE].present == f[COMPENSATE_WORKFLOW].present)
 	{
-		wf_graph_wrong(b, &place, NULL, "Write {\"node\": \"refund\"} or {\"workflow\": \"refund\", \"input\": {}}.",
-					   "%s must name either a node or a workflow", wf_graph_what(&place));
+		if (b->found->n_errors == before)
+			wf_graph_wrong(b, &place, NULL, "Write {\"node\": \"refund\"} or {\"workflow\": \"refund\", \"input\": {}}.",
+						   "%s must name either a node or a workflow", wf_graph_what(&place));
 		return;
 	}
 	notes->compensate_id = wf_graph_read_text(b, &f[COMPENSATE_NODE], &place, "node", PG_INT32_MAX);
@@ -352,18 +353,22 @@ wf_graph_index_nodes(WfBuild *b)
 		const char *id = graph->nodes[i].id;
 		int			len = strlen(id);
 
-		/* of a node that is not what it says, nobody knows where it belongs */
-		b->notes[i].uncertain = !b->notes[i].has_id || graph->nodes[i].block == NULL;
+		/* edges cannot name it */
+		b->notes[i].uncertain = !b->notes[i].has_id;
 		if (!b->notes[i].has_id)
 			continue;
-		if (wf_graph_lookup(graph, b->index, id, len) < 0)
+
+		int			other = wf_graph_lookup(graph, b->index, id, len);
+
+		if (other < 0)
 			wf_table_add(b->index, wf_table_hash(id, len), i);
 		else
 		{
 			WfPlace		place = wf_graph_node_place(b, i);
 
 			b->notes[i].uncertain = true;
-			wf_graph_wrong(b, &place, "id", NULL, "node id \"%s\" is used twice", wf_text_clip(id));
+			wf_graph_wrong(b, &place, "id", psprintf("$.nodes[%d] has it as well.", other),
+						   "node id \"%s\" is used twice", wf_text_clip(id));
 		}
 	}
 	for (int i = 0; i < graph->n_nodes; i++)

@@ -7,6 +7,9 @@
  *    back to, as the first node): each strongly connected component that nothing outside leads into
  *    starts at its first node in the definition's order. In a region that has a start by rule 2 such a
  *    component is a mistake and stays unreached.
+ *
+ * A node of unknown type may be a misspelt trigger: without incoming edges it is a start by rule 1 too.
+ * A node that an edge seems to lead to which could not be linked is no start.
  */
 #include "postgres.h"
 
@@ -137,7 +140,9 @@ wf_flow_find_starts(WfFlow *flow)
 		if (!wf_flow_has(flow, v))
 			continue;
 		flow->region_uncertain[region] |= flow->b->notes[v].uncertain;
-		if (by_trigger ? !flow->b->notes[v].is_trigger : flow->in_first[v] < flow->in_first[v + 1])
+		if (flow->b->notes[v].uncertain || flow->in_first[v] < flow->in_first[v + 1])
+			continue;
+		if (by_trigger && !flow->b->notes[v].is_trigger && graph->nodes[v].block != NULL)
 			continue;
 		flow->starts[v] = true;
 		entered[region] = true;

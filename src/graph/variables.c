@@ -62,7 +62,7 @@ read_variable(WfBuild *b, const JsonbValue *object, int index, WfVariable *out)
 	wf_json_set_null(&out->default_value);
 	if (!f[VAR_DEFAULT].present)
 		return;
-	if (!wf_graph_variable_accepts(out->type, &f[VAR_DEFAULT].value))
+	if (f[VAR_DEFAULT].value.type != jbvNull && !wf_graph_variable_accepts(out->type, &f[VAR_DEFAULT].value))
 		wf_graph_wrong(b, &place, "default", NULL, "default of %s must be of type %s, not %s", wf_graph_what(&place),
 					   out->type, wf_json_type_name(&f[VAR_DEFAULT].value));
 	wf_graph_keep_value(b, &f[VAR_DEFAULT].value, &out->default_value);
