@@ -7,6 +7,7 @@
 #include "base/settings.h"
 #include "engine/engine.h"
 #include "fmgr.h"
+#include "query/query.h"
 #include "store/store.h"
 
 PG_MODULE_MAGIC_EXT(.name = "workflow", .version = "0.1");
@@ -18,5 +19,6 @@ _PG_init(void)
 {
 	wf_settings_init();
 	wf_store_init();
+	wf_query_init();
 	wf_engine_init();
 }

@@ -40,4 +40,11 @@
 #define PGDLLEXPORT __attribute__((visibility("default")))
 #endif
 
+/* PG 18 wraps the list of RETURNING of a parsed statement. */
+#if PG_VERSION_NUM >= 180000
+#define wf_compat_returning(stmt) ((stmt)->returningClause != NULL ? (stmt)->returningClause->exprs : NIL)
+#else
+#define wf_compat_returning(stmt) ((stmt)->returningList)
+#endif
+
 #endif

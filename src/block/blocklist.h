@@ -3,6 +3,18 @@
  * declarations and by registry.c for the tables. A test asserts the order. Columns: type, symbol.
  */
 WF_BLOCK("collect", wf_block_collect)
+WF_BLOCK("db.aggregate", wf_block_db_aggregate)
+WF_BLOCK("db.bulkCreate", wf_block_db_bulk_create)
+WF_BLOCK("db.bulkDelete", wf_block_db_bulk_delete)
+WF_BLOCK("db.bulkUpdate", wf_block_db_bulk_update)
+WF_BLOCK("db.call", wf_block_db_call)
+WF_BLOCK("db.create", wf_block_db_create)
+WF_BLOCK("db.delete", wf_block_db_delete)
+WF_BLOCK("db.find", wf_block_db_find)
+WF_BLOCK("db.findOne", wf_block_db_find_one)
+WF_BLOCK("db.query", wf_block_db_query)
+WF_BLOCK("db.update", wf_block_db_update)
+WF_BLOCK("db.upsert", wf_block_db_upsert)
 WF_BLOCK("fail", wf_block_raise)
 WF_BLOCK("filter", wf_block_filter)
 WF_BLOCK("if", wf_block_if)

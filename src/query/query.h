@@ -70,6 +70,12 @@ extern List *wf_query_explain(WfStatement *statement, bool with_plan);
 /* Registers invalidation callbacks; once from _PG_init. */
 extern void wf_query_init(void);
 
+/*
+ * Calls a function (config jsonb, input jsonb) RETURNS jsonb as a statement of its own; SQL NULL gives
+ * null. The result is in CurrentMemoryContext. Needs an SPI connection, as wf_query_execute.
+ */
+extern void wf_query_call_block(Oid function, const JsonbValue *config, const JsonbValue *input, JsonbValue *out);
+
 /* Any value of a PostgreSQL type as JSON, exactly as to_jsonb gives it; used by custom blocks too. */
 extern void wf_query_datum_to_json(Datum value, bool is_null, Oid type, JsonbValue *out);
 
