@@ -90,6 +90,8 @@ loop_validate(const WfNode *node, WfDiagnostics *found)
 	}
 	for (int i = 0; i < lengthof(owned); i++)
 	{
+		if (strcmp(type, "foreach") != 0 && strcmp(type, "for") != 0 && strcmp(type, "while") != 0)
+			break;				/* the schema has said it */
 		if (wf_block_fixed(node, owned[i][0], &value) && strcmp(type, owned[i][1]) != 0)
 			wf_block_report(node, found, owned[i][0], psprintf("Set \"type\" to \"%s\", or remove it.", owned[i][1]),
 							"\"%s\" has no meaning in a loop of type \"%s\"", owned[i][0], type);

@@ -44,7 +44,7 @@ static void
 report_problem(WfDiagnostics *found, const char *node, const char *path, const WfExprProblem *problem)
 {
 	wf_diagnostics_add(found, WF_SEVERITY_ERROR, WF_ERRCODE_EXPRESSION_INVALID, node, path, problem->hint,
-					   "%s at character %d", problem->message, problem->position + 1);
+					   "%s, at position %d", problem->message, problem->position);
 }
 
 WfExpr *
