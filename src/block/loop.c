@@ -78,6 +78,7 @@ loop_validate(const WfNode *node, WfDiagnostics *found)
 	};
 	const char *type = wf_block_fixed_string(node, "type", "foreach");
 	JsonbValue	value;
+	int64		number;
 
 	for (int i = 0; i < lengthof(needs); i++)
 	{
@@ -96,6 +97,8 @@ loop_validate(const WfNode *node, WfDiagnostics *found)
 			wf_block_report(node, found, owned[i][0], psprintf("Set \"type\" to \"%s\", or remove it.", owned[i][1]),
 							"\"%s\" has no meaning in a loop of type \"%s\"", owned[i][0], type);
 	}
+	if (wf_block_fixed(node, "step", &value) && wf_json_int64(&value, &number) && number == 0)
+		wf_block_report(node, found, "step", NULL, "\"step\" must not be 0");
 	if (wf_block_fixed_is(node, "mode", "inline", "workers"))
 		wf_block_report(node, found, "mode", "Use \"inline\" until background workers are there.",
 						"mode \"workers\" needs background workers");
@@ -384,7 +387,7 @@ const WfBlock wf_block_loop = {
 			},
 			"from": {"type": "integer", "description": "for: the first number."},
 			"to": {"type": "integer", "description": "for: the last number, included."},
-			"step": {"type": "integer", "default": 1, "not": {"const": 0}, "description": "for: may be negative."},
+			"step": {"type": "integer", "default": 1, "description": "for: may be negative."},
 			"condition": {
 				"type": ["string", "boolean"], "format": "expression", "minLength": 1,
 				"description": "while: tested before each round; $item is what the last round gave, null at first."

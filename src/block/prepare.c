@@ -43,7 +43,7 @@ find_nearest(const WfNames *names, const char *name, int len)
 static void
 report_problem(WfDiagnostics *found, const char *node, const char *path, const WfExprProblem *problem)
 {
-	wf_diagnostics_add(found, WF_SEVERITY_ERROR, WF_ERRCODE_EXPRESSION_INVALID, node, path, problem->hint,
+	wf_diagnostics_add(found, WF_SEVERITY_ERROR, problem->sqlstate, node, path, problem->hint,
 					   "%s, at position %d", problem->message, problem->position);
 }
 

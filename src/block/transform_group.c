@@ -426,8 +426,12 @@ put_total(WfJsonWriter *w, const Aggregate *aggregate, const Total *total)
 	number.type = jbvNumeric;
 	number.val.numeric = total->sum;
 	if (aggregate->fn == FN_AVG)
-		number.val.numeric = DatumGetNumeric(DirectFunctionCall2(numeric_div, NumericGetDatum(total->sum),
-																 NumericGetDatum(int64_to_numeric(total->count))));
+	{
+		Datum		average = DirectFunctionCall2(numeric_div, NumericGetDatum(total->sum),
+												  NumericGetDatum(int64_to_numeric(total->count)));
+
+		number.val.numeric = DatumGetNumeric(DirectFunctionCall1(numeric_trim_scale, average));
+	}
 	wf_json_put(w, &number);
 }
 

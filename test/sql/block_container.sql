@@ -48,7 +48,7 @@ SELECT go('[{"id": "l", "type": "loop", "config": {"type": "for", "from": 3, "to
 SELECT loop('{"type": "for", "from": 3, "to": 1}');
 SELECT go('[{"id": "l", "type": "loop", "config": {"type": "for", "from": 9223372036854775806, "to": 9223372036854775807}}, {"id": "b", "type": "noop", "parent": "l"}]');
 SELECT loop('{"type": "for", "from": 1, "to": "{{ $input.n }}"}', '{"n": "x"}');
-SELECT loop('{"type": "for", "from": 1, "to": 1.5}');
+SELECT wrong('{"nodes": [{"id": "l", "type": "loop", "config": {"type": "for", "from": 1, "to": 1.5, "step": 0}}], "edges": []}');
 SELECT loop('{"type": "for", "from": 1, "to": 10, "step": "{{ 0 }}"}');
 
 -- while: $item is what the last round gave

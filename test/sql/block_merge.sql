@@ -38,6 +38,7 @@ SELECT merge('{"mode": "choose"}', '{"a": {"x": 1}}');
 SELECT merge('{"mode": "any"}', '{"c": {"z": 3}}');
 SELECT merge('{"mode": "nOf", "n": 2}', '{"a": {"x": 1}, "c": {"z": 3}}');
 SELECT merge('{"mode": "nOf", "n": 2}', '{"c": {"z": 3}}');
+\set VERBOSITY terse
 SELECT merge('{"mode": "nOf", "n": 4}', '{"c": {"z": 3}}');
 
 -- any and nOf do not wait: what comes later is too late
