@@ -144,8 +144,8 @@ typedef struct WfBlock
 	WfOutcome	(*resume) (WfStep *step, const WfReply *reply);
 	const char *const *(*node_ports) (const WfNode *node, int *n);		/* ports that depend on the config */
 	const char *const *(*branches) (const WfNode *node, int *n);		/* containers; NULL: one unnamed */
-	/* Containers: does it handle errors of this branch? Their effects are then undone before resume.
-	 * Blocks that call a workflow: the same for the call, with a NULL branch. */
+	/* Containers: does it handle errors of this branch? Its nodes then run in subtransactions of their own, so that
+	 * what a failed one did is undone. Blocks that call a workflow: the same for the call, with a NULL branch. */
 	bool		(*catches) (const WfNode *node, const char *branch);
 	bool		(*suspends) (const WfNode *node);						/* when that depends on the config */
 	/* EARLY: may it run with these arrivals, `n_pending` edges unresolved? */

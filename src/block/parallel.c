@@ -118,7 +118,7 @@ parallel_prepare(const WfNode *node, const WfTemplate *config, const char *searc
 	return plan;
 }
 
-/* A failed branch leaves nothing behind wherever the container can go on without it. */
+/* Wherever the container can go on without a failed branch. */
 static bool
 parallel_catches(const WfNode *node, const char *branch)
 {

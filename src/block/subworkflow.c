@@ -2,7 +2,7 @@
  * subworkflow.c: running another workflow as one step of this one.
  *
  * Inline: within the run's transaction, as its role; the block asks for the call and the engine
- * resumes it with the result. What a failed child did is undone wherever its error is handled here.
+ * resumes it with the result.
  */
 #include "postgres.h"
 

@@ -1,8 +1,8 @@
 /*
  * try.c: the container that handles errors.
  *
- * Branch `try` runs first. When it fails, what it did to the data is gone (the engine rolled it back)
- * and branch `catch`, if it has nodes, runs with `$error`; what it gives is then the output. Branch
+ * Branch `try` runs first. When one of its nodes fails, what that node did to the data is undone, and
+ * branch `catch`, if it has nodes, runs with `$error`; what it gives is then the output. Branch
  * `finally` runs last, whatever happened. An error that is left after that (no catch, a catch that
  * failed, or a finally that failed, which goes before the others) is the failure of the node: it goes
  * out at `error` when that is wired, else its policy decides. A try without nodes gives its input.
@@ -40,7 +40,7 @@ try_branches(const WfNode *node, int *n)
 	return names;
 }
 
-/* An error in `catch` is kept until `finally` has run, so its effects must be undone as well. */
+/* An error in `catch` is kept until `finally` has run. */
 static bool
 try_catches(const WfNode *node, const char *branch)
 {
