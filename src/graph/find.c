@@ -9,6 +9,10 @@
 
 #include "base/text.h"
 #include "graph/build.h"
+#include "port/pg_bitutils.h"
+
+#define NEAR_DISTANCE 3			/* what wf_text_nearest takes for near, at the most */
+#define MOST_CANDIDATES 300
 
 static bool
 is_same(const char *text, const char *name, int len)
@@ -42,32 +46,70 @@ wf_graph_find(const WfGraph *graph, const char *name, int len)
 	return wf_graph_lookup(graph, graph->node_index, name, len);
 }
 
-/* The id or name nearest to this one, or NULL. Allocates in CurrentMemoryContext and frees it. */
+/*
+ * The letters of a name as bits. A name at edit distance d differs in at most 2 * d of them, which is
+ * much cheaper to know than the distance.
+ */
+static uint64
+letters_of(const char *name)
+{
+	uint64		letters = 0;
+
+	for (const char *p = name; *p; p++)
+		letters |= UINT64CONST(1) << (pg_tolower((unsigned char) *p) & 63);
+	return letters;
+}
+
+/* Names by how many letters they share with the one that is looked for, few of each kind. */
+typedef struct Candidates
+{
+	const char *names[2 * NEAR_DISTANCE + 1][MOST_CANDIDATES];
+	int			n[2 * NEAR_DISTANCE + 1];
+} Candidates;
+
+static void
+consider(Candidates *found, const char *name, int len, uint64 letters)
+{
+	int			other = name == NULL ? 0 : strlen(name);
+	int			differ;
+
+	if (other == 0 || abs(other - len) > WF_GRAPH_NEAR_BYTES)
+		return;
+	differ = pg_popcount64(letters ^ letters_of(name));
+	if (differ <= 2 * NEAR_DISTANCE && found->n[differ] < MOST_CANDIDATES)
+		found->names[differ][found->n[differ]++] = name;
+}
+
+/*
+ * The id or name nearest to this one, or NULL. Of a large graph only the most promising names are
+ * compared, as a definition may ask for ten thousand nodes that are not there. Allocates in
+ * CurrentMemoryContext and frees it.
+ */
 const char *
 wf_graph_nearest(const WfGraph *graph, const char *name)
 {
 	int			len = strlen(name);
-	const char **near;
+	uint64		letters = letters_of(name);
+	const char *best = NULL;
 	int			n = 0;
 
 	if (len == 0 || len > WF_GRAPH_NAME_BYTES)
 		return NULL;
-	near = palloc(sizeof(char *) * 2 * Max(graph->n_nodes, 1));
+
+	Candidates *found = palloc(sizeof(Candidates));
+	const char **near = palloc(sizeof(char *) * MOST_CANDIDATES);
+
+	memset(found->n, 0, sizeof(found->n));
 	for (int i = 0; i < graph->n_nodes; i++)
 	{
-		const char *const both[] = {graph->nodes[i].id, graph->nodes[i].name};
-
-		for (int k = 0; k < 2; k++)
-		{
-			int			other = both[k] == NULL ? 0 : strlen(both[k]);
-
-			if (other > 0 && abs(other - len) <= WF_GRAPH_NEAR_BYTES)
-				near[n++] = both[k];
-		}
+		consider(found, graph->nodes[i].id, len, letters);
+		consider(found, graph->nodes[i].name, len, letters);
 	}
-
-	const char *best = wf_text_nearest(name, near, n);
-
+	for (int differ = 0; differ <= 2 * NEAR_DISTANCE; differ++)
+		for (int i = 0; i < found->n[differ] && n < MOST_CANDIDATES; i++)
+			near[n++] = found->names[differ][i];
+	best = wf_text_nearest(name, near, n);
 	pfree(near);
+	pfree(found);
 	return best;
 }

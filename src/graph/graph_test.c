@@ -474,7 +474,8 @@ wf_sql_test_graph_retry(PG_FUNCTION_ARGS)
 		delays[n] = Int64GetDatum(wf_graph_retry_delay_ms(&retry, n + 1, 1));
 		n++;
 	}
-	PG_RETURN_ARRAYTYPE_P(construct_array(delays, n, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	PG_RETURN_ARRAYTYPE_P(construct_array(delays, n, INT8OID, sizeof(int64), sizeof(Datum) >= sizeof(int64),
+										  TYPALIGN_DOUBLE));
 }
 
 #endif
