@@ -1,33 +1,33 @@
 -- The SQL interface. Functions check rights themselves, as current_user.
 
 CREATE FUNCTION wf_save(name text, definition jsonb, options jsonb DEFAULT '{}') RETURNS int
-	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_save';
+	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_save';
 COMMENT ON FUNCTION wf_save(text, jsonb, jsonb) IS 'saves a definition as a new version of a workflow and returns its number; options: description, category, label, comment, activate';
 
 CREATE FUNCTION wf_validate(definition jsonb)
 	RETURNS TABLE (severity text, code text, node text, path text, message text, hint text)
-	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_validate';
+	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_validate';
 COMMENT ON FUNCTION wf_validate(jsonb) IS 'all that is wrong with a definition; no row: nothing is';
 
 CREATE FUNCTION wf_activate(name text, version int) RETURNS void
-	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_activate';
+	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_activate';
 COMMENT ON FUNCTION wf_activate(text, int) IS 'makes a version the active one';
 
 CREATE FUNCTION wf_set_status(name text, status text) RETURNS void
-	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_set_status';
+	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_set_status';
 COMMENT ON FUNCTION wf_set_status(text, text) IS 'sets a workflow''s status: draft, active, paused, archived';
 
 CREATE FUNCTION wf_delete(name text) RETURNS void
-	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_delete';
+	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_delete';
 COMMENT ON FUNCTION wf_delete(text) IS 'deletes a workflow; its runs stay, its name is free again';
 
 CREATE FUNCTION wf.workflow_id(name text) RETURNS uuid
-	LANGUAGE c STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_workflow_id';
+	LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_workflow_id';
 COMMENT ON FUNCTION wf.workflow_id(text) IS 'the id of a workflow of the current tenant';
 
 CREATE FUNCTION wf_versions(name text)
 	RETURNS TABLE (version int, label text, active bool, created_at timestamptz, created_by name, comment text)
-	LANGUAGE sql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+	LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 	AS $$
 		SELECT v.version, v.label, coalesce(v.version = w.active_version, false), v.created_at, v.owner::text::name, v.comment
 		FROM wf.version v
@@ -39,50 +39,50 @@ COMMENT ON FUNCTION wf_versions(text) IS 'versions of a workflow';
 
 CREATE FUNCTION wf_blocks()
 	RETURNS TABLE (type text, category text, summary text, ports text[], suspends bool, config_schema jsonb, output_schema jsonb)
-	LANGUAGE c STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_blocks';
+	LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_blocks';
 COMMENT ON FUNCTION wf_blocks() IS 'types of nodes: built in, and registered in the current tenant';
 
 CREATE FUNCTION wf_register_block(type text, function regprocedure, config_schema jsonb DEFAULT '{}', ports text[] DEFAULT '{out}')
 	RETURNS void
-	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_register_block';
+	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_register_block';
 COMMENT ON FUNCTION wf_register_block(text, regprocedure, jsonb, text[]) IS 'makes a function (config jsonb, input jsonb) RETURNS jsonb a type of node';
 
 CREATE FUNCTION wf_run(workflow text, input jsonb DEFAULT '{}', options jsonb DEFAULT '{}') RETURNS jsonb
-	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_run';
+	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_run';
 COMMENT ON FUNCTION wf_run(text, jsonb, jsonb) IS 'runs a workflow in this transaction: {run_id, status, output, error}; a failure is rolled back, recorded and returned';
 
 CREATE FUNCTION wf_call(workflow text, input jsonb DEFAULT '{}', options jsonb DEFAULT '{}') RETURNS jsonb
-	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_call';
+	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_call';
 COMMENT ON FUNCTION wf_call(text, jsonb, jsonb) IS 'runs a workflow in this transaction and returns its output; a failure is raised';
 
 CREATE FUNCTION wf_dry_run(workflow text, input jsonb DEFAULT '{}', options jsonb DEFAULT '{}') RETURNS jsonb
-	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_dry_run';
+	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_dry_run';
 COMMENT ON FUNCTION wf_dry_run(text, jsonb, jsonb) IS 'runs a workflow, rolls it back, and returns what wf_run would have, with the steps and what they wrote';
 
 CREATE FUNCTION wf_explain(name text, version int DEFAULT NULL, plans bool DEFAULT false) RETURNS SETOF text
-	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_explain';
+	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_explain';
 COMMENT ON FUNCTION wf_explain(text, int, bool) IS 'order, transactions, and the SQL of each db node; plans adds EXPLAIN''s';
 
 CREATE FUNCTION wf_create_tenant(name text, options jsonb DEFAULT '{}') RETURNS uuid
-	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_create_tenant';
+	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_create_tenant';
 COMMENT ON FUNCTION wf_create_tenant(text, jsonb) IS 'creates a tenant whose owner is current_user; options: parent, quotas';
 
 CREATE FUNCTION wf_grant(role name, tenant text, app_role text) RETURNS void
-	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_grant';
+	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_grant';
 COMMENT ON FUNCTION wf_grant(name, text, text) IS 'makes a role a member of a tenant as viewer, member, admin or owner';
 
 CREATE FUNCTION wf_revoke(role name, tenant text) RETURNS void
-	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_revoke';
+	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_revoke';
 COMMENT ON FUNCTION wf_revoke(name, text) IS 'ends a role''s membership in a tenant';
 
 CREATE FUNCTION wf_use_tenant(tenant text) RETURNS void
-	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_use_tenant';
+	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_use_tenant';
 COMMENT ON FUNCTION wf_use_tenant(text) IS 'chooses the tenant to act for, until the end of the session';
 
 CREATE FUNCTION wf_current_tenant() RETURNS text
-	LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'wf_sql_current_tenant';
+	LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'wf_sql_current_tenant';
 COMMENT ON FUNCTION wf_current_tenant() IS 'the tenant that current_user acts for; NULL: none';
 
 CREATE FUNCTION wf_can(permission text) RETURNS bool
-	LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'wf_sql_can';
+	LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'wf_sql_can';
 COMMENT ON FUNCTION wf_can(text) IS 'whether current_user has a permission in the current tenant';

@@ -242,6 +242,7 @@ look_at_nodes(Reach *reach)
 		snprintf(path, sizeof(path), "$.edges[%d].condition", i);
 		wf_expr_nodes(graph->edges[i].prepared, visit_node, reach);
 	}
+	reach->path = NULL;
 }
 
 void

@@ -58,13 +58,13 @@ extern WfCompiled *wf_engine_find(const WfTenant *tenant, const char *name, int 
 extern void wf_engine_release(WfCompiled *compiled);
 
 /* Throws WF001 with the nearest name as hint. */
-extern void wf_engine_not_found(const WfTenant *tenant, const char *name) pg_attribute_noreturn();
+pg_noreturn extern void wf_engine_not_found(const WfTenant *tenant, const char *name);
 
 /* The schemas that unqualified names are resolved with now, as text for a version. */
 extern char *wf_engine_search_path(void);
 
 /* Throws WF002 with all errors of `found` in its detail. */
-extern void wf_engine_refuse(const char *name, const WfDiagnostics *found) pg_attribute_noreturn();
+pg_noreturn extern void wf_engine_refuse(const char *name, const WfDiagnostics *found);
 
 /* -- runs (run.c) -- */
 

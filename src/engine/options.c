@@ -16,7 +16,7 @@ static const char *const known[] = {
 	"tags", "timeout", "version",
 };
 
-static void
+pg_noreturn static void
 refuse(const char *name, const char *wanted)
 {
 	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -165,11 +165,11 @@ wf_expr_format_number(double value, char *buf)
 	char	   *out = buf;
 
 	if (isnan(value))
-		return strlen(strcpy(buf, "NaN"));
+		return strlcpy(buf, "NaN", 32);
 	if (value == 0)
-		return strlen(strcpy(buf, "0"));
+		return strlcpy(buf, "0", 32);
 	if (isinf(value))
-		return strlen(strcpy(buf, value < 0 ? "-Infinity" : "Infinity"));
+		return strlcpy(buf, value < 0 ? "-Infinity" : "Infinity", 32);
 	if (value == floor(value) && fabs(value) < 1e15)
 		return pg_lltoa((int64) value, buf);
 	if (value < 0)
@@ -206,7 +206,7 @@ wf_expr_format_number(double value, char *buf)
 			memcpy(out, digits + 1, n - 1);
 			out += n - 1;
 		}
-		out += sprintf(out, "e%c%d", exponent > 0 ? '+' : '-', abs(exponent - 1));
+		out += snprintf(out, buf + 32 - out, "e%c%d", exponent > 0 ? '+' : '-', abs(exponent - 1));
 	}
 	*out = '\0';
 	return out - buf;

@@ -413,6 +413,7 @@ evaluate(const WfText *text, WfScope *scope, ParamListInfo params, uint8 *nature
 		{
 			WfNature	nature = nature_of(param, &value);
 
+			Assert(natures != NULL);
 			natures[param->choice] = nature;
 			if (nature != param->nature)
 			{

@@ -77,7 +77,7 @@ for my $file (Source::files('.sql', 'sql/parts'))
 		{
 			$commented{ uc($1) . ' ' . plain($2) } = 1;
 		}
-		elsif ($text =~ /^(REVOKE|GRANT)\b(.*)/is && $text =~ /\bPUBLIC\b/i)
+		elsif ($text =~ /^(REVOKE|GRANT)\b.*\bPUBLIC\b/is)
 		{
 			$grants //= uc $1;
 		}
