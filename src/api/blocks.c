@@ -13,7 +13,6 @@
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "miscadmin.h"
-#include "schema/schema.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -177,7 +176,7 @@ wf_sql_register_block(PG_FUNCTION_ARGS)
 	Jsonb	   *schema = wf_api_jsonb_or_empty(fcinfo, 2);
 	ArrayType  *ports;
 	WfTenant	tenant;
-	WfSchemaError problem;
+	const char *problem;
 
 	wf_api_not_null(fcinfo, 1, "function");
 	wf_api_not_null(fcinfo, 3, "ports");
@@ -185,10 +184,10 @@ wf_sql_register_block(PG_FUNCTION_ARGS)
 	ports = PG_GETARG_ARRAYTYPE_P(3);
 	check_type(type);
 	check_ports(ports);
-	if (wf_schema_compile(schema, 0, NULL, 0, &problem) == NULL)
+	problem = wf_block_schema_problem(schema);
+	if (problem != NULL)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("config_schema is not a JSON Schema: %s", problem.message),
-						errdetail("At \"%s\".", problem.keyword_path != NULL ? problem.keyword_path : "")));
+						errmsg("config_schema is not a JSON Schema: %s", problem)));
 	SPI_connect();
 	wf_store_require(WF_CONNECTOR_CREATE, &tenant);
 	check_function(function);

@@ -169,6 +169,9 @@ extern const char *wf_block_nearest(const char *type);
 /* All built-in blocks, sorted by type. */
 extern const WfBlock *const *wf_block_list(int *n);
 
+/* What is wrong with a JSON Schema, as a message in CurrentMemoryContext; NULL when nothing is. */
+extern const char *wf_block_schema_problem(const Jsonb *schema);
+
 /* Finds a block that a tenant registered (wf_register_block); the engine fills it. */
 extern const WfBlock *(*wf_block_find_custom) (const char *type);
 

@@ -386,3 +386,14 @@ wf_block_check(const WfNode *node, WfDiagnostics *found)
 	if (node->block->validate != NULL)
 		node->block->validate(node, found);
 }
+
+const char *
+wf_block_schema_problem(const Jsonb *schema)
+{
+	WfSchemaError error = {0};
+
+	if (wf_schema_compile(schema, 0, NULL, 0, &error) != NULL)
+		return NULL;
+	return error.keyword_path == NULL || error.keyword_path[0] == '\0' ? error.message :
+		psprintf("%s, at \"%s\"", error.message, error.keyword_path);
+}

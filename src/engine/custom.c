@@ -8,10 +8,13 @@
  */
 #include "postgres.h"
 
-#include "block/block.h"
+#include "block/custom.h"
 #include "engine/custom.h"
 #include "engine/engine.h"
 #include "executor/spi.h"
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
 
 typedef struct Known
@@ -50,7 +53,19 @@ look_up(const WfTenant *tenant, const char *type)
 	row = wf_store_find_block(&tenant->tenant_id, type);
 	if (row != NULL)
 	{
-		block = NULL;
+		/* a function that is gone is an error of the node that calls it */
+		LOCAL_FCINFO(call, 1);
+		Datum		function;
+		MemoryContext old;
+
+		InitFunctionCallInfoData(*call, NULL, 1, InvalidOid, NULL, NULL);
+		call->args[0].value = CStringGetTextDatum(row->function);
+		call->args[0].isnull = false;
+		function = to_regprocedure(call);
+		old = MemoryContextSwitchTo(memory);
+		block = wf_block_custom_make(row->type, call->isnull ? InvalidOid : DatumGetObjectId(function),
+									 row->config_schema, row->ports);
+		MemoryContextSwitchTo(old);
 	}
 	SPI_finish();
 	return block;

@@ -8,6 +8,7 @@
 #define WF_ENGINE_ENGINE_H
 
 #include "postgres.h"
+#include "base/compat.h"
 #include "base/diagnostics.h"
 #include "base/error.h"
 #include "block/block.h"

@@ -3,6 +3,7 @@
  */
 #include "postgres.h"
 
+#include "base/compat.h"
 #include "base/text.h"
 #include "catalog/pg_type.h"
 #include "engine/options.h"
@@ -21,6 +22,7 @@ refuse(const char *name, const char *wanted)
 {
 	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					errmsg("option \"%s\" must be %s", name, wanted)));
+	pg_unreachable();
 }
 
 static const char *

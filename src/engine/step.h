@@ -12,6 +12,15 @@
  */
 extern void wf_step_advance(Run *run);
 
+/* Notes the open step of the frame in the journal. */
+extern void wf_step_journal(Run *run, Frame *frame, const char *status, const char *port, Jsonb *output, Jsonb *error);
+
+/* The open step is over: its edges are resolved by open.live, its memory is given back. */
+extern void wf_step_close(Frame *frame);
+
+/* Leaves `child`, which ran for its parent's open step, and resumes that with the reply. */
+extern void wf_step_resume_parent(Run *run, Frame *child, WfReply *reply);
+
 /* Notes the steps that were open when the run failed. */
 extern void wf_step_journal_failure(Run *run, const WfError *error);
 

@@ -1,0 +1,119 @@
+/*
+ * enter.c: entering and leaving frames.
+ *
+ * A container's region runs in a frame above its open step; an inline subworkflow's graph runs in an activation of its
+ * own with a frame above that. A frame of the same region in the same place is used again, its memory reset, so that a
+ * loop of any length holds the outputs of one round.
+ */
+#include "postgres.h"
+
+#include "engine/attempt.h"
+#include "engine/enter.h"
+#include "engine/frame.h"
+#include "engine/step.h"
+#include "utils/memutils.h"
+
+static char *
+child_path(Frame *frame, const WfNode *node, Frame *child, bool has_index)
+{
+	if (has_index)
+		return psprintf("%s%s[" INT64_FORMAT "].", frame->path, node->id, child->index);
+	if (child->region->branch != NULL)
+		return psprintf("%s%s.%s.", frame->path, node->id, child->region->branch);
+	return psprintf("%s%s.", frame->path, node->id);
+}
+
+static void
+inherit_deadline(Frame *frame, Frame *child, TimestampTz enter_deadline)
+{
+	OpenStep   *open = &frame->open;
+
+	child->deadline = frame->deadline;
+	if (open->deadline != 0 && (child->deadline == 0 || open->deadline < child->deadline))
+	{
+		child->deadline = open->deadline;
+		child->node_deadline = true;
+	}
+	if (enter_deadline != 0 && (child->deadline == 0 || enter_deadline < child->deadline))
+	{
+		child->deadline = enter_deadline;
+		child->own_deadline = true;
+		child->node_deadline = false;
+	}
+}
+
+void
+wf_enter_region(Run *run, Frame *frame, const WfEnter *enter)
+{
+	OpenStep   *open = &frame->open;
+	const WfNode *node = open->node;
+	int			region = node->regions[enter->region];
+	Frame	   *child;
+	MemoryContext old;
+
+	if (frame->children == NULL)
+		frame->children = MemoryContextAllocZero(frame->memory, sizeof(Frame *) * open->step.graph->n_regions);
+	child = wf_frame_begin(frame->activation, frame, region, frame->children[region]);
+	frame->children[region] = child;
+	old = MemoryContextSwitchTo(child->memory);
+	child->input = enter->input;
+	child->input_from = -1;
+	child->has_item = enter->has_item;
+	child->item = enter->item;
+	child->index = enter->index;
+	child->has_items = enter->has_items;
+	child->items = enter->items;
+	child->error = enter->error == NULL ? NULL : wf_error_to_json(enter->error);
+	child->path = child_path(frame, node, child, enter->has_item);
+	MemoryContextSwitchTo(old);
+	inherit_deadline(frame, child, enter->deadline);
+	run->frame = child;
+	wf_frame_start(child);
+}
+
+void
+wf_enter_workflow(Run *run, Frame *frame, const WfCall *call)
+{
+	OpenStep   *open = &frame->open;
+	const WfNode *node = open->node;
+	Activation *activation = wf_activation_begin(run, frame->activation, open->callee, open->memory, &call->input);
+	Frame	   *child;
+
+	activation->guarded = frame->activation->guarded || node->guarded ||
+		(node->block->catches != NULL && node->block->catches(node, NULL));
+	child = wf_frame_begin(activation, frame, 0, NULL);
+	child->input = activation->trigger;
+	child->input_from = -1;
+	MemoryContextSwitchTo(child->memory);
+	child->path = psprintf("%s%s.", frame->path, node->id);
+	MemoryContextSwitchTo(run->step_memory);
+	inherit_deadline(frame, child, 0);
+	run->frame = child;
+	wf_frame_start(child);
+}
+
+/* Leaves the innermost frame; an inline subworkflow ends with it. */
+void
+wf_leave_frame(Run *run)
+{
+	Frame	   *frame = run->frame;
+
+	if (frame->open.node != NULL && frame->open.memory != run->step_memory)
+		MemoryContextDelete(frame->open.memory);
+	frame->open.node = NULL;
+	run->frame = frame->parent;
+	if (run->frame != NULL && run->frame->activation != frame->activation)
+		wf_activation_end(frame->activation);
+}
+
+/* Leaves frames until `frame` is the innermost; their open steps are noted as cancelled. */
+void
+wf_leave_until(Run *run, Frame *frame)
+{
+	while (run->frame != frame)
+	{
+		if (run->frame->open.node != NULL)
+			wf_step_journal(run, run->frame, "cancelled", NULL, NULL, NULL);
+		wf_leave_frame(run);
+	}
+}

@@ -1,0 +1,99 @@
+/*
+ * ops.c: what a block may ask of the world through its step.
+ */
+#include "postgres.h"
+
+#include "base/settings.h"
+#include "engine/attempt.h"
+#include "utils/memutils.h"
+
+static inline OpenStep *
+open_of(WfStep *step)
+{
+	return (OpenStep *) ((char *) step - offsetof(OpenStep, step));
+}
+
+static void
+set_variable(WfStep *step, const char *name, const JsonbValue *value)
+{
+	Frame	   *frame = open_of(step)->scope.frame;
+	Activation *activation = frame->activation;
+	MemoryContext old = MemoryContextSwitchTo(activation->memory);
+	WfJsonWriter *w = wf_json_writer_begin();
+	JsonbValue	vars;
+	JsonbValue	key;
+	JsonbValue	member;
+	WfJsonIter	it;
+	Jsonb	   *before = activation->vars;
+
+	wf_json_begin_object(w);
+	if (before != NULL)
+	{
+		wf_json_root(before, &vars);
+		wf_json_iter_begin(&it, &vars);
+		while (wf_json_iter_next(&it, &key, &member))
+		{
+			wf_json_key(w, key.val.string.val, key.val.string.len);
+			wf_json_put(w, &member);
+		}
+	}
+	wf_json_put_field(w, name, value);
+	wf_json_end_object(w);
+	activation->vars = wf_json_finish(w);
+	MemoryContextSwitchTo(old);
+	/* what was replaced may be in use by an open container: it stays until the activation ends */
+	activation->run->context_bytes += VARSIZE(activation->vars);
+	if (activation->run->context_bytes / 1024 > (Size) wf_setting_max_context_size)
+		ereport(ERROR, (errcode(WF_ERRCODE_LIMIT_EXCEEDED),
+						errmsg("context of the run exceeds %d kB", wf_setting_max_context_size),
+						errhint("The setting \"workflow.max_context_size\" has the limit.")));
+}
+
+static void
+add_log(WfStep *step, const char *line)
+{
+	OpenStep   *open = open_of(step);
+	MemoryContext old = MemoryContextSwitchTo(open->memory);
+
+	open->log = lappend(open->log, pstrdup(line));
+	MemoryContextSwitchTo(old);
+}
+
+static Jsonb *
+get_memory(WfStep *step)
+{
+	return open_of(step)->scope.frame->activation->nodes[step->node->index].memory;
+}
+
+static void
+set_memory(WfStep *step, Jsonb *value)
+{
+	Activation *activation = open_of(step)->scope.frame->activation;
+	NodeState  *state = &activation->nodes[step->node->index];
+	MemoryContext old = MemoryContextSwitchTo(activation->memory);
+	Jsonb	   *before = state->memory;
+
+	state->memory = (Jsonb *) PG_DETOAST_DATUM_COPY(JsonbPGetDatum(value));
+	MemoryContextSwitchTo(old);
+	if (before != NULL)
+		pfree(before);
+}
+
+static void
+note_rows(WfStep *step, const char *table, const char *operation, const JsonbValue *rows)
+{
+	OpenStep   *open = open_of(step);
+	MemoryContext old = MemoryContextSwitchTo(open->memory);
+	WfJsonWriter *w = wf_json_writer_begin();
+
+	wf_json_begin_object(w);
+	wf_json_put_field_cstring(w, "table", table);
+	wf_json_put_field_cstring(w, "operation", operation);
+	if (rows != NULL)
+		wf_json_put_field(w, "rows", rows);
+	wf_json_end_object(w);
+	open->wrote = wf_json_finish(w);
+	MemoryContextSwitchTo(old);
+}
+
+const WfStepOps wf_step_ops = {set_variable, add_log, get_memory, set_memory, note_rows};
