@@ -10,6 +10,7 @@
 #include "commands/prepare.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/memutils.h"
 
 #define PREPARED_NAME "workflow explain"
 
@@ -57,6 +58,7 @@ add_params(List *lines, const WfBuild *b, const Oid *types)
 static List *
 add_plan(List *lines, const WfBuild *b, const Oid *types)
 {
+	MemoryContext memory = CurrentMemoryContext;
 	StringInfoData sql;
 	int			level = NewGUCNestLevel();
 
@@ -69,6 +71,7 @@ add_plan(List *lines, const WfBuild *b, const Oid *types)
 	appendStringInfo(&sql, "%s AS %s", b->n_params > 0 ? ")" : "", b->sql.data);
 	DropPreparedStatement(PREPARED_NAME, false);
 	SPI_execute(sql.data, false, 0);
+	MemoryContextSwitchTo(memory);
 	PG_TRY();
 	{
 		resetStringInfo(&sql);
@@ -77,6 +80,7 @@ add_plan(List *lines, const WfBuild *b, const Oid *types)
 			appendStringInfoString(&sql, i == 0 ? " (NULL" : ", NULL");
 		appendStringInfoString(&sql, b->n_params > 0 ? ")" : "");
 		SPI_execute(sql.data, false, 0);
+		MemoryContextSwitchTo(memory);
 		for (uint64 i = 0; i < SPI_processed; i++)
 			lines = lappend(lines, psprintf("  %s", SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1)));
 	}

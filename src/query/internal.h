@@ -373,6 +373,8 @@ extern void wf_query_where(WfBuild *b, WfConfigPart where, bool on);
 extern void wf_query_append_where(WfBuild *b, bool required);
 /* The SQL text of a column as a value: for a path, the jsonb there. */
 extern const char *wf_query_column_json(const WfColumn *column);
+/* The same, a path as numeric or boolean (NULL where it is something else). */
+extern const char *wf_query_column_as(const WfColumn *column, Oid type);
 
 /* -- statements: each writes the text of its kind -- */
 

@@ -130,6 +130,7 @@ base_types(int n, Oid *types)
 static SPIPlanPtr
 prepare(const char *sql, int n_params, Oid *types)
 {
+	MemoryContext memory = CurrentMemoryContext;
 	SPIPlanPtr	plan;
 
 	if (must_infer(n_params, types))
@@ -138,6 +139,7 @@ prepare(const char *sql, int n_params, Oid *types)
 		base_types(n_params, types);
 	}
 	plan = SPI_prepare(sql, n_params, types);
+	MemoryContextSwitchTo(memory);
 	if (plan == NULL)
 		elog(ERROR, "could not prepare a statement: %s", SPI_result_code_string(SPI_result));
 	return plan;
@@ -273,10 +275,13 @@ void
 wf_query_plan_run(WfPlan *plan, ParamListInfo params, WfRowSink *sink)
 {
 	SPIExecuteOptions options = {.params = params, .dest = &sink->pub};
+	MemoryContext memory = CurrentMemoryContext;
 	int			result;
 
 	sink->plan = plan;
 	result = SPI_execute_plan_extended(plan->plan, &options);
+	/* SPI leaves its own context current */
+	MemoryContextSwitchTo(memory);
 	if (result < 0)
 		elog(ERROR, "could not execute a statement: %s", SPI_result_code_string(result));
 	sink->processed = SPI_processed;

@@ -146,7 +146,7 @@ make_text(WfStatement *statement, WfScope *scope, int part, bool note_rows, cons
 	b.n_natures = n_natures;
 	wf_query_build(&b);
 	text = take_text(&b);
-	if (b.dynamic)
+	if (b.dynamic && !note_rows)
 		statement->dynamic = true;
 	get_plan(text, &b, b.dynamic);
 	MemoryContextSwitchTo(old);

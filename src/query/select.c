@@ -484,6 +484,26 @@ aggregate_name(WfBuild *b, const char *written, const char *path)
 	return NULL;
 }
 
+/* What an aggregate takes of a path into jsonb, whose values are of any type. */
+static Oid
+path_type(const char *fn)
+{
+	static const char *const of_numbers[] = {
+		"sum", "avg", "min", "max", "stddev", "stddev_pop", "stddev_samp", "variance", "var_pop", "var_samp"
+	};
+	static const char *const of_booleans[] = {"bool_and", "bool_or", "every"};
+
+	if (strrchr(fn, '.') != NULL)
+		fn = strrchr(fn, '.') + 1;
+	for (int i = 0; i < lengthof(of_numbers); i++)
+		if (strcmp(of_numbers[i], fn) == 0)
+			return NUMERICOID;
+	for (int i = 0; i < lengthof(of_booleans); i++)
+		if (strcmp(of_booleans[i], fn) == 0)
+			return BOOLOID;
+	return JSONBOID;
+}
+
 /* Appends `fn(DISTINCT column) FILTER (WHERE ...)`. */
 static void
 append_aggregate(WfBuild *b, const char *name, WfConfigPart aggregate)
@@ -502,11 +522,13 @@ append_aggregate(WfBuild *b, const char *name, WfConfigPart aggregate)
 	if (wf_query_part_member(b, aggregate, "distinct", &member) && !wf_query_part_is_null(&member))
 		(void) wf_query_part_bool(b, member, "\"distinct\"", &distinct);
 	has_column = wf_query_part_member(b, aggregate, "column", &member) && !wf_query_part_is_null(&member);
-	appendStringInfo(&b->sql, "%s(%s", fn != NULL ? fn : "count", distinct && has_column ? "DISTINCT " : "");
+	if (fn == NULL)
+		fn = "count";
+	appendStringInfo(&b->sql, "%s(%s", fn, distinct && has_column ? "DISTINCT " : "");
 	if (has_column && (written = wf_query_part_string(b, member, "\"column\"")) != NULL && strcmp(written, "*") != 0)
 	{
 		if (wf_query_column(b, written, member.path, &column))
-			appendStringInfoString(&b->sql, wf_query_column_json(&column));
+			appendStringInfoString(&b->sql, wf_query_column_as(&column, path_type(fn)));
 	}
 	else
 		appendStringInfoChar(&b->sql, '*');

@@ -83,6 +83,8 @@ is_index(const char *step)
 	return step[strspn(step, "0123456789")] == '\0';
 }
 
+static const char *path_as(const WfColumn *column, WfNature nature);
+
 /* The jsonb (or text) at a path: `data -> 'a' ->> 'b'`, the form that expression indexes are made
  * on; with steps that may be indexes of arrays, `data #>> ARRAY[...]`. */
 static const char *
@@ -108,6 +110,14 @@ path_sql(const WfColumn *column, bool as_text)
 	}
 	appendStringInfoString(&sql, has_index ? "])" : ")");
 	return sql.data;
+}
+
+const char *
+wf_query_column_as(const WfColumn *column, Oid type)
+{
+	if (column->n_path == 0)
+		return column->sql;
+	return path_as(column, type == NUMERICOID ? WF_NATURE_NUMBER : type == BOOLOID ? WF_NATURE_BOOL : WF_NATURE_JSON);
 }
 
 const char *
@@ -603,12 +613,12 @@ wf_query_append_where(WfBuild *b, bool required)
 		appendStringInfoString(&b->sql, " WHERE ");
 		wf_query_where(b, where, false);
 	}
-	if (b->n_conditions == 0 && !b->incomplete)
+	if (required && b->n_conditions == 0 && !b->incomplete)
+		wf_query_complain(b, given ? where.path : NULL,
+						  "Give a condition; one that holds for all rows is {\"$expr\": \"true\"}.",
+						  "\"where\" must not be missing or empty");
+	if (strcmp(b->sql.data + before, " WHERE true") == 0)
 	{
-		if (required)
-			wf_query_complain(b, given ? where.path : NULL,
-							  "Give a condition; one that holds for all rows is {\"$expr\": \"true\"}.",
-							  "\"where\" must not be missing or empty");
 		b->sql.len = before;
 		b->sql.data[before] = '\0';
 	}

@@ -69,6 +69,8 @@ wf_query_append_returning(WfBuild *b, WfQueryTable *table, bool by_default)
 			(void) wf_query_part_bool(b, returning, "\"returning\"", &wanted);
 	}
 	b->returns = wanted;
+	/* which rights the role has is not for the next execution */
+	b->dynamic = b->dynamic || (b->note_rows && !wanted);
 	if (wanted || wf_query_may_note(b, table))
 		appendStringInfo(&b->sql, " RETURNING %s.*", quote_identifier(table->alias));
 }
