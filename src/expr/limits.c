@@ -133,6 +133,8 @@ raise_error(WfEval *ev, int sqlstate, const char *message, const char *hint)
 			 hint ? errhint("%s", hint) : 0));
 }
 
+static char *format_message(const char *fmt, va_list args) pg_attribute_printf(1, 0);
+
 static char *
 format_message(const char *fmt, va_list args)
 {

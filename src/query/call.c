@@ -311,7 +311,7 @@ wf_query_build_call(WfBuild *b)
 	bool		procedure = wf_query_part_config(b, "procedure", &name);
 	const char *written;
 	Arguments	args;
-	Candidate	candidate;
+	Candidate	candidate = {0};
 
 	b->mode = WF_SINK_VALUE;
 	if (!procedure && !wf_query_part_config(b, "function", &name))
