@@ -21,6 +21,7 @@
 #include "miscadmin.h"
 
 #define MOST_ERRORS 50			/* of one node */
+#define MOST_DEPTH 16			/* to which places in a config are told apart */
 
 typedef struct Check
 {
@@ -317,20 +318,20 @@ check_schema(Check *check)
 
 /* -- what is fixed in the definition -- */
 
-/* Walks to every string with a template; `pattern` is the place as the shape knows places, `where` as people do. */
+/* Walks to every string with a template; `pattern` is the place as the shape knows places, `where` as people do.
+ * No schema has a fixed place far down; what is fixed and deep is reported as a whole. */
 static void
-check_fixed(Check *check, const JsonbValue *value, const char *pattern, const char *where)
+check_fixed(Check *check, const JsonbValue *value, const char *pattern, const char *where, int depth)
 {
 	WfJsonIter	it;
 	JsonbValue	key;
 	JsonbValue	child;
 	int			i = 0;
 
-	check_stack_depth();
 	CHECK_FOR_INTERRUPTS();
 	if (!holds_template(value))
 		return;
-	if (wf_json_is_string(value))
+	if (wf_json_is_string(value) || depth >= MOST_DEPTH)
 	{
 		if (wf_block_shape_is_fixed(check->shape, pattern))
 			wf_block_report(check->node, check->found, where, "It is read when the workflow is saved.",
@@ -355,12 +356,12 @@ check_fixed(Check *check, const JsonbValue *value, const char *pattern, const ch
 			char	   *name = wf_json_cstring(&key);
 
 			append_key(&place, name);
-			check_fixed(check, &child, psprintf("%s%s%s", pattern, dot, name), place.data);
+			check_fixed(check, &child, psprintf("%s%s%s", pattern, dot, name), place.data, depth + 1);
 		}
 		else
 		{
 			appendStringInfo(&place, "[%d]", i);
-			check_fixed(check, &child, psprintf("%s%s*", pattern, dot), place.data);
+			check_fixed(check, &child, psprintf("%s%s*", pattern, dot), place.data, depth + 1);
 		}
 		pfree(place.data);
 		i++;
@@ -381,7 +382,7 @@ wf_block_check(const WfNode *node, WfDiagnostics *found)
 		check.has_templates = holds_template(&check.config);
 		check_schema(&check);
 		if (check.has_templates && check.shape->n_fixed > 0)
-			check_fixed(&check, &check.config, "", "");
+			check_fixed(&check, &check.config, "", "", 0);
 	}
 	if (node->block->validate != NULL)
 		node->block->validate(node, found);

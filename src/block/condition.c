@@ -151,6 +151,8 @@ typedef struct SwitchPlan
 	SwitchCase *cases;
 } SwitchPlan;
 
+#define MOST_CASES 1000
+
 static const char *const switch_ports[] = {"default", NULL};
 
 /* The ports that the cases name, in their order and each once, then `default`. */
@@ -168,6 +170,7 @@ switch_node_ports(const WfNode *node, int *n)
 		return switch_ports;
 	}
 	wf_block_items_of(&cases, &items);
+	items.n = Min(items.n, MOST_CASES); /* the schema refuses more */
 	ports = palloc(sizeof(char *) * (items.n + 1));
 	for (int i = 0; i < items.n; i++)
 	{
@@ -196,6 +199,7 @@ switch_validate(const WfNode *node, WfDiagnostics *found)
 	if (!wf_block_fixed(node, "cases", &cases) || !wf_json_is_array(&cases))
 		return;
 	wf_block_items_of(&cases, &items);
+	items.n = Min(items.n, MOST_CASES);
 	for (int i = 0; i < items.n; i++)
 	{
 		const char *where = psprintf("cases[%d]", i);
@@ -337,7 +341,7 @@ const WfBlock wf_block_switch = {
 				"description": "What the values of the cases are compared with, as === compares."
 			},
 			"cases": {
-				"type": "array", "minItems": 1,
+				"type": "array", "minItems": 1, "maxItems": 1000,
 				"items": {
 					"type": "object",
 					"properties": {

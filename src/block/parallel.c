@@ -16,6 +16,7 @@
 #include "postgres.h"
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "block/block.h"
 #include "block/support.h"
 #include "miscadmin.h"
@@ -96,7 +97,7 @@ parallel_validate(const WfNode *node, WfDiagnostics *found)
 	for (int i = 1; i < n; i++)
 	{
 		if (sorted[i][0] != '\0' && strcmp(sorted[i - 1], sorted[i]) == 0)
-			wf_block_report(node, found, "branches", NULL, "branch \"%s\" is there twice", sorted[i]);
+			wf_block_report(node, found, "branches", NULL, "branch \"%s\" is there twice", wf_text_clip(sorted[i]));
 	}
 	wf_block_check_duration(node, "timeout", found);
 	if (wf_block_fixed_is(node, "mode", "inline", "workers"))

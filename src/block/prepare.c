@@ -126,6 +126,7 @@ void
 wf_block_prepare_graph(WfGraph *graph, const char *search_path, bool look, WfDiagnostics *found)
 {
 	MemoryContext old = MemoryContextSwitchTo(graph->memory);
+	const WfNames *outer = current_names;	/* what a block looks up may run code that compiles another graph */
 	WfNames		names = {.node_index = find_node, .nearest = find_nearest, .arg = graph};
 
 	current_names = &names;
@@ -140,7 +141,7 @@ wf_block_prepare_graph(WfGraph *graph, const char *search_path, bool look, WfDia
 		prepare_edge(graph, &graph->edges[i], &names, found);
 	}
 	check_settings(graph, &names, found);
-	current_names = NULL;
+	current_names = outer;
 	wf_block_warn_unreached(graph, found);
 	MemoryContextSwitchTo(old);
 }

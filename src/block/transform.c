@@ -180,7 +180,7 @@ prepare_expression(const WfNode *node, const Operation *operation, const WfTempl
 		return NULL;
 	source = wf_expr_source(expr);
 	if (is_function(source))
-		return wf_block_compile(psprintf("(%s)(%s$item, $index, $items)", source, is_reduce ? "$error, " : ""), node,
+		return wf_block_compile(psprintf("(%s\n)(%s$item, $index, $items)", source, is_reduce ? "$error, " : ""), node,
 								"expression", found);
 	if (is_reduce)
 		wf_block_report(node, found, "expression", "Write it as (acc, item) => acc + item.qty.",

@@ -384,7 +384,7 @@ zip_lists(WfStep *step, int *n)
 		*n = 2;
 		return lists;
 	}
-	lists = palloc(sizeof(WfItems) * Max(items.n, 1));
+	lists = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(WfItems) * Max((Size) items.n, 1));
 	for (int i = 0; i < items.n; i++)
 	{
 		if (!wf_json_is_array(&items.values[i]))
