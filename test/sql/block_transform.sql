@@ -122,13 +122,14 @@ SELECT t('{"operation": "sort", "items": "{{ $input.l }}"}', '{"l": null}');
 SELECT t('{"operation": "sort", "items": "{{ $input.l }}"}', '{"l": {"a": 1}}');
 
 -- a hundred thousand items
+CREATE TABLE list AS SELECT jsonb_build_object('l', jsonb_agg(jsonb_build_object('id', i, 'k', i % 1000, 's', 'item ' || i))) AS input FROM generate_series(1, 100000) i;
 CREATE FUNCTION big(config text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE r jsonb;
 BEGIN
 	PERFORM wf_save('big', jsonb_build_object('nodes', jsonb_build_array(
 		jsonb_build_object('id', 'n', 'type', 'transform', 'config', config::jsonb)), 'edges', '[]'::jsonb,
-		'settings', '{"maxOutputSize": "100MB"}'::jsonb));
-	r := wf_run('big', (SELECT jsonb_build_object('l', jsonb_agg(jsonb_build_object('id', i, 'k', i % 1000, 's', 'item ' || i))) FROM generate_series(1, 100000) i));
+		'settings', '{"maxOutputSize": "100MB", "journal": "none"}'::jsonb));
+	r := wf_run('big', (SELECT input FROM list));
 	IF r->>'status' <> 'completed' THEN RETURN r->'error'; END IF;
 	RETURN coalesce(r#>>'{output,count}', length(r->>'output')::text);
 END $$;
