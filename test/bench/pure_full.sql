@@ -1,0 +1,1 @@
+SELECT wf_run('pure full', '{"qty": 2}');

@@ -1,0 +1,1 @@
+SELECT wf_run('pure none', '{"qty": 2}');
