@@ -145,8 +145,9 @@ typedef struct WfRowSink
 	Size		limit;			/* bytes */
 	bool		flag;			/* flagged: that of the last row */
 	MemoryContext scratch;		/* of one row, when there are many; else NULL */
+	bool		keeps_value;	/* takes the first value besides what the mode says */
 	bool		has_value;
-	JsonbValue	value;			/* mode VALUE */
+	JsonbValue	value;			/* the first column of the first row */
 	uint64		processed;		/* rows found or written, as SPI counts them */
 } WfRowSink;
 

@@ -276,6 +276,7 @@ wf_query_plan_run(WfPlan *plan, ParamListInfo params, WfRowSink *sink)
 {
 	SPIExecuteOptions options = {.params = params, .dest = &sink->pub};
 	MemoryContext memory = CurrentMemoryContext;
+	int			n_before = sink->n_rows;
 	int			result;
 
 	sink->plan = plan;
@@ -284,7 +285,8 @@ wf_query_plan_run(WfPlan *plan, ParamListInfo params, WfRowSink *sink)
 	MemoryContextSwitchTo(memory);
 	if (result < 0)
 		elog(ERROR, "could not execute a statement: %s", SPI_result_code_string(result));
-	sink->processed = SPI_processed;
+	/* utility statements give rows that SPI does not count */
+	sink->processed = Max(SPI_processed, (uint64) (sink->n_rows - n_before));
 	if (sink->scratch != NULL)
 		MemoryContextDelete(sink->scratch);
 	sink->scratch = NULL;

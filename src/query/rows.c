@@ -364,13 +364,10 @@ sink_receive(TupleTableSlot *slot, DestReceiver *self)
 
 		sink->flag = !slot->tts_isnull[last] && DatumGetBool(slot->tts_values[last]);
 	}
-	if (sink->mode == WF_SINK_NONE || (sink->mode == WF_SINK_FIRST && sink->n_rows > 0) || sink->has_value)
-		return true;
-	if (sink->mode == WF_SINK_VALUE)
-	{
+	if (sink->keeps_value && !sink->has_value)
 		keep_value(sink, slot);
+	if (sink->mode == WF_SINK_NONE || sink->mode == WF_SINK_VALUE || (sink->mode == WF_SINK_FIRST && sink->n_rows > 0))
 		return true;
-	}
 	if (sink->n_rows < SCRATCH_AFTER)
 	{
 		keep_row(sink, slot);
@@ -418,6 +415,7 @@ wf_query_sink_begin(WfRowSink *sink, WfSinkMode mode)
 	sink->pub.rDestroy = sink_nothing;
 	sink->pub.mydest = DestTuplestore;
 	sink->mode = mode;
+	sink->keeps_value = mode == WF_SINK_VALUE;
 	sink->memory = CurrentMemoryContext;
 	sink->limit = Min((Size) wf_setting_max_output_size * 1024, (Size) JENTRY_OFFLENMASK - 1024);
 	initStringInfo(&sink->buffer);

@@ -447,6 +447,7 @@ run_text(WfText *text, WfScope *scope, WfRowSink *sink, WfRan *ran, uint8 *natur
 		{
 			wf_query_sink_begin(sink, text->mode);
 			sink->flagged = text->flagged;
+			sink->keeps_value = text->format == WF_SINK_VALUE;
 			wf_query_plan_run(plan, params, sink);
 			*ran = (WfRan) {text->format, text->returns, text->in_two, NULL, text->operation};
 			if (text->note_rows && text->table != NULL)

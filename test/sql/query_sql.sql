@@ -1,0 +1,111 @@
+-- db.query and db.call.
+\set VERBOSITY terse
+\pset format unaligned
+\pset tuples_only on
+SET client_min_messages = warning;
+SET TimeZone = 'UTC';
+CREATE FUNCTION q(kind text, config jsonb, context jsonb DEFAULT '{}', note bool DEFAULT false) RETURNS jsonb
+	AS '$libdir/workflow', 'wf_sql_test_query' LANGUAGE C;
+CREATE TABLE t (id int PRIMARY KEY, name text, amount numeric(10,2));
+INSERT INTO t VALUES (1, 'a', 1.5), (2, 'b', 2.5), (3, 'c', NULL);
+SELECT q('query', '{"sql": "SELECT * FROM t WHERE id >= $1 ORDER BY id", "params": ["{{ $input.id }}"]}', '{"input": {"id": "2"}}');
+SELECT q('query', '{"sql": "SELECT * FROM t WHERE name = $1 OR amount > $2", "params": "{{ $input }}"}', '{"input": ["''; drop table t; --", 2]}');
+SELECT q('query', '{"sql": "SELECT * FROM t ORDER BY id", "outputFormat": "row"}');
+SELECT q('query', '{"sql": "SELECT * FROM t WHERE false", "outputFormat": "row"}');
+SELECT q('query', '{"sql": "SELECT sum(amount) FROM t", "outputFormat": "value"}');
+SELECT q('query', '{"sql": "SELECT 1 WHERE false", "outputFormat": "value"}');
+SELECT q('query', '{"sql": "SELECT", "outputFormat": "value"}');
+SELECT q('query', '{"sql": "SELECT FROM t"}');
+SELECT q('query', '{"sql": "SELECT * FROM t", "outputFormat": "none"}');
+SELECT q('query', '{"sql": "SELECT 1 AS a, 2 AS a, 3 AS bb"}');
+SELECT q('query', '{"sql": "UPDATE t SET amount = amount + $1 WHERE id < 3;", "params": [1.25]}');
+SELECT q('query', '{"sql": "UPDATE t SET amount = amount + $1 WHERE id < 3 RETURNING id, amount -- note", "params": [1]}');
+SELECT q('query', '{"sql": "INSERT INTO t VALUES (9, ''n'', 1) RETURNING id", "outputFormat": "value"}');
+SELECT q('query', '{"sql": "SELECT $1::text AS t, $2::jsonb AS j, $3::int[] AS a, $4::timestamptz AS z, $5::bool AS b, $6::uuid AS u", "params": [5, {"a": [1]}, [1, 2], "2024-01-01", true, null]}');
+SELECT q('query', '{"sql": "WITH x AS (INSERT INTO t VALUES (10, $1, NULL) RETURNING *) SELECT * FROM x", "params": ["cte"]}');
+-- a dry run shows what is written, also without RETURNING
+SELECT q('query', '{"sql": "DELETE FROM t WHERE id > $1 -- why", "params": [8], "outputFormat": "none"}', '{}', true);
+SELECT q('query', '{"sql": "UPDATE public.t SET name = name WHERE id = 1 RETURNING id", "outputFormat": "value"}', '{}', true);
+SELECT q('query', '{"sql": "SELECT 1 AS one"}', '{}', true);
+-- what is no statement of this kind
+SELECT q('query', '{"sql": "SELECT 1; SELECT 2"}');
+SELECT q('query', '{"sql": ""}');
+SELECT q('query', '{"sql": "COMMIT"}');
+SELECT q('query', '{"sql": "SAVEPOINT x"}');
+SELECT q('query', '{"sql": "COPY t TO STDOUT"}');
+SELECT q('query', '{"sql": "SELECT * FROM t WHERE name = {{ $input }}"}', '{"input": "x"}');
+SELECT q('query', '{"sql": "SELECT * FROM t WHERE"}');
+SELECT q('query', '{"sql": "SELECT * FROM nope"}');
+SELECT q('query', '{"sql": "SELECT $1 + 1"}');
+SELECT q('query', '{"sql": "SELECT $2::int", "params": [1]}');
+SELECT q('query', '{"sql": "SELECT 1", "params": [1]}');
+SELECT q('query', '{"sql": "SELECT $1::int", "params": {"a": 1}}');
+SELECT q('query', '{"sql": "SELECT $1::int", "params": ["x"]}');
+SELECT q('query', '{"sql": "SELECT 1/0"}');
+SELECT q('query', '{"sql": "SELECT 1", "outputFormat": "table"}');
+SELECT q('query', '{"sql": "VACUUM t"}');
+-- utility statements
+SELECT q('query', '{"sql": "CREATE TABLE made (id int)"}');
+SELECT q('query', '{"sql": "SHOW server_version_num", "outputFormat": "row"}') -> 'row' ? 'server_version_num';
+SELECT q('query', '{"sql": "EXPLAIN (COSTS OFF) SELECT * FROM made"}');
+SELECT q('query', '{"sql": "DROP TABLE made", "outputFormat": "none"}');
+-- functions
+CREATE FUNCTION add(a int, b int DEFAULT 5, c numeric DEFAULT 0.5) RETURNS numeric LANGUAGE sql AS 'SELECT a + b + c';
+CREATE FUNCTION over(x int) RETURNS text LANGUAGE sql AS $$SELECT 'int ' || x$$;
+CREATE FUNCTION over(x text) RETURNS text LANGUAGE sql AS $$SELECT 'text ' || x$$;
+CREATE FUNCTION many(n int, OUT i int, OUT s text) RETURNS SETOF record LANGUAGE sql AS $$SELECT g, 'r' || g FROM generate_series(1, n) g$$;
+CREATE FUNCTION scalars(n int) RETURNS SETOF int LANGUAGE sql AS 'SELECT generate_series(1, n)';
+CREATE FUNCTION tab(n int) RETURNS TABLE (k int, v text) LANGUAGE sql AS $$SELECT n, 'v'$$;
+CREATE FUNCTION one(n int) RETURNS t LANGUAGE sql AS 'SELECT * FROM t WHERE id = n';
+CREATE FUNCTION nothing() RETURNS void LANGUAGE sql AS '';
+CREATE FUNCTION total(VARIADIC xs int[]) RETURNS bigint LANGUAGE sql AS 'SELECT sum(x) FROM unnest(xs) x';
+CREATE FUNCTION same(x anyelement) RETURNS anyelement LANGUAGE sql AS 'SELECT x';
+CREATE FUNCTION unnamed(int, text) RETURNS text LANGUAGE sql AS 'SELECT $1 || $2';
+CREATE SCHEMA "Odd";
+CREATE FUNCTION "Odd"."Fn"("Arg One" text) RETURNS text LANGUAGE sql AS 'SELECT "Arg One"';
+SELECT q('call', '{"function": "add", "args": {"a": 1}}');
+SELECT q('call', '{"function": "add", "args": {"c": "0.25", "a": "{{ $input }}"}}', '{"input": 2}');
+SELECT q('call', '{"function": "public.add", "args": [1, 2]}');
+SELECT q('call', '{"function": "add", "args": {"b": 1}}');
+SELECT q('call', '{"function": "add", "args": {"a": 1, "bb": 1}}');
+SELECT q('call', '{"function": "add", "args": {"a": "x"}}');
+SELECT q('call', '{"function": "over", "args": {"x": 1}}');
+SELECT q('call', '{"function": "over(int)", "args": {"x": 1}}');
+SELECT q('call', '{"function": "over(text)", "args": {"x": 1}}');
+SELECT q('call', '{"function": "over(uuid)", "args": {"x": 1}}');
+SELECT q('call', '{"function": "many", "args": {"n": 2}}');
+SELECT q('call', '{"function": "scalars", "args": {"n": 2}}');
+SELECT q('call', '{"function": "tab", "args": {"n": 2}}');
+SELECT q('call', '{"function": "one", "args": {"n": 1}}');
+SELECT q('call', '{"function": "one", "args": {"n": 100}}');
+SELECT q('call', '{"function": "nothing"}');
+SELECT q('call', '{"function": "total", "args": {"xs": [1, 2, 3]}}');
+SELECT q('call', '{"function": "same", "args": {"x": "{{ $input }}"}}', jsonb_build_object('input', v)) FROM unnest('{5,"\"s\"",true,"{\"a\": 1}",null}'::jsonb[]) v;
+SELECT q('call', '{"function": "unnamed", "args": [1, "x"]}');
+SELECT q('call', '{"function": "unnamed", "args": {"a": 1}}');
+SELECT q('call', '{"function": "Odd.Fn", "args": {"Arg One": "ok"}}');
+SELECT q('call', '{"function": "Odd.fn", "args": {"Arg One": "ok"}}');
+SELECT q('call', '{"function": "count", "args": {}}');
+SELECT q('call', '{"function": "{{ $input }}"}', '{"input": "nothing(); drop table t; --"}');
+SELECT q('call', '{"function": "{{ $input }}"}', '{"input": "nothing"}');
+SELECT q('call', '{}');
+BEGIN;
+SELECT q('call', '{"function": "now", "args": {}}') -> 'value' = to_jsonb(now());
+ROLLBACK;
+-- procedures
+CREATE PROCEDURE move(INOUT a int, b int, OUT c text) LANGUAGE plpgsql AS $$ BEGIN a := a + b; c := 'moved'; END $$;
+CREATE PROCEDURE quiet(a int) LANGUAGE plpgsql AS $$ BEGIN INSERT INTO t VALUES (a); END $$;
+CREATE PROCEDURE commits() LANGUAGE plpgsql AS $$ BEGIN COMMIT; END $$;
+SELECT q('call', '{"procedure": "move", "args": {"a": 1, "b": 2}}');
+SELECT q('call', '{"procedure": "move", "args": [3, 4]}');
+SELECT q('call', '{"procedure": "quiet", "args": {"a": 77}}');
+SELECT count(*) FROM t WHERE id = 77;
+SELECT q('call', '{"procedure": "commits"}');
+SELECT q('call', '{"procedure": "add", "args": {"a": 1}}');
+SELECT q('call', '{"function": "quiet", "args": {"a": 1}}');
+CREATE ROLE regress_query_caller;
+REVOKE EXECUTE ON FUNCTION add FROM PUBLIC;
+SET ROLE regress_query_caller;
+SELECT q('call', '{"function": "add", "args": {"a": 1}}');
+RESET ROLE;
+DROP ROLE regress_query_caller;
