@@ -271,6 +271,35 @@ wf_transform_each_fill(WfEach *each, const WfItems *items, int i, const WfTempla
 	leave_item(each, old);
 }
 
+void
+wf_transform_objects_begin(WfObjects *objects, WfJsonWriter *list)
+{
+	objects->list = list;
+	objects->memory = AllocSetContextCreate(CurrentMemoryContext, "workflow object", ALLOCSET_DEFAULT_SIZES);
+}
+
+void
+wf_transform_object_begin(WfObjects *objects)
+{
+	objects->around = MemoryContextSwitchTo(objects->memory);
+	objects->w = wf_json_writer_begin();
+	wf_json_begin_object(objects->w);
+}
+
+void
+wf_transform_object_end(WfObjects *objects)
+{
+	JsonbValue	object;
+	JsonbValue	kept;
+
+	wf_json_end_object(objects->w);
+	wf_json_root(wf_json_finish(objects->w), &object);
+	MemoryContextSwitchTo(objects->around);
+	wf_block_keep(&object, &kept);
+	wf_json_put(objects->list, &kept);
+	MemoryContextReset(objects->memory);
+}
+
 int
 wf_transform_names(WfStep *step, const char *key, char ***names)
 {

@@ -36,6 +36,23 @@ extern void wf_transform_each_eval(WfEach *each, const WfItems *items, int i, co
 extern bool wf_transform_each_test(WfEach *each, const WfItems *items, int i, const WfExpr *expr);
 extern void wf_transform_each_fill(WfEach *each, const WfItems *items, int i, const WfTemplate *tpl, JsonbValue *out);
 
+/*
+ * Builds one object after another as elements of a list. A writer keeps a tree that is several times as
+ * large as its JSON; so each object is finished in memory that is reset, and kept as bytes.
+ */
+typedef struct WfObjects
+{
+	WfJsonWriter *list;			/* within the array that takes them */
+	MemoryContext memory;
+	MemoryContext around;		/* current context between begin and end */
+	WfJsonWriter *w;			/* within the object at hand */
+} WfObjects;
+
+extern void wf_transform_objects_begin(WfObjects *objects, WfJsonWriter *list);
+/* Opens an object; its members are written to objects->w until it is ended. */
+extern void wf_transform_object_begin(WfObjects *objects);
+extern void wf_transform_object_end(WfObjects *objects);
+
 /* Reads the config value `key` as a list of names: a string or an array of strings. 0: missing. */
 extern int	wf_transform_names(WfStep *step, const char *key, char ***names);
 

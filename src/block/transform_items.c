@@ -167,22 +167,24 @@ wf_transform_pick(WfStep *step, const WfTransformPlan *plan)
 	WfJsonWriter *w = begin_items();
 	char	  **names = NULL;
 	int			n_names = wf_transform_names(step, "fields", &names);
+	WfObjects	objects;
 	WfItems		items;
 
 	wf_block_items(step, "items", &items);
+	wf_transform_objects_begin(&objects, w);
 	for (int i = 0; i < items.n; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		wf_json_begin_object(w);
+		wf_transform_object_begin(&objects);
 		for (int k = 0; k < n_names; k++)
 		{
 			JsonbValue	value;
 			bool		is_direct = wf_json_field(&items.values[i], names[k], &value);
 
 			if (is_direct || wf_block_member(&items.values[i], names[k], &value))
-				wf_json_put_field(w, is_direct ? names[k] : last_part(names[k]), &value);
+				wf_json_put_field(objects.w, is_direct ? names[k] : last_part(names[k]), &value);
 		}
-		wf_json_end_object(w);
+		wf_transform_object_end(&objects);
 	}
 	return end_items(w, items.n);
 }
@@ -196,7 +198,6 @@ rename_members(WfJsonWriter *w, const JsonbValue *item, const JsonbValue *names)
 	JsonbValue	value;
 	JsonbValue	name;
 
-	wf_json_begin_object(w);
 	for (int renamed = 0; renamed < 2; renamed++)
 	{
 		wf_json_iter_begin(&it, item);
@@ -213,7 +214,6 @@ rename_members(WfJsonWriter *w, const JsonbValue *item, const JsonbValue *names)
 			wf_json_put(w, &value);
 		}
 	}
-	wf_json_end_object(w);
 }
 
 Jsonb *
@@ -224,6 +224,7 @@ wf_transform_rename(WfStep *step, const WfTransformPlan *plan)
 	JsonbValue	key;
 	JsonbValue	name;
 	WfJsonIter	it;
+	WfObjects	objects;
 	WfItems		items;
 
 	wf_block_config(step, "fields", &names);
@@ -240,13 +241,18 @@ wf_transform_rename(WfStep *step, const WfTransformPlan *plan)
 								   wf_json_type_name(&name))));
 	}
 	wf_block_items(step, "items", &items);
+	wf_transform_objects_begin(&objects, w);
 	for (int i = 0; i < items.n; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (wf_json_is_object(&items.values[i]))
-			rename_members(w, &items.values[i], &names);
-		else
+		if (!wf_json_is_object(&items.values[i]))
+		{
 			wf_json_put(w, &items.values[i]);
+			continue;
+		}
+		wf_transform_object_begin(&objects);
+		rename_members(objects.w, &items.values[i], &names);
+		wf_transform_object_end(&objects);
 	}
 	return end_items(w, items.n);
 }
@@ -292,9 +298,11 @@ split_by_member(WfStep *step, const char *name)
 	WfJsonWriter *w = begin_items();
 	int64		bytes = 0;
 	int64		count = 0;
+	WfObjects	objects;
 	WfItems		items;
 
 	wf_block_items(step, "items", &items);
+	wf_transform_objects_begin(&objects, w);
 	for (int i = 0; i < items.n; i++)
 	{
 		JsonbValue	list;
@@ -314,10 +322,10 @@ split_by_member(WfStep *step, const char *name)
 			CHECK_FOR_INTERRUPTS();
 			bytes += wf_json_size(&items.values[i]) - wf_json_size(&list) + wf_json_size(&element);
 			wf_block_check_size(step, bytes);
-			wf_json_begin_object(w);
-			wf_block_put_members(w, &items.values[i]);
-			wf_json_put_field(w, name, &element);
-			wf_json_end_object(w);
+			wf_transform_object_begin(&objects);
+			wf_block_put_members(objects.w, &items.values[i]);
+			wf_json_put_field(objects.w, name, &element);
+			wf_transform_object_end(&objects);
 			count++;
 		}
 	}

@@ -125,6 +125,7 @@ typedef struct Join
 {
 	WfStep	   *step;
 	WfJsonWriter *w;
+	WfObjects	objects;
 	const char *as;				/* or NULL */
 	int64		bytes;
 	int64		count;
@@ -134,23 +135,24 @@ typedef struct Join
 static void
 put_pair(Join *join, const JsonbValue *left, const JsonbValue *right)
 {
+	WfObjects  *objects = &join->objects;
 	JsonbValue	null;
 
 	CHECK_FOR_INTERRUPTS();
 	join->bytes += (left != NULL ? wf_json_size(left) : 0) + (right != NULL ? wf_json_size(right) : 0);
 	wf_block_check_size(join->step, join->bytes);
 	join->count++;
-	wf_json_begin_object(join->w);
+	wf_transform_object_begin(objects);
 	if (left != NULL)
-		wf_block_put_members(join->w, left);
+		wf_block_put_members(objects->w, left);
 	if (join->as != NULL)
 	{
 		wf_json_set_null(&null);
-		wf_json_put_field(join->w, join->as, right != NULL ? right : &null);
+		wf_json_put_field(objects->w, join->as, right != NULL ? right : &null);
 	}
 	else if (right != NULL)
-		wf_block_put_members(join->w, right);
-	wf_json_end_object(join->w);
+		wf_block_put_members(objects->w, right);
+	wf_transform_object_end(objects);
 }
 
 static void
@@ -195,6 +197,7 @@ wf_transform_join(WfStep *step, const WfTransformPlan *plan)
 	wf_json_begin_object(join.w);
 	wf_json_key(join.w, "items", 5);
 	wf_json_begin_array(join.w);
+	wf_transform_objects_begin(&join.objects, join.w);
 	put_pairs(&join, &left, &right, is_full || strcmp(plan->join_type, "left") == 0,
 			  is_full || strcmp(plan->join_type, "right") == 0);
 	wf_json_end_array(join.w);
