@@ -1,108 +1,604 @@
 /*
- * regex.c: JavaScript's regular expressions on PCRE2, bounded.
+ * regex.c: JavaScript's regular expressions, compiled to PCRE2 and matched within bounds.
+ *
+ * A pattern is parsed by ECMAScript's grammar, translated, and only then compiled by PCRE2 (see
+ * regex_emit.c for what the translation takes care of). Whatever has no exact translation is
+ * refused with the reason; nothing is matched nearly right.
+ *
+ * Characters. With flags u or v a pattern matches code points, and the subject is matched as it
+ * stands. Without them JavaScript matches UTF-16 code units: a subject that has characters beyond the
+ * BMP is then rewritten with each of them as its two surrogates (in the three-byte form that UTF-8
+ * would give them), provided that the pattern can tell the difference. An offset between two halves is
+ * reported outside the character, as the database has no text for half of one.
+ *
+ * Bounds. PCRE2's own limit is per starting point, so that a search through a long text has none in
+ * effect. The translation therefore has a callout at its start and at the exit of every loop, which
+ * counts, looks for a pending interrupt, and ends the match when it has cost too much: a tenth to a
+ * fifth of a second, more in proportion to a long subject. A step costs more in a long pattern, as it
+ * may go further; a reference to a group costs by what the group holds. PCRE2's optimisation that
+ * makes loops possessive is off, since it would run through a text without passing a callout.
+ *
+ * Nothing throws across PCRE2's frames: its memory comes from the regex's context through an allocator
+ * that returns NULL, callouts only compare numbers, and what went wrong is thrown when pcre2_match has
+ * returned. So there is nothing to release but memory, which goes with its context.
+ *
+ * Not used: PCRE2's just-in-time compiler, whose limits are coarser and whose stack is its own.
  */
 #include "postgres.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
+#include "base/compat.h"
 #include "base/error.h"
 #include "base/regex.h"
+#include "base/regex_internal.h"
+#include "miscadmin.h"
 #include "utils/memutils.h"
+
+#define MOST_PATTERN_BYTES (32 * 1024)
+#define COST 5000000				/* about 100 to 200 ms */
+#define COST_PER_BYTE 4
+#define MOST_COST 40000000
+#define COMPARED_BYTES 256		/* in a reference to a group, for one unit of cost */
+#define HEAP_KB (64 * 1024)
+#define KEPT_BYTES (256 * 1024)	/* of PCRE2's working memory between two matches */
 
 struct WfRegex
 {
 	MemoryContext memory;
+	pcre2_general_context *general;
 	pcre2_code *code;
-	pcre2_match_data *match;
 	pcre2_match_context *limits;
-	uint32		n_groups;
+	pcre2_match_data *match;	/* made again when its memory has grown large */
+	Size		match_bytes;	/* allocated by PCRE2 while matching */
+	WfRegexTree *tree;			/* groups and checks; its nodes stay for the markers */
+	bool		by_units;		/* neither u nor v, and the pattern can tell */
+	/* the subject last found to be without characters beyond the BMP, for calls that go on in it */
+	const char *plain_subject;
+	int			plain_len;
 };
 
+/* What callouts look at; on the stack of wf_regex_match. */
+typedef struct Matching
+{
+	const WfRegex *regex;
+	const char *subject;
+	uint64		cost;
+	uint64		most_cost;
+	bool		patient;		/* a pending interrupt was looked at and did not end anything */
+} Matching;
+
+/* -- memory -- */
+
+typedef struct Block
+{
+	Size		size;
+	Size	   *counter;
+	char		data[FLEXIBLE_ARRAY_MEMBER];
+} Block;
+
+/* PCRE2's allocator; must not throw. `arg` is the regex, or NULL: CurrentMemoryContext. */
 static void *
 regex_alloc(PCRE2_SIZE size, void *arg)
 {
-	return MemoryContextAllocExtended(arg, Max(size, 1), MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
+	WfRegex    *regex = arg;
+	Block	   *block;
+
+	if (size > MaxAllocHugeSize - sizeof(Block) - 64)
+		return NULL;
+	block = MemoryContextAllocExtended(regex == NULL ? CurrentMemoryContext : regex->memory,
+									   MAXALIGN(offsetof(Block, data)) + size, MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
+	if (block == NULL)
+		return NULL;
+	block->size = size;
+	block->counter = regex == NULL ? NULL : &regex->match_bytes;
+	if (block->counter != NULL)
+		*block->counter += size;
+	return (char *) block + MAXALIGN(offsetof(Block, data));
 }
 
 static void
 regex_free(void *pointer, void *arg)
 {
-	if (pointer != NULL)
-		pfree(pointer);
+	Block	   *block;
+
+	if (pointer == NULL)
+		return;
+	block = (Block *) ((char *) pointer - MAXALIGN(offsetof(Block, data)));
+	if (block->counter != NULL)
+		*block->counter -= block->size;
+	pfree(block);
+}
+
+/* -- text -- */
+
+static bool
+is_ascii(const char *text, int len)
+{
+	for (int i = 0; i < len; i++)
+	{
+		if ((unsigned char) text[i] >= 0x80)
+			return false;
+	}
+	return true;
+}
+
+/* Has this UTF-8 text a character beyond the BMP? */
+static bool
+has_astral(const char *text, int len)
+{
+	int			i = 0;
+
+	for (; i + 8 <= len; i += 8)
+	{
+		uint64		word;
+
+		memcpy(&word, text + i, 8);
+		if ((word & UINT64CONST(0x8080808080808080)) == 0)
+			continue;
+		/* a byte of 0xF0 or more has its four high bits set */
+		if (word & (word << 1) & (word << 2) & (word << 3) & UINT64CONST(0x8080808080808080))
+			return true;
+	}
+	for (; i < len; i++)
+	{
+		if ((unsigned char) text[i] >= 0xF0)
+			return true;
+	}
+	return false;
+}
+
+/* Writes a surrogate as the three bytes that UTF-8 would give it. */
+static char *
+put_surrogate(char *out, pg_wchar c)
+{
+	out[0] = (char) 0xED;
+	out[1] = (char) (0x80 | ((c >> 6) & 0x3F));
+	out[2] = (char) (0x80 | (c & 0x3F));
+	return out + 3;
+}
+
+/* The subject with each character beyond the BMP as two surrogates; *start moves along. */
+static char *
+split_astral(const char *subject, int len, int *out_len, int *start)
+{
+	char	   *result = palloc_extended((Size) len / 2 * 3 + 8, MCXT_ALLOC_HUGE);
+	char	   *out = result;
+	int			at = *start;
+
+	for (int i = 0; i < len;)
+	{
+		int			n = pg_utf_mblen((const unsigned char *) subject + i);
+
+		if (i == at)
+			*start = (int) (out - result);
+		if (n == 4)
+		{
+			pg_wchar	c = utf8_to_unicode((const unsigned char *) subject + i) - 0x10000;
+
+			out = put_surrogate(out, 0xD800 + (c >> 10));
+			out = put_surrogate(out, 0xDC00 + (c & 0x3FF));
+		}
+		else
+		{
+			memcpy(out, subject + i, n);
+			out += n;
+		}
+		i += n;
+	}
+	*out_len = (int) (out - result);
+	if (at >= len)
+		*start = *out_len;
+	return result;
+}
+
+/* An offset into split text as one into the original; within a pair, to that end of the character. */
+static int
+join_offset(const char *split, int offset, bool up)
+{
+	int			original = 0;
+	int			i = 0;
+
+	while (i < offset)
+	{
+		if ((unsigned char) split[i] == 0xED && (unsigned char) split[i + 1] >= 0xA0)
+		{
+			if (i + 3 == offset && !up)
+				return original;
+			original += 4;
+			i += 6;
+		}
+		else
+		{
+			int			n = pg_utf_mblen((const unsigned char *) split + i);
+
+			original += n;
+			i += n;
+		}
+	}
+	return original;
+}
+
+/* -- callouts -- */
+
+/* Is the capture of a group of the current iteration of all loops around it that may skip it? */
+static bool
+is_fresh(const WfRegexGroup *group, const PCRE2_SIZE *offsets, uint32 top)
+{
+	ListCell   *lc;
+
+	if ((uint32) group->number >= top || offsets[group->number * 2] == PCRE2_UNSET)
+		return false;
+	foreach(lc, group->stale)
+	{
+		const WfRegexStale *stale = lfirst(lc);
+		int			marker = stale->loop->marker;
+
+		if ((uint32) marker >= top || offsets[marker * 2] == PCRE2_UNSET)
+			return false;
+		if (offsets[group->number * 2] < offsets[marker * 2] + (stale->strict ? 1 : 0))
+			return false;
+	}
+	return true;
+}
+
+static pg_wchar
+char_before(const char *text, PCRE2_SIZE *at)
+{
+	do
+	{
+		(*at)--;
+	} while (((unsigned char) text[*at] & 0xC0) == 0x80);
+	return utf8_to_unicode((const unsigned char *) text + *at);
+}
+
+/* Does what ends at `at` equal, but for case, what a group captured? */
+static bool
+is_same(const Matching *matching, const PCRE2_SIZE *offsets, int number, PCRE2_SIZE at)
+{
+	PCRE2_SIZE	from = offsets[number * 2 + 1];
+
+	if (offsets[number * 2] == PCRE2_UNSET)
+		return true;
+	while (from > offsets[number * 2])
+	{
+		pg_wchar	a = char_before(matching->subject, &from);
+		pg_wchar	b = char_before(matching->subject, &at);
+
+		if (!wf_regex_same_fold(a, b, matching->regex->tree->unicode))
+			return false;
+	}
+	return true;
+}
+
+/* Puts something on the bill; ends the match when that is too high or somebody wants it ended. */
+static int
+charge(Matching *matching, uint64 cost)
+{
+	matching->cost += cost;
+	if (matching->cost > matching->most_cost)
+		return PCRE2_ERROR_MATCHLIMIT;
+	return InterruptPending && !matching->patient ? PCRE2_ERROR_CALLOUT : 0;
+}
+
+/* What comparing with the capture of a group costs. */
+static uint64
+comparison_cost(const PCRE2_SIZE *offsets, int number, uint32 top)
+{
+	if ((uint32) number >= top || offsets[number * 2] == PCRE2_UNSET)
+		return 1;
+	return 1 + (offsets[number * 2 + 1] - offsets[number * 2]) / COMPARED_BYTES;
+}
+
+/* Zero to go on, one to fail at this point, an error to end the match. Must not throw. */
+static int
+on_callout(pcre2_callout_block *block, void *arg)
+{
+	Matching   *matching = arg;
+	const WfRegexTree *tree = matching->regex->tree;
+	const PCRE2_SIZE *offsets = block->offset_vector;
+	const WfRegexCheck *check;
+	const WfRegexGroup *group;
+
+	if (block->callout_number == WF_REGEX_COST_CALLOUT)
+		return charge(matching, tree->step_cost);
+	check = &tree->checks[block->callout_number - 1];
+	group = &tree->groups[check->group];
+	switch (check->kind)
+	{
+		case WF_REGEX_CHECK_PROGRESS:
+			return offsets[check->loop->marker * 2] == block->current_position;
+		case WF_REGEX_CHECK_PROGRESS_OR_FIRST:
+			return offsets[check->loop->marker * 2] == block->current_position &&
+				offsets[check->entry * 2] != block->current_position;
+		case WF_REGEX_CHECK_FRESH:
+			return !is_fresh(group, offsets, block->capture_top);
+		case WF_REGEX_CHECK_NOT_FRESH:
+			return is_fresh(group, offsets, block->capture_top);
+		case WF_REGEX_CHECK_COST:
+			return charge(matching, comparison_cost(offsets, group->number, block->capture_top));
+		case WF_REGEX_CHECK_SAME:
+			return (uint32) group->number < block->capture_top &&
+				!is_same(matching, offsets, group->number, block->current_position);
+	}
+	return 0;
+}
+
+/* -- compiling -- */
+
+/* The pattern as JavaScript reads it: code points, or code units. */
+static pg_wchar *
+read_pattern(const char *pattern, int len, bool unicode, int *n)
+{
+	pg_wchar   *out = palloc(sizeof(pg_wchar) * (len + 1));
+
+	*n = 0;
+	for (int i = 0; i < len; i += pg_utf_mblen((const unsigned char *) pattern + i))
+	{
+		pg_wchar	c = utf8_to_unicode((const unsigned char *) pattern + i);
+
+		if (c >= 0x10000 && !unicode)
+		{
+			out[(*n)++] = 0xD800 + ((c - 0x10000) >> 10);
+			c = 0xDC00 + ((c - 0x10000) & 0x3FF);
+		}
+		out[(*n)++] = c;
+	}
+	return out;
+}
+
+static bool
+read_flags(WfRegexTree *tree, const char *flags)
+{
+	for (const char *f = flags; *f != '\0'; f++)
+	{
+		if (strchr("dgimsuvy", *f) == NULL || strchr(f + 1, *f) != NULL)
+			return false;
+	}
+	tree->sets = strchr(flags, 'v') != NULL;
+	tree->unicode = tree->sets || strchr(flags, 'u') != NULL;
+	tree->ignore_case = strchr(flags, 'i') != NULL;
+	tree->multiline = strchr(flags, 'm') != NULL;
+	tree->dot_all = strchr(flags, 's') != NULL;
+	return !(tree->sets && strchr(flags, 'u') != NULL);
+}
+
+static pcre2_code *
+compile_text(pcre2_general_context *general, const char *text, int len, uint32 more, int *error)
+{
+	pcre2_compile_context *context = pcre2_compile_context_create(general);
+	pcre2_code *code;
+	PCRE2_SIZE	offset;
+
+	if (context == NULL)
+	{
+		*error = PCRE2_ERROR_NOMEMORY;
+		return NULL;
+	}
+	pcre2_set_compile_extra_options(context, PCRE2_EXTRA_ALLOW_SURROGATE_ESCAPES);
+	code = pcre2_compile((PCRE2_SPTR) text, len, PCRE2_UTF | PCRE2_NO_UTF_CHECK | PCRE2_MATCH_UNSET_BACKREF |
+						 PCRE2_DOTALL | PCRE2_NEVER_BACKSLASH_C | more, error, &offset, context);
+	pcre2_compile_context_free(context);
+	return code;
+}
+
+bool
+wf_regex_probe(const char *item, const pg_wchar *points, int n, bool *matches)
+{
+	pcre2_general_context *general = pcre2_general_context_create(regex_alloc, regex_free, NULL);
+	pcre2_code *code = NULL;
+	pcre2_match_data *match = NULL;
+	int			error;
+
+	if (general != NULL)
+		code = compile_text(general, item, strlen(item), PCRE2_ANCHORED, &error);
+	if (code != NULL)
+		match = pcre2_match_data_create(1, general);
+	for (int i = 0; match != NULL && i < n; i++)
+	{
+		unsigned char utf8[8];
+
+		unicode_to_utf8(points[i], utf8);
+		matches[i] = pcre2_match(code, utf8, pg_utf_mblen(utf8), 0, PCRE2_NO_UTF_CHECK, match, NULL) > 0;
+	}
+	pcre2_match_data_free(match);
+	pcre2_code_free(code);
+	if (general != NULL)
+		pcre2_general_context_free(general);
+	return match != NULL;
+}
+
+/* Hands the translated pattern to PCRE2; false with the tree's problem set when that refuses. */
+static bool
+compile_regex(WfRegex *regex)
+{
+	WfRegexTree *tree = regex->tree;
+	int			error = PCRE2_ERROR_NOMEMORY;
+	char		text[160] = "";
+
+	regex->general = pcre2_general_context_create(regex_alloc, regex_free, regex);
+	if (regex->general != NULL)
+		regex->code = compile_text(regex->general, tree->out->data, tree->out->len, PCRE2_NO_AUTO_POSSESS, &error);
+	if (regex->code != NULL)
+		regex->limits = pcre2_match_context_create(regex->general);
+	if (regex->limits != NULL)
+	{
+		pcre2_set_heap_limit(regex->limits, HEAP_KB);
+		return true;
+	}
+	if (error == PCRE2_ERROR_NOMEMORY)
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+	pcre2_get_error_message(error, (PCRE2_UCHAR *) text, sizeof(text));
+	wf_regex_refuse(tree, "%s", text);
+	return false;
+}
+
+/* Parses; the tree says what is wrong. */
+static WfRegexTree *
+parse_pattern(const char *pattern, int len, const char *flags)
+{
+	WfRegexTree *tree = palloc0(sizeof(WfRegexTree));
+	pg_wchar   *in;
+	int			n;
+
+	if (!read_flags(tree, flags))
+		wf_regex_refuse(tree, "invalid flags \"%s\"", flags);
+	else if (len > MOST_PATTERN_BYTES)
+		wf_regex_refuse(tree, "regular expressions have at most %d bytes", MOST_PATTERN_BYTES);
+	else if (GetDatabaseEncoding() != PG_UTF8 && !is_ascii(pattern, len))
+		wf_regex_refuse(tree, "regular expressions beyond ASCII need a database of encoding UTF8");
+	if (tree->problem != NULL)
+		return tree;
+	in = read_pattern(pattern, len, tree->unicode, &n);
+	wf_regex_parse(tree, in, n);
+	pfree(in);
+	return tree;
+}
+
+bool
+wf_regex_is_valid(const char *pattern, int len, const char *flags)
+{
+	return parse_pattern(pattern, len, flags)->problem == NULL;
 }
 
 WfRegex *
 wf_regex_compile(const char *pattern, int len, const char *flags, const char **problem)
 {
 	WfRegex    *regex = palloc0(sizeof(WfRegex));
-	uint32		options = PCRE2_UTF | PCRE2_NO_UTF_CHECK | PCRE2_ALT_BSUX | PCRE2_MATCH_UNSET_BACKREF |
-		PCRE2_ALLOW_EMPTY_CLASS | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C;
-	pcre2_general_context *general;
-	PCRE2_SIZE	offset;
-	int			code;
+	WfRegexTree *tree = regex->tree = parse_pattern(pattern, len, flags);
 
-	if (strchr(flags, 'i'))
-		options |= PCRE2_CASELESS;
-	if (strchr(flags, 'm'))
-		options |= PCRE2_MULTILINE;
-	if (strchr(flags, 's'))
-		options |= PCRE2_DOTALL;
 	regex->memory = CurrentMemoryContext;
-	general = pcre2_general_context_create(regex_alloc, regex_free, CurrentMemoryContext);
-	regex->code = pcre2_compile((PCRE2_SPTR) pattern, len, options, &code, &offset,
-								pcre2_compile_context_create(general));
-	if (regex->code == NULL)
+	if (tree->problem == NULL)
+		wf_regex_emit(tree);
+	if (tree->problem == NULL && compile_regex(regex))
 	{
-		char	   *text = palloc(256);
-
-		pcre2_get_error_message(code, (PCRE2_UCHAR *) text, 256);
-		*problem = text;
-		return NULL;
+		regex->by_units = !tree->unicode && tree->sees_surrogates;
+		pfree(tree->out->data);
+		return regex;
 	}
-	regex->match = pcre2_match_data_create_from_pattern(regex->code, general);
-	regex->limits = pcre2_match_context_create(general);
-	pcre2_set_match_limit(regex->limits, 2000000);
-	pcre2_pattern_info(regex->code, PCRE2_INFO_CAPTURECOUNT, &regex->n_groups);
-	return regex;
+	if (problem != NULL)
+		*problem = tree->problem;
+	return NULL;
+}
+
+/* -- matching -- */
+
+/* Has this subject to be split for this regex? */
+static bool
+needs_split(WfRegex *regex, const char *subject, int len, int start)
+{
+	if (!regex->by_units)
+		return false;
+	if (start > 0 && regex->plain_subject == subject && regex->plain_len == len)
+		return false;
+	regex->plain_subject = NULL;
+	if (has_astral(subject, len))
+		return true;
+	regex->plain_subject = subject;
+	regex->plain_len = len;
+	return false;
+}
+
+static void
+fill_offsets(const WfRegex *regex, const char *split, int *offsets, int n_offsets)
+{
+	const PCRE2_SIZE *found = pcre2_get_ovector_pointer(regex->match);
+	uint32		top = regex->tree->n_numbers + 1;
+
+	for (int i = 0; i * 2 + 1 < n_offsets && i <= regex->tree->n_groups; i++)
+	{
+		const WfRegexGroup *group = &regex->tree->groups[i];
+		bool		there = i == 0 || (group->number > 0 && is_fresh(group, found, top));
+
+		int			from = there ? (int) found[group->number * 2] : -1;
+		int			to = there ? (int) found[group->number * 2 + 1] : -1;
+
+		if (there && split != NULL)
+		{
+			bool		up = to > from;
+
+			from = join_offset(split, from, false);
+			to = join_offset(split, to, up);
+		}
+		offsets[i * 2] = from;
+		offsets[i * 2 + 1] = to;
+	}
+}
+
+static void
+throw_match_error(int error)
+{
+	char		text[160] = "";
+
+	if (error == PCRE2_ERROR_NOMEMORY)
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+	if (error == PCRE2_ERROR_MATCHLIMIT || error == PCRE2_ERROR_DEPTHLIMIT || error == PCRE2_ERROR_HEAPLIMIT)
+		ereport(ERROR, (errcode(WF_ERRCODE_EXPRESSION_LIMIT), errmsg("pattern exceeded its step limit"),
+						errhint("A loop within a loop over the same characters takes exponential time; say each part in one way only.")));
+	pcre2_get_error_message(error, (PCRE2_UCHAR *) text, sizeof(text));
+	elog(ERROR, "could not match a regular expression: %s", text);
 }
 
 int
-wf_regex_match(const WfRegex *regex, const char *subject, int len, int start, bool anchored, int *offsets, int n_offsets)
+wf_regex_match(const WfRegex *const_regex, const char *subject, int len, int start, bool anchored,
+			   int *offsets, int n_offsets)
 {
-	int			n = pcre2_match(regex->code, (PCRE2_SPTR) subject, len, start,
-								PCRE2_NO_UTF_CHECK | (anchored ? PCRE2_ANCHORED : 0), regex->match, regex->limits);
-	PCRE2_SIZE *found = pcre2_get_ovector_pointer(regex->match);
+	WfRegex    *regex = unconstify(WfRegex *, const_regex);
+	Matching	matching = {.regex = regex, .subject = subject};
+	char	   *split = NULL;
+	int			matched_len = len;
+	int			result;
 
-	if (n == PCRE2_ERROR_NOMATCH)
-		return 0;
-	if (n < 0)
-		ereport(ERROR, (errcode(WF_ERRCODE_EXPRESSION_LIMIT), errmsg("pattern exceeded its step limit")));
-	for (int i = 0; i < n_offsets && i < ((int) regex->n_groups + 1) * 2; i++)
-		offsets[i] = i < n * 2 && found[i] != PCRE2_UNSET ? (int) found[i] : -1;
-	return regex->n_groups + 1;
+	CHECK_FOR_INTERRUPTS();
+	if (GetDatabaseEncoding() != PG_UTF8 && !is_ascii(subject, len))
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("regular expressions on text beyond ASCII need a database of encoding UTF8")));
+	if (needs_split(regex, subject, len, start))
+		matching.subject = split = split_astral(subject, len, &matched_len, &start);
+	if (regex->match == NULL)
+	{
+		regex->match_bytes = 0;
+		regex->match = pcre2_match_data_create_from_pattern(regex->code, regex->general);
+		if (regex->match == NULL)
+			throw_match_error(PCRE2_ERROR_NOMEMORY);
+	}
+	matching.most_cost = Min((uint64) COST + (uint64) matched_len * COST_PER_BYTE, MOST_COST);
+	pcre2_set_match_limit(regex->limits, (uint32) matching.most_cost);
+	pcre2_set_depth_limit(regex->limits, (uint32) matching.most_cost);
+	pcre2_set_callout(regex->limits, on_callout, &matching);
+	for (;;)
+	{
+		result = pcre2_match(regex->code, (PCRE2_SPTR) matching.subject, matched_len, start,
+							 PCRE2_NO_UTF_CHECK | (anchored ? PCRE2_ANCHORED : 0), regex->match, regex->limits);
+		if (result != PCRE2_ERROR_CALLOUT)
+			break;
+		CHECK_FOR_INTERRUPTS();
+		matching.patient = true;
+		matching.cost = 0;
+	}
+	if (result > 0 && n_offsets > 0)
+		fill_offsets(regex, split, offsets, n_offsets);
+	if (split != NULL)
+		pfree(split);
+	if (regex->match_bytes > KEPT_BYTES)
+	{
+		pcre2_match_data_free(regex->match);
+		regex->match = NULL;
+	}
+	if (result < 0 && result != PCRE2_ERROR_NOMATCH)
+		throw_match_error(result);
+	return result > 0 ? regex->tree->n_groups + 1 : 0;
 }
 
 int
 wf_regex_group_count(const WfRegex *regex)
 {
-	return regex->n_groups;
+	return regex->tree->n_groups;
 }
 
 const char *
 wf_regex_group_name(const WfRegex *regex, int i)
 {
-	PCRE2_SPTR	table;
-	uint32		n,
-				size;
-
-	pcre2_pattern_info(regex->code, PCRE2_INFO_NAMECOUNT, &n);
-	pcre2_pattern_info(regex->code, PCRE2_INFO_NAMEENTRYSIZE, &size);
-	pcre2_pattern_info(regex->code, PCRE2_INFO_NAMETABLE, &table);
-	for (uint32 k = 0; k < n; k++, table += size)
-	{
-		if (((table[0] << 8) | table[1]) == i)
-			return (const char *) table + 2;
-	}
-	return NULL;
+	return i >= 1 && i <= regex->tree->n_groups ? regex->tree->groups[i].name : NULL;
 }

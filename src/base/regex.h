@@ -2,7 +2,8 @@
  * regex.h: JavaScript's regular expressions on PCRE2, bounded.
  *
  * What a pattern means here and in JavaScript is the same, or the pattern is refused. Matching has a
- * step limit and checks for interrupts. The only file pair that includes pcre2.h.
+ * step limit (a fraction of a second) and checks for interrupts before each match. regex.c is the only
+ * file that includes pcre2.h.
  */
 #ifndef WF_BASE_REGEX_H
 #define WF_BASE_REGEX_H
@@ -14,14 +15,18 @@ typedef struct WfRegex WfRegex;
 /*
  * Compiles an ECMAScript pattern with flags (any of "dgimsuvy"; g, y and d are kept for the caller).
  * NULL when refused: *problem then is a message in CurrentMemoryContext. The regex belongs to
- * CurrentMemoryContext (freed by a reset callback).
+ * CurrentMemoryContext and holds nothing but memory: it goes with its context.
  */
 extern WfRegex *wf_regex_compile(const char *pattern, int len, const char *flags, const char **problem);
 
+/* Is it a pattern of JavaScript's, whether or not it can be compiled here? */
+extern bool wf_regex_is_valid(const char *pattern, int len, const char *flags);
+
 /*
  * Searches `subject` (UTF-8, `len` bytes) from byte `start`; `anchored` for the y flag. Returns the
- * number of groups + 1 and fills offsets (pairs of byte offsets, -1 for groups that took no part), 0
- * when there is no match. Throws WF009 over the step limit.
+ * number of groups + 1 and fills offsets (pairs of byte offsets, -1 for groups that took no part; as
+ * many as n_offsets integers hold, which may be none), 0 when there is no match. Calls that go on in
+ * the same subject (start > 0) are cheaper than first ones. Throws WF009 over the step limit.
  */
 extern int	wf_regex_match(const WfRegex *regex, const char *subject, int len, int start, bool anchored,
 						   int *offsets, int n_offsets);

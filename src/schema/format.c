@@ -272,6 +272,21 @@ is_quoted_string(const char *text, int len, bool wide)
 	return true;
 }
 
+/* RFC 6531: labels of letters, digits, hyphens and anything beyond ASCII. */
+static bool
+is_wide_domain(const char *text, int len)
+{
+	for (int i = 0; i < len; i++)
+	{
+		unsigned char c = text[i];
+		bool		edge = i == 0 || i == len - 1 || text[i - 1] == '.' || text[i + 1] == '.';
+
+		if (c < 0x80 && !isalnum(c) && (edge || (c != '-' && c != '.')))
+			return false;
+	}
+	return len > 0 && len <= 255;
+}
+
 static bool
 is_mailbox(const char *text, int len, bool wide)
 {
@@ -293,7 +308,7 @@ is_mailbox(const char *text, int len, bool wide)
 			return wf_schema_format_ipv6(domain + 6, domain_len - 7);
 		return wf_schema_format_ipv4(domain + 1, domain_len - 2);
 	}
-	return wide ? wf_schema_format_idn_hostname(domain, domain_len) : wf_schema_format_hostname(domain, domain_len);
+	return wide ? is_wide_domain(domain, domain_len) : wf_schema_format_hostname(domain, domain_len);
 }
 
 static bool
@@ -469,10 +484,7 @@ is_relative_json_pointer(const char *text, int len)
 static bool
 is_regex(const char *text, int len)
 {
-	const char *problem = NULL;
-	WfRegex    *regex = wf_regex_compile(text, len, "u", &problem);
-
-	return regex != NULL;
+	return wf_regex_is_valid(text, len, "u");
 }
 
 static const WfSchemaFormat formats[] = {

@@ -1,0 +1,74 @@
+/*
+ * regex_test.c: regular expressions as an SQL function, for tests only.
+ *
+ * wf_sql_test_regex(pattern text, flags text, subject text, start int) -> jsonb: null when there is no
+ * match; {"refused": why}; otherwise {"at": byte offset, "groups": [text or null, ...], "names": {...}}.
+ * With flag y the match must begin at `start`.
+ */
+#ifdef WF_TESTING
+
+#include "postgres.h"
+
+#include "base/compat.h"
+#include "base/json.h"
+#include "base/regex.h"
+#include "fmgr.h"
+#include "utils/builtins.h"
+
+PGDLLEXPORT Datum wf_sql_test_regex(PG_FUNCTION_ARGS);
+PG_FUNCTION_INFO_V1(wf_sql_test_regex);
+
+static void
+put_group(WfJsonWriter *w, const char *subject, const int *offsets, int i)
+{
+	if (offsets[i * 2] < 0)
+		wf_json_put_null(w);
+	else
+		wf_json_put_string(w, subject + offsets[i * 2], offsets[i * 2 + 1] - offsets[i * 2]);
+}
+
+Datum
+wf_sql_test_regex(PG_FUNCTION_ARGS)
+{
+	text	   *pattern = PG_GETARG_TEXT_PP(0);
+	char	   *flags = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	text	   *subject = PG_GETARG_TEXT_PP(2);
+	const char *problem = NULL;
+	WfRegex    *regex = wf_regex_compile(VARDATA_ANY(pattern), VARSIZE_ANY_EXHDR(pattern), flags, &problem);
+	WfJsonWriter *w = wf_json_writer_begin();
+	int		   *offsets;
+	int			n;
+
+	wf_json_begin_object(w);
+	if (regex == NULL)
+	{
+		wf_json_put_field_cstring(w, "refused", problem);
+		wf_json_end_object(w);
+		PG_RETURN_JSONB_P(wf_json_finish(w));
+	}
+	offsets = palloc(sizeof(int) * 2 * (wf_regex_group_count(regex) + 1));
+	n = wf_regex_match(regex, VARDATA_ANY(subject), VARSIZE_ANY_EXHDR(subject), PG_GETARG_INT32(3),
+					   strchr(flags, 'y') != NULL, offsets, 2 * (wf_regex_group_count(regex) + 1));
+	if (n == 0)
+		PG_RETURN_NULL();
+	wf_json_put_field_int64(w, "at", offsets[0]);
+	wf_json_key(w, "groups", 6);
+	wf_json_begin_array(w);
+	for (int i = 0; i < n; i++)
+		put_group(w, VARDATA_ANY(subject), offsets, i);
+	wf_json_end_array(w);
+	wf_json_key(w, "names", 5);
+	wf_json_begin_object(w);
+	for (int i = 1; i < n; i++)
+	{
+		if (wf_regex_group_name(regex, i) == NULL)
+			continue;
+		wf_json_key(w, wf_regex_group_name(regex, i), strlen(wf_regex_group_name(regex, i)));
+		put_group(w, VARDATA_ANY(subject), offsets, i);
+	}
+	wf_json_end_object(w);
+	wf_json_end_object(w);
+	PG_RETURN_JSONB_P(wf_json_finish(w));
+}
+
+#endif
