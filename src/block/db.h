@@ -34,11 +34,11 @@ name(const WfNode *node, const WfTemplate *config, const char *search_path, WfDi
 #define WF_DB_AS "\"as\": " WF_JSON({"type": "string", "minLength": 1, "description": "Another name for the table."})
 #define WF_DB_WHERE "\"where\": " WF_JSON({ \
 	"type": "object", \
-	"description": "{column: value} or {column: {op: value}} with and, or, not; see docs/blocks/db.where.md" \
+	"description": "{column: value} or {column: {op: value}} with and, or, not; see docs/where.md" \
 })
 #define WF_DB_WHERE_REQUIRED "\"where\": " WF_JSON({ \
 	"type": "object", "minProperties": 1, \
-	"description": "Which rows; required and not empty. See docs/blocks/db.where.md" \
+	"description": "Which rows; required and not empty. See docs/where.md" \
 })
 #define WF_DB_SELECT "\"select\": " WF_JSON({ \
 	"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}, \
