@@ -98,7 +98,7 @@ typedef struct WfBuild
 	MemoryContext scratch;
 	MemoryContext turn;			/* reset after each node's check */
 	WfNodeNotes *notes;			/* one per node */
-	WfTable    *index;			/* becomes graph->node_index */
+	WfTable    *index;			/* nodes by id and name */
 	int64		hint_budget;	/* cells of edit distance that hints may still cost */
 	bool	   *linked;			/* per edge: both ends are known and may be joined */
 	bool	   *region_guarded;	/* per region */
@@ -164,6 +164,7 @@ extern void wf_graph_check_blocks(WfBuild *b);
 extern void wf_graph_guard(WfBuild *b);
 
 /* find.c */
+extern void wf_graph_index_names(WfBuild *b);
 extern int	wf_graph_lookup(const WfGraph *graph, const WfTable *index, const char *name, int len);
 
 /* flow.c */

@@ -83,7 +83,10 @@ run_phases(WfBuild *b, const WfField *sections)
 	wf_graph_flow(b);
 	wf_graph_check_blocks(b);
 	if (b->found->n_errors == b->errors_before)
+	{
 		wf_graph_guard(b);
+		wf_graph_index_names(b);
+	}
 }
 
 /*

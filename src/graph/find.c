@@ -12,7 +12,23 @@
 #include "port/pg_bitutils.h"
 
 #define NEAR_DISTANCE 3			/* what wf_text_nearest takes for near, at the most */
-#define MOST_CANDIDATES 300
+#define MOST_CANDIDATES 100
+
+/* A name that a node answers to. */
+typedef struct NodeName
+{
+	uint64		letters;		/* see letters_of */
+	int			len;			/* bytes */
+	const char *text;
+} NodeName;
+
+/* WfGraph.node_index */
+typedef struct NodeIndex
+{
+	const WfTable *table;
+	int			n_names;
+	NodeName	names[FLEXIBLE_ARRAY_MEMBER];
+} NodeIndex;
 
 static bool
 is_same(const char *text, const char *name, int len)
@@ -43,7 +59,7 @@ wf_graph_lookup(const WfGraph *graph, const WfTable *index, const char *name, in
 int
 wf_graph_find(const WfGraph *graph, const char *name, int len)
 {
-	return wf_graph_lookup(graph, graph->node_index, name, len);
+	return wf_graph_lookup(graph, ((const NodeIndex *) graph->node_index)->table, name, len);
 }
 
 /*
@@ -60,56 +76,56 @@ letters_of(const char *name)
 	return letters;
 }
 
-/* Names by how many letters they share with the one that is looked for, few of each kind. */
-typedef struct Candidates
+/* Makes the index that a compiled graph keeps. */
+void
+wf_graph_index_names(WfBuild *b)
 {
-	const char *names[2 * NEAR_DISTANCE + 1][MOST_CANDIDATES];
-	int			n[2 * NEAR_DISTANCE + 1];
-} Candidates;
+	WfGraph    *graph = b->graph;
+	NodeIndex  *index = wf_graph_keep(b, offsetof(NodeIndex, names) + 2 * graph->n_nodes * sizeof(NodeName));
 
-static void
-consider(Candidates *found, const char *name, int len, uint64 letters)
-{
-	int			other = name == NULL ? 0 : strlen(name);
-	int			differ;
+	index->table = b->index;
+	for (int i = 0; i < graph->n_nodes; i++)
+	{
+		const char *const texts[] = {graph->nodes[i].id, graph->nodes[i].name};
 
-	if (other == 0 || abs(other - len) > WF_GRAPH_NEAR_BYTES)
-		return;
-	differ = pg_popcount64(letters ^ letters_of(name));
-	if (differ <= 2 * NEAR_DISTANCE && found->n[differ] < MOST_CANDIDATES)
-		found->names[differ][found->n[differ]++] = name;
+		for (int k = 0; k < 2; k++)
+			if (texts[k] != NULL)
+				index->names[index->n_names++] = (NodeName) {letters_of(texts[k]), strlen(texts[k]), texts[k]};
+	}
+	graph->node_index = index;
 }
 
 /*
- * The id or name nearest to this one, or NULL. Of a large graph only the most promising names are
- * compared, as a definition may ask for ten thousand nodes that are not there. Allocates in
- * CurrentMemoryContext and frees it.
+ * The id or name nearest to this one, or NULL. Of a large graph only the names that share the most
+ * letters are compared, as a definition may ask for ten thousand nodes that are not there.
  */
 const char *
 wf_graph_nearest(const WfGraph *graph, const char *name)
 {
+	const NodeIndex *index = graph->node_index;
 	int			len = strlen(name);
 	uint64		letters = letters_of(name);
-	const char *best = NULL;
-	int			n = 0;
+	const char *near[2 * NEAR_DISTANCE + 1][MOST_CANDIDATES];
+	int			n[2 * NEAR_DISTANCE + 1] = {0};
 
 	if (len == 0 || len > WF_GRAPH_NAME_BYTES)
 		return NULL;
-
-	Candidates *found = palloc(sizeof(Candidates));
-	const char **near = palloc(sizeof(char *) * MOST_CANDIDATES);
-
-	memset(found->n, 0, sizeof(found->n));
-	for (int i = 0; i < graph->n_nodes; i++)
+	for (int i = 0; i < index->n_names; i++)
 	{
-		consider(found, graph->nodes[i].id, len, letters);
-		consider(found, graph->nodes[i].name, len, letters);
+		const NodeName *other = &index->names[i];
+		int			differ;
+
+		if (abs(other->len - len) > NEAR_DISTANCE)
+			continue;
+		differ = pg_popcount64(letters ^ other->letters);
+		if (differ <= 2 * NEAR_DISTANCE && n[differ] < MOST_CANDIDATES)
+			near[differ][n[differ]++] = other->text;
 	}
-	for (int differ = 0; differ <= 2 * NEAR_DISTANCE; differ++)
-		for (int i = 0; i < found->n[differ] && n < MOST_CANDIDATES; i++)
-			near[n++] = found->names[differ][i];
-	best = wf_text_nearest(name, near, n);
-	pfree(near);
-	pfree(found);
-	return best;
+
+	int			total = n[0];
+
+	for (int differ = 1; differ <= 2 * NEAR_DISTANCE; differ++)
+		for (int i = 0; i < n[differ] && total < MOST_CANDIDATES; i++)
+			near[0][total++] = near[differ][i];
+	return wf_text_nearest(name, near[0], total);
 }

@@ -117,9 +117,11 @@ typedef struct WfRegion
 	const char *branch;				/* of a `parallel` or `try`; else NULL */
 	int			depth;				/* 0 at the top */
 	int			n_nodes;
-	int		   *nodes;				/* in topological order, back edges left out */
+	int		   *nodes;				/* in topological order, back edges left out; a loop's nodes come before
+								 * what its exits lead to; else in the definition's order */
 	int			n_starts;
-	int		   *starts;
+	int		   *starts;				/* at the top, triggers if there are any; else nodes without incoming edges;
+								 * else the first node of each cycle that nothing leads into */
 	int			n_terminals;
 	int		   *terminals;			/* nodes without outgoing edges (back and error edges not counted) */
 } WfRegion;
@@ -180,7 +182,7 @@ typedef struct WfGraph
 	int			n_variables;
 	WfVariable *variables;
 	WfSettings	settings;
-	void	   *node_index;			/* hash of ids and names; wf_graph_find */
+	void	   *node_index;			/* ids and names; for wf_graph_find and wf_graph_nearest */
 	void	   *prepared;			/* opaque; of the room above */
 } WfGraph;
 

@@ -347,7 +347,6 @@ wf_graph_index_nodes(WfBuild *b)
 	WfGraph    *graph = b->graph;
 
 	b->index = wf_table_make(graph->memory, 2 * graph->n_nodes);
-	graph->node_index = b->index;
 	for (int i = 0; i < graph->n_nodes; i++)
 	{
 		const char *id = graph->nodes[i].id;
