@@ -105,7 +105,7 @@ wf_graph_nearest(const WfGraph *graph, const char *name)
 	const NodeIndex *index = graph->node_index;
 	int			len = strlen(name);
 	uint64		letters = letters_of(name);
-	const char *near[2 * NEAR_DISTANCE + 1][MOST_CANDIDATES];
+	const char *near[2 * NEAR_DISTANCE + 1][MOST_CANDIDATES] = {{NULL}};
 	int			n[2 * NEAR_DISTANCE + 1] = {0};
 
 	if (len == 0 || len > WF_GRAPH_NAME_BYTES)
