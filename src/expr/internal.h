@@ -774,6 +774,8 @@ buffer_bytes(WfBuffer *buffer, const char *bytes, Size len)
 {
 	if (unlikely(len > buffer->capacity - buffer->len))
 		wf_expr_buffer_grow(buffer, len);
+	if (len == 0)
+		return;					/* there may be no data yet */
 	memcpy(buffer->data + buffer->len, bytes, len);
 	buffer->len += len;
 }

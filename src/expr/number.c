@@ -159,7 +159,7 @@ shortest(double value, char *digits, int *n, int *exponent)
 int
 wf_expr_format_number(double value, char *buf)
 {
-	char		digits[32];
+	char		digits[32] = "";
 	int			n;
 	int			exponent;
 	char	   *out = buf;

@@ -519,7 +519,7 @@ wf_expr_buffer_grow(WfBuffer *buffer, Size more)
 		return;
 	}
 	data = wf_expr_alloc(ev, capacity);
-	if (buffer->len > 0)
+	if (buffer->data != NULL)
 		memcpy(data, buffer->data, buffer->len);
 	buffer->data = data;
 	buffer->capacity = capacity;
