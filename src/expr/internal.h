@@ -899,6 +899,19 @@ extern const WfNamespace wf_expr_map_space;
 
 extern const WfBuiltin wf_expr_global_functions[];
 
+/* builtins that are reached under two names, and helpers of theirs */
+extern void wf_expr_parse_float(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out);
+extern void wf_expr_parse_int(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out);
+extern void wf_expr_is_nan(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out);
+extern void wf_expr_is_finite(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out);
+extern void wf_expr_max(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out);
+extern void wf_expr_min(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out);
+extern void wf_expr_map_case(WfEval *ev, const WfValue *string, bool upper, WfValue *out);
+extern void wf_expr_uri_encode(WfEval *ev, const WfValue *text, const char *kept, WfValue *out);
+extern void wf_expr_base64(WfEval *ev, const unsigned char *bytes, uint32 len, WfValue *out);
+extern int64 wf_expr_unbase64(WfEval *ev, const WfValue *text, bool url, unsigned char *bytes);
+extern bool wf_expr_is_empty(WfEval *ev, const WfValue *value);
+
 /* JSON.stringify's text; false when it gives undefined. */
 extern bool wf_expr_stringify(WfEval *ev, const WfValue *value, WfValue *out);
 extern void wf_expr_parse_json(WfEval *ev, const WfValue *text, WfValue *out);
