@@ -383,6 +383,14 @@ call_closure(WfEval *ev, const WfClosure *closure, int argc, WfValue *argv, WfVa
 	ev->calls--;
 }
 
+/* A method that was read as a value meets only receivers that have it. */
+static void
+check_receiver(WfEval *ev, const WfBuiltin *method, const WfValue *self)
+{
+	if (wf_expr_method(wf_expr_class(self), method->name, strlen(method->name)) != method)
+		wf_expr_throw(ev, "\"%s\" is called on %s, which does not have it", method->name, wf_expr_kind_name(self));
+}
+
 void
 wf_expr_call(WfEval *ev, const WfValue *fn, const WfValue *self, int argc, WfValue *argv, WfValue *out)
 {
@@ -393,6 +401,8 @@ wf_expr_call(WfEval *ev, const WfValue *fn, const WfValue *self, int argc, WfVal
 			call_closure(ev, fn->u.closure, argc, argv, out);
 			return;
 		case WF_V_BUILTIN:
+			if (unlikely(fn->flags & WF_F_METHOD))
+				check_receiver(ev, fn->u.builtin, self);
 			fn->u.builtin->fn(ev, self, argc, argv, out);
 			return;
 		case WF_V_NAMESPACE:
@@ -457,6 +467,7 @@ find_callee(WfEval *ev, const WfCallNode *call, const WfValue *receiver, WfValue
 		else
 		{
 			callee->tag = WF_V_BUILTIN;
+			callee->flags = 0;
 			callee->u.builtin = method;
 		}
 	}

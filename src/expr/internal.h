@@ -59,6 +59,9 @@ typedef enum WfTag
 #define WF_S_BORROWED	0x04	/* outlives the evaluation */
 #define WF_S_GROW		0x08	/* in a WfGrowable, may be appended to in place */
 
+/* flag of a BUILTIN: a method read as a value, to be called on any receiver */
+#define WF_F_METHOD		0x01
+
 typedef struct WfArray WfArray;
 typedef struct WfObject WfObject;
 typedef struct WfClosure WfClosure;
@@ -148,7 +151,7 @@ struct WfMap
 
 struct WfMoment					/* a date-time */
 {
-	TimestampTz time;
+	int64		time;			/* ms since 1970; when valid */
 	pg_tz	   *zone;
 	bool		valid;
 };
@@ -910,6 +913,7 @@ extern void wf_expr_map_case(WfEval *ev, const WfValue *string, bool upper, WfVa
 extern void wf_expr_uri_encode(WfEval *ev, const WfValue *text, const char *kept, WfValue *out);
 extern void wf_expr_base64(WfEval *ev, const unsigned char *bytes, uint32 len, WfValue *out);
 extern int64 wf_expr_unbase64(WfEval *ev, const WfValue *text, bool url, unsigned char *bytes);
+extern void wf_expr_to_int_helper(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out);
 extern bool wf_expr_is_empty(WfEval *ev, const WfValue *value);
 
 /* JSON.stringify's text; false when it gives undefined. */

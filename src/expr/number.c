@@ -307,8 +307,8 @@ wf_expr_format_radix(WfEval *ev, double value, int radix, WfValue *out)
 			}
 		} while (fraction >= delta && right < (int) sizeof(buf) - 2);
 	}
-	/* digits beyond the mantissa are zeros */
-	while (integer >= 9007199254740992.0)
+	/* digits that the double does not determine are zeros */
+	while (integer / radix >= 9007199254740992.0)
 	{
 		integer /= radix;
 		buf[--left] = '0';

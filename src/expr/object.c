@@ -596,6 +596,7 @@ wf_expr_get(WfEval *ev, const WfValue *object, const char *key, uint32 len, WfVa
 	if (method != NULL && !method->helper)
 	{
 		out->tag = WF_V_BUILTIN;
+		out->flags = WF_F_METHOD;
 		out->u.builtin = method;
 	}
 	else

@@ -1,0 +1,1010 @@
+/*
+ * datetime.c: date-times with a zone: `$now`, `$today`, DateTime, durations.
+ *
+ * The names and meanings are Luxon's, which users of workflow tools know; two things are our own:
+ * `.plus("1 day")` takes an interval, and `.diff(other, unit)` gives a number. Values never change:
+ * every method gives a new one. Calendar units keep the wall clock, hours and smaller are exact.
+ * Years, months and days of an interval are counted by the calendar of PostgreSQL (calendar.c).
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "datatype/timestamp.h"
+#include "expr/calendar.h"
+#include "utils/datetime.h"
+#include "miscadmin.h"
+#include "utils/timestamp.h"
+
+#define EPOCH_SHIFT_MS ((POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * MS_PER_DAY)
+
+/* -- making -- */
+
+double
+wf_expr_moment_ms(const WfMoment *moment)
+{
+	return moment->valid ? (double) moment->time : NAN;
+}
+
+void
+wf_expr_new_moment(WfEval *ev, double ms, pg_tz *zone, WfValue *out)
+{
+	WfMoment   *moment = wf_expr_alloc(ev, sizeof(WfMoment));
+
+	ms = wf_expr_clip(ms);
+	moment->valid = !isnan(ms);
+	moment->time = moment->valid ? (int64) ms : 0;
+	moment->zone = zone;
+	out->tag = WF_V_DATETIME;
+	out->u.moment = moment;
+}
+
+double
+wf_expr_now_ms(WfEval *ev)
+{
+	return floor((double) ev->scope->now / 1000.0) + EPOCH_SHIFT_MS;
+}
+
+void
+wf_expr_eval_now(WfEval *ev, const WfExprNode *node, WfValue *out)
+{
+	wf_expr_new_moment(ev, wf_expr_now_ms(ev), session_timezone, out);
+}
+
+void
+wf_expr_eval_today(WfEval *ev, const WfExprNode *node, WfValue *out)
+{
+	WfCivil		c;
+	double		ms = wf_expr_now_ms(ev);
+
+	wf_expr_civil(ms, session_timezone, &c);
+	wf_expr_new_moment(ev, wf_expr_from_local(wf_expr_make_day(c.year, c.month - 1, c.day) * MS_PER_DAY, session_timezone),
+					   session_timezone, out);
+}
+
+static const WfMoment *
+this_moment(WfEval *ev, const WfValue *self)
+{
+	if (self->tag != WF_V_DATETIME)
+		wf_expr_throw(ev, "this is a method of date-times, not of %s", wf_expr_kind_name(self));
+	return self->u.moment;
+}
+
+/* -- units and durations -- */
+
+typedef enum Unit
+{
+	UNIT_YEAR, UNIT_QUARTER, UNIT_MONTH, UNIT_WEEK, UNIT_DAY, UNIT_HOUR, UNIT_MINUTE, UNIT_SECOND, UNIT_MS, UNIT_NONE
+} Unit;
+
+static const struct
+{
+	const char *name;
+	const char *shorthand;
+	double		ms;				/* 0: counted in months */
+	int			months;
+}			units[] = {
+	{"year", "y", 0, 12},
+	{"quarter", "qr", 0, 3},
+	{"month", "mo", 0, 1},
+	{"week", "w", 7 * MS_PER_DAY, 0},
+	{"day", "d", MS_PER_DAY, 0},
+	{"hour", "h", 3600000, 0},
+	{"minute", "m", 60000, 0},
+	{"second", "s", 1000, 0},
+	{"millisecond", "ms", 1, 0},
+};
+
+/* `day`, `days`, `Day` or a shorthand; UNIT_NONE for anything else. */
+static Unit
+unit_by_name(const char *name, uint32 len)
+{
+	for (int i = 0; i < lengthof(units); i++)
+	{
+		uint32		full = strlen(units[i].name);
+
+		if ((len == full || (len == full + 1 && (name[full] | 0x20) == 's')) &&
+			pg_strncasecmp(name, units[i].name, full) == 0)
+			return (Unit) i;
+		if (len == strlen(units[i].shorthand) && pg_strncasecmp(name, units[i].shorthand, len) == 0)
+			return (Unit) i;
+	}
+	return UNIT_NONE;
+}
+
+static Unit
+to_unit(WfEval *ev, const WfValue *value)
+{
+	WfValue		text;
+	Unit		unit;
+
+	wf_expr_to_string(ev, value, &text);
+	unit = unit_by_name(text.u.str, text.len);
+	if (unit == UNIT_NONE)
+		wf_expr_throw_hint(ev, "Units are year, quarter, month, week, day, hour, minute, second, millisecond.",
+						   "unknown unit of time \"%.*s\"", (int) Min(text.len, 32), text.u.str);
+	return unit;
+}
+
+static void
+add_unit(WfDuration *duration, Unit unit, double amount)
+{
+	if (units[unit].months > 0)
+	{
+		double		months = amount * units[unit].months;
+
+		duration->months += trunc(months);
+		duration->days += (months - trunc(months)) * 30;
+	}
+	else if (unit == UNIT_DAY || unit == UNIT_WEEK)
+		duration->days += amount * (unit == UNIT_WEEK ? 7 : 1);
+	else
+		duration->ms += amount * units[unit].ms;
+}
+
+/* A text that PostgreSQL's interval reads: "1 day", "P1DT2H", "01:30". */
+static void
+read_interval(WfEval *ev, const WfValue *text, WfDuration *out)
+{
+	char	   *s = wf_expr_cstring(ev, text);
+	struct pg_itm_in itm;
+	int			dtype;
+	int			nf;
+	char	   *field[MAXDATEFIELDS];
+	int			ftype[MAXDATEFIELDS];
+	char		workbuf[256];
+
+	memset(&itm, 0, sizeof(itm));
+	if (ParseDateTime(s, workbuf, sizeof(workbuf), field, ftype, MAXDATEFIELDS, &nf) != 0 ||
+		(DecodeInterval(field, ftype, nf, INTERVAL_FULL_RANGE, &dtype, &itm) != 0 && DecodeISO8601Interval(s, &dtype, &itm) != 0) ||
+		dtype != DTK_DELTA)
+		wf_expr_throw_hint(ev, "Write \"1 day\", \"2 hours\", \"P1M\" or {days: 1}.", "\"%s\" is no interval",
+						   pnstrdup(s, Min(strlen(s), 32)));
+	out->months = (double) itm.tm_year * 12 + itm.tm_mon;
+	out->days = itm.tm_mday;
+	out->ms = (double) itm.tm_usec / 1000.0;
+}
+
+/* What plus and minus take: an interval, {days: 1}, a duration, (n, unit), milliseconds. */
+static void
+to_duration(WfEval *ev, int argc, WfValue *argv, WfDuration *out)
+{
+	const WfValue *value = ARG(0);
+	WfEntryIter it;
+	WfValue		key;
+	WfValue		member;
+
+	memset(out, 0, sizeof(*out));
+	if (value->tag == WF_V_DURATION)
+		*out = *value->u.duration;
+	else if (WF_IS_NUMBER(value))
+		add_unit(out, HAS(1) ? to_unit(ev, ARG(1)) : UNIT_MS, wf_expr_to_number(ev, value));
+	else if (WF_IS_STRING(value))
+	{
+		if (HAS(1))
+			add_unit(out, to_unit(ev, ARG(1)), wf_expr_to_number(ev, value));
+		else
+			read_interval(ev, value, out);
+	}
+	else if (is_plain_object(value))
+	{
+		wf_expr_entries_begin(ev, &it, value);
+		while (wf_expr_entries_next(ev, &it, &key, &member))
+			add_unit(out, to_unit(ev, &key), wf_expr_to_number(ev, &member));
+	}
+	else
+		wf_expr_throw(ev, "%s is no duration", wf_expr_kind_name(value));
+	if (!isfinite(out->months) || !isfinite(out->days) || !isfinite(out->ms))
+		wf_expr_throw(ev, "invalid duration");
+}
+
+static void
+new_duration(WfEval *ev, const WfDuration *from, WfValue *out)
+{
+	WfDuration *duration = wf_expr_alloc(ev, sizeof(WfDuration));
+
+	*duration = *from;
+	out->tag = WF_V_DURATION;
+	out->u.duration = duration;
+}
+
+/* Months and days by the calendar, the rest exactly. */
+static double
+add_duration(double ms, pg_tz *zone, const WfDuration *d, int sign)
+{
+	WfCivil		c;
+	double		year;
+	double		month;
+	double		last;
+	double		days = d->days * sign;
+	double		months = d->months * sign;
+
+	if (isnan(ms) || fabs(months) > 1e7 || fabs(days) > 1e9)
+		return NAN;
+	if (months != 0 || trunc(days) != 0)
+	{
+		wf_expr_civil(ms, zone, &c);
+		month = c.month - 1 + months;
+		year = c.year + floor(month / 12);
+		month -= floor(month / 12) * 12;
+		last = wf_expr_days_in_month(year, (int) month + 1);
+		ms = wf_expr_make_day(year, month, Min(c.day, last) + trunc(days)) * MS_PER_DAY + c.hour * 3600000.0 +
+			c.minute * 60000.0 + c.second * 1000.0 + c.ms;
+		if (!(fabs(ms) <= 1e17))
+			return NAN;
+		ms = wf_expr_from_local(ms, zone);
+	}
+	return ms + (days - trunc(days)) * MS_PER_DAY + d->ms * sign;
+}
+
+/* -- methods that give a date-time -- */
+
+static void
+moment_plus(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
+{
+	const WfMoment *m = this_moment(ev, self);
+	WfDuration	duration;
+
+	to_duration(ev, argc, argv, &duration);
+	wf_expr_new_moment(ev, add_duration(wf_expr_moment_ms(m), m->zone, &duration, 1), m->zone, out);
+}
+
+static void
+moment_minus(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
+{
+	const WfMoment *m = this_moment(ev, self);
+	WfDuration	duration;
+
+	to_duration(ev, argc, argv, &duration);
+	wf_expr_new_moment(ev, add_duration(wf_expr_moment_ms(m), m->zone, &duration, -1), m->zone, out);
+}
+
+static double
+start_of(double ms, pg_tz *zone, Unit unit)
+{
+	WfCivil		c;
+	double		day;
+
+	if (isnan(ms))
+		return ms;
+	wf_expr_civil(ms, zone, &c);
+	if (unit >= UNIT_HOUR)
+	{
+		double		local = ms + c.offset * 1000.0;
+		double		size = units[unit].ms;
+
+		return ms - (local - floor(local / size) * size);
+	}
+	switch (unit)
+	{
+		case UNIT_YEAR:
+			day = wf_expr_make_day(c.year, 0, 1);
+			break;
+		case UNIT_QUARTER:
+			day = wf_expr_make_day(c.year, (c.month - 1) / 3 * 3, 1);
+			break;
+		case UNIT_MONTH:
+			day = wf_expr_make_day(c.year, c.month - 1, 1);
+			break;
+		case UNIT_WEEK:
+			day = wf_expr_make_day(c.year, c.month - 1, c.day) - (c.weekday + 6) % 7;
+			break;
+		default:
+			day = wf_expr_make_day(c.year, c.month - 1, c.day);
+			break;
+	}
+	return wf_expr_from_local(day * MS_PER_DAY, zone);
+}
+
+static void
+moment_start_of(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
+{
+	const WfMoment *m = this_moment(ev, self);
+	Unit		unit = to_unit(ev, ARG(0));
+
+	wf_expr_new_moment(ev, start_of(wf_expr_moment_ms(m), m->zone, unit), m->zone, out);
+}
+
+static void
+moment_end_of(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
+{
+	const WfMoment *m = this_moment(ev, self);
+	Unit		unit = to_unit(ev, ARG(0));
+	WfDuration	one = {0};
+	double		ms;
+
+	add_unit(&one, unit, 1);
+	ms = add_duration(start_of(wf_expr_moment_ms(m), m->zone, unit), m->zone, &one, 1) - 1;
+	wf_expr_new_moment(ev, ms, m->zone, out);
+}
+
+static void
+moment_set_zone(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
+{
+	const WfMoment *m = this_moment(ev, self);
+	pg_tz	   *zone = wf_expr_zone(ev, ARG(0));
+	double		ms = wf_expr_moment_ms(m);
+	WfValue		keep;
+
+	if (!isnan(ms) && is_plain_object(ARG(1)) && wf_expr_get_field(ev, ARG(1), "keepLocalTime", &keep) &&
+		wf_expr_to_bool(&keep))
+		ms = wf_expr_from_local(ms + wf_expr_offset(ms, m->zone) * 1000.0, zone);
+	wf_expr_new_moment(ev, ms, zone, out);
+}
+
+static pg_tz *
+utc_zone(void)
+{
+	static pg_tz *utc = NULL;
+
+	if (utc == NULL)
+		utc = pg_tzset("UTC");
+	return utc;
+}
+
+static void
+moment_to_utc(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
+{
+	wf_expr_new_moment(ev, wf_expr_moment_ms(this_moment(ev, self)), utc_zone(), out);
+}
+
+static void
+moment_to_local(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
+{
+	wf_expr_new_moment(ev, wf_expr_moment_ms(this_moment(ev, self)), session_timezone, out);
+}
+
+/* Reads {year, month, day, hour, minute, second, millisecond} over the parts of c. */
+static double
+apply_parts(WfEval *ev, const WfValue *object, WfCivil *c, pg_tz *zone)
+{
+	static const char *const names[] = {"year", "month", "day", "hour", "minute", "second", "millisecond", "weekday"};
+	double		part[8] = {c->year, c->month, c->day, c->hour, c->minute, c->second, c->ms, NAN};
+	WfEntryIter it;
+	WfValue		key;
+	WfValue		member;
+	double		day;
+
+	if (!is_plain_object(object))
+		wf_expr_throw(ev, "expected an object such as {hour: 9}, not %s", wf_expr_kind_name(object));
+	wf_expr_entries_begin(ev, &it, object);
+	while (wf_expr_entries_next(ev, &it, &key, &member))
+	{
+		int			i = 0;
+		uint32		len = key.len;
+
+		if (len > 1 && key.u.str[len - 1] == 's')
+			len--;
+		while (i < lengthof(names) && (strlen(names[i]) != len || memcmp(names[i], key.u.str, len) != 0))
+			i++;
+		if (i == lengthof(names))
+			wf_expr_throw(ev, "unknown unit of time \"%.*s\"", (int) Min(key.len, 32), key.u.str);
+		part[i] = wf_expr_to_integer(ev, &member);
+	}
+	part[2] = Min(part[2], wf_expr_days_in_month(part[0], (int) part[1]));
+	day = wf_expr_make_day(part[0], part[1] - 1, part[2]);
+	if (!isnan(part[7]))
+		day += part[7] - (fmod(fmod(day + 3, 7) + 7, 7) + 1);
+	day = day * MS_PER_DAY + part[3] * 3600000.0 + part[4] * 60000.0 + part[5] * 1000.0 + part[6];
+	return fabs(day) <= 1e17 ? wf_expr_from_local(day, zone) : NAN;
+}
+
+static void
+moment_set(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
+{
+	const WfMoment *m = this_moment(ev, self);
+	double		ms = wf_expr_moment_ms(m);
+	WfCivil		c;
+
+	if (!isnan(ms))
+	{
+		wf_expr_civil(ms, m->zone, &c);
+		ms = apply_parts(ev, ARG(0), &c, m->zone);
+	}
+	wf_expr_new_moment(ev, ms, m->zone, out);
+}
+
+/* -- differences -- */
+
+/* The difference in a unit, with its fraction; calendar units are counted by the calendar. */
+static double
+difference(double later, double earlier, pg_tz *zone, Unit unit)
+{
+	WfDuration	one = {0};
+	double		n;
+	double		low;
+	double		high;
+
+	if (isnan(later) || isnan(earlier))
+		return NAN;
+	if (unit >= UNIT_HOUR)
+		return (later - earlier) / units[unit].ms;
+	if (later < earlier)
+	{
+		n = difference(earlier, later, zone, unit);
+		return n == 0 ? 0 : -n;
+	}
+	n = floor((later - earlier) / (units[unit].months > 0 ? units[unit].months * 31 * MS_PER_DAY : units[unit].ms));
+	for (;; n++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		memset(&one, 0, sizeof(one));
+		add_unit(&one, unit, n);
+		low = add_duration(earlier, zone, &one, 1);
+		memset(&one, 0, sizeof(one));
+		add_unit(&one, unit, n + 1);
+		high = add_duration(earlier, zone, &one, 1);
+		if (low > later)
+		{
+			n -= 2;				/* a clock change made the estimate too high */
+			continue;
+		}
+		if (isnan(high) || later < high)
+			break;
+		/* months are never longer than 31 days: catch up in larger steps */
+		if (units[unit].months > 0)
+			n += floor((later - high) / (units[unit].months * 31 * MS_PER_DAY));
+	}
+	return n + (later - low) / (high - low);
+}
+
+static void
+moment_diff(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
+{
+	const WfMoment *m = this_moment(ev, self);
+	Unit		unit = HAS(1) && !is_array(ARG(1)) ? to_unit(ev, ARG(1)) : UNIT_MS;
+
+	if (is_array(ARG(1)) && wf_expr_array_count(ARG(1)) > 0)
+	{
+		WfValue		first;
+
+		wf_expr_array_at(ARG(1), 0, &first);
+		unit = to_unit(ev, &first);
+	}
+	set_number(out, difference(wf_expr_moment_ms(m), wf_expr_to_ms(ev, ARG(0)), m->zone, unit));
+}
+
+static void
+moment_diff_now(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
+{
+	const WfMoment *m = this_moment(ev, self);
+
+	set_number(out, difference(wf_expr_moment_ms(m), wf_expr_now_ms(ev), m->zone, HAS(0) ? to_unit(ev, ARG(0)) : UNIT_MS));
+}
+
+static void
+moment_has_same(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
+{
+	const WfMoment *m = this_moment(ev, self);
+	Unit		unit = to_unit(ev, ARG(1));
+
+	set_bool(out, start_of(wf_expr_moment_ms(m), m->zone, unit) == start_of(wf_expr_to_ms(ev, ARG(0)), m->zone, unit));
+}
+
+static void
+moment_equals(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
+{
+	set_bool(out, ARG(0)->tag == WF_V_DATETIME &&
+			 wf_expr_moment_ms(this_moment(ev, self)) == wf_expr_moment_ms(ARG(0)->u.moment) &&
+			 self->u.moment->zone == ARG(0)->u.moment->zone);
+}
+
+static void
+moment_is_between(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
+{
+	double		ms = wf_expr_moment_ms(this_moment(ev, self));
+
+	set_bool(out, ms > wf_expr_to_ms(ev, ARG(0)) && ms < wf_expr_to_ms(ev, ARG(1)));
+}
+
+/* -- methods that give text or numbers -- */
+
+/* ISO 8601 with the offset; Z for UTC. `what`: 1 date, 2 time, 3 both. */
+static void
+iso_text(WfEval *ev, const WfMoment *m, int what, bool with_offset, WfValue *out)
+{
+	WfCivil		c;
+	char		year[24];
+	char		date[48] = "";
+	char		offset[16] = "";
+
+	if (!m->valid)
+	{
+		set_null(out);
+		return;
+	}
+	wf_expr_civil(wf_expr_moment_ms(m), m->zone, &c);
+	sprintf(year, c.year >= 0 && c.year <= 9999 ? "%04.0f" : c.year < 0 ? "-%06.0f" : "+%06.0f", fabs(c.year));
+	if (what & 1)
+		snprintf(date, sizeof(date), "%s-%02d-%02d%s", year, c.month, c.day, what & 2 ? "T" : "");
+	if (what == 1)
+	{
+		wf_expr_format(ev, out, "%s", date);
+		return;
+	}
+	if (with_offset && c.offset == 0 && strcmp(c.zone, "UTC") == 0)
+		strcpy(offset, "Z");
+	else if (with_offset)
+		sprintf(offset, "%c%02d:%02d", c.offset < 0 ? '-' : '+', abs(c.offset) / 3600, abs(c.offset) / 60 % 60);
+	wf_expr_format(ev, out, "%s%02d:%02d:%02d.%03d%s", date, c.hour, c.minute, c.second, c.ms, offset);
+}
+
+void
+wf_expr_moment_text(WfEval *ev, const WfMoment *moment, WfValue *out)
+{
+	if (moment->valid)
+		iso_text(ev, moment, 3, true, out);
+	else
+		set_literal(out, "Invalid DateTime");
+}
+
+static void
+moment_to_iso(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
+{
+	WfValue		include;
+	bool		offset = !(is_plain_object(ARG(0)) && wf_expr_get_field(ev, ARG(0), "includeOffset", &include) &&
+						   !wf_expr_to_bool(&include));
+
+	iso_text(ev, this_moment(ev, self), 3, offset, out);
+}
+
+static void
+moment_to_iso_date(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
+{
+	iso_text(ev, this_moment(ev, self), 1, false, out);
+}
+
+static void
+moment_to_iso_time(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
+{
+	iso_text(ev, this_moment(ev, self), 2, true, out);
+}
+
+/* As Date's: in UTC. */
+static void
+moment_to_iso_string(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
+{
+	double		ms = wf_expr_moment_ms(this_moment(ev, self));
+	WfValue		date = {.tag = WF_V_DATE,.u.ms = &ms};
+
+	if (isnan(ms))
+		wf_expr_throw(ev, "invalid date");
+	wf_expr_date_text(ev, &date, 'j', out);
+}
+
+static void
+moment_to_string(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
+{
+	wf_expr_moment_text(ev, this_moment(ev, self), out);
+}
+
+static void
+moment_format(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
+{
+	const WfMoment *m = this_moment(ev, self);
+	WfValue		pattern;
+
+	if (HAS(0))
+		wf_expr_to_string(ev, ARG(0), &pattern);
+	else
+		set_literal(&pattern, "yyyy-MM-dd");
+	wf_expr_format_moment(ev, wf_expr_moment_ms(m), m->zone, &pattern, out);
+}
+
+static void
+moment_to_locale_string(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
+{
+	const WfMoment *m = this_moment(ev, self);
+	const WfValue *options = is_plain_object(ARG(0)) ? ARG(0) : ARG(1);
+	const WfValue *locale = is_plain_object(ARG(0)) ? &wf_expr_undefined : ARG(0);
+	WfObject   *given = wf_expr_new_object(ev, 4);
+	WfValue		all;
+	WfEntryIter it;
+	WfValue		key;
+	WfValue		member;
+	const char *zone = pg_get_timezone_name(m->zone);
+
+	set_string(&member, zone, strlen(zone), 0);
+	wf_expr_put_field(ev, given, "timeZone", &member);
+	if (is_plain_object(options))
+	{
+		wf_expr_entries_begin(ev, &it, options);
+		while (wf_expr_entries_next(ev, &it, &key, &member))
+			wf_expr_object_put(ev, given, key.u.str, key.len, &member);
+	}
+	set_object(&all, given);
+	wf_expr_locale_date(ev, wf_expr_moment_ms(m), locale, &all, true, false, out);
+}
+
+static void
+moment_to_millis(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
+{
+	set_number(out, wf_expr_moment_ms(this_moment(ev, self)));
+}
+
+static void
+moment_to_seconds(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
+{
+	set_number(out, wf_expr_moment_ms(this_moment(ev, self)) / 1000);
+}
+
+static void
+moment_to_unix_integer(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
+{
+	set_number(out, floor(wf_expr_moment_ms(this_moment(ev, self)) / 1000));
+}
+
+static void
+moment_to_js_date(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
+{
+	wf_expr_new_date(ev, wf_expr_moment_ms(this_moment(ev, self)), out);
+}
+
+static void
+moment_same(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
+{
+	this_moment(ev, self);
+	*out = *self;
+}
+
+/* year, month, weekday ...; false for any other name. */
+bool
+wf_expr_moment_member(WfEval *ev, const WfMoment *m, const char *key, uint32 len, WfValue *out)
+{
+	WfValue		name;
+	WfCivil		c = {0};
+	double		week_year = 0;
+	const char *zone;
+
+	set_string(&name, key, len, 0);
+	if (wf_expr_string_is(&name, "isValid"))
+	{
+		set_bool(out, m->valid);
+		return true;
+	}
+	set_number(out, NAN);
+	if (m->valid)
+		wf_expr_civil(wf_expr_moment_ms(m), m->zone, &c);
+#define MEMBER(text, expression) \
+	if (wf_expr_string_is(&name, text)) \
+	{ \
+		if (m->valid) \
+			set_number(out, expression); \
+		return true; \
+	}
+	MEMBER("year", c.year)
+	MEMBER("month", c.month)
+	MEMBER("day", c.day)
+	MEMBER("hour", c.hour)
+	MEMBER("minute", c.minute)
+	MEMBER("second", c.second)
+	MEMBER("millisecond", c.ms)
+	MEMBER("weekday", (c.weekday + 6) % 7 + 1)
+	MEMBER("quarter", (c.month - 1) / 3 + 1)
+	MEMBER("ordinal", wf_expr_day_of_year(&c))
+	MEMBER("weekNumber", wf_expr_week(&c, &week_year))
+	MEMBER("weekYear", (wf_expr_week(&c, &week_year), week_year))
+	MEMBER("daysInMonth", wf_expr_days_in_month(c.year, c.month))
+	MEMBER("daysInYear", wf_expr_make_day(c.year + 1, 0, 1) - wf_expr_make_day(c.year, 0, 1))
+	MEMBER("offset", c.offset / 60.0)
+	MEMBER("ts", wf_expr_moment_ms(m))
+#undef MEMBER
+	if (wf_expr_string_is(&name, "isInLeapYear"))
+	{
+		set_bool(out, m->valid && wf_expr_days_in_month(c.year, 2) == 29);
+		return true;
+	}
+	zone = pg_get_timezone_name(m->zone);
+	if (wf_expr_string_is(&name, "zoneName"))
+		wf_expr_format(ev, out, "%s", zone);
+	else if (!m->valid)
+		return false;
+	else if (wf_expr_string_is(&name, "monthLong"))
+		wf_expr_format(ev, out, "%s", wf_expr_month_names[c.month - 1]);
+	else if (wf_expr_string_is(&name, "monthShort"))
+		wf_expr_format(ev, out, "%.3s", wf_expr_month_names[c.month - 1]);
+	else if (wf_expr_string_is(&name, "weekdayLong"))
+		wf_expr_format(ev, out, "%s", wf_expr_weekday_names[c.weekday]);
+	else if (wf_expr_string_is(&name, "weekdayShort"))
+		wf_expr_format(ev, out, "%.3s", wf_expr_weekday_names[c.weekday]);
+	else if (wf_expr_string_is(&name, "offsetNameShort"))
+		wf_expr_format(ev, out, "%s", c.zone);
+	else
+		return false;
+	return true;
+}
+
+const WfBuiltin wf_expr_datetime_methods[] = {
+	{"format", moment_format, 1},
+	{"toFormat", moment_format, 1},
+	{"plus", moment_plus, 1},
+	{"minus", moment_minus, 1},
+	{"toISO", moment_to_iso, 0},
+	{"toISOString", moment_to_iso_string, 0},
+	{"toISODate", moment_to_iso_date, 0},
+	{"toISOTime", moment_to_iso_time, 0},
+	{"startOf", moment_start_of, 1},
+	{"beginningOf", moment_start_of, 1},
+	{"endOf", moment_end_of, 1},
+	{"diff", moment_diff, 2},
+	{"diffTo", moment_diff, 2},
+	{"diffNow", moment_diff_now, 1},
+	{"setZone", moment_set_zone, 1},
+	{"in", moment_set_zone, 1},
+	{"toUTC", moment_to_utc, 0},
+	{"toLocal", moment_to_local, 0},
+	{"set", moment_set, 1},
+	{"hasSame", moment_has_same, 2},
+	{"equals", moment_equals, 1},
+	{"isBetween", moment_is_between, 2},
+	{"toMillis", moment_to_millis, 0},
+	{"toSeconds", moment_to_seconds, 0},
+	{"toUnixInteger", moment_to_unix_integer, 0},
+	{"toJSDate", moment_to_js_date, 0},
+	{"toDateTime", moment_same, 0},
+	{"toLocaleString", moment_to_locale_string, 0},
+	{"toJSON", moment_to_iso, 0},
+	{"toString", moment_to_string, 0},
+	{"valueOf", moment_to_millis, 0},
+	{"getTime", moment_to_millis, 0},
+	{NULL}
+};
+
+/* -- DateTime -- */
+
+/* The option `zone`, else the session's. */
+static pg_tz *
+zone_option(WfEval *ev, const WfValue *options)
+{
+	WfValue		zone;
+
+	if (is_plain_object(options) && wf_expr_get_field(ev, options, "zone", &zone) && !WF_IS_NULLISH(&zone))
+		return wf_expr_zone(ev, &zone);
+	return session_timezone;
+}
+
+static void
+datetime_now(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
+{
+	wf_expr_new_moment(ev, wf_expr_now_ms(ev), session_timezone, out);
+}
+
+static void
+datetime_from_iso(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
+{
+	WfValue		text;
+	pg_tz	   *zone = zone_option(ev, ARG(1));
+	double		ms;
+
+	wf_expr_to_string(ev, ARG(0), &text);
+	/* unlike Date, a date alone is local */
+	if (text.len == 10 && memchr(text.u.str, 'T', 10) == NULL)
+	{
+		ms = wf_expr_parse_date(text.u.str, text.len, NULL);
+		ms = wf_expr_from_local(ms, zone);
+	}
+	else
+		ms = wf_expr_parse_date(text.u.str, text.len, zone);
+	wf_expr_new_moment(ev, ms, zone, out);
+}
+
+static void
+datetime_from_millis(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
+{
+	wf_expr_new_moment(ev, wf_expr_to_number(ev, ARG(0)), zone_option(ev, ARG(1)), out);
+}
+
+static void
+datetime_from_seconds(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
+{
+	wf_expr_new_moment(ev, wf_expr_to_number(ev, ARG(0)) * 1000, zone_option(ev, ARG(1)), out);
+}
+
+static void
+datetime_from_js_date(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
+{
+	wf_expr_new_moment(ev, wf_expr_to_ms(ev, ARG(0)), zone_option(ev, ARG(1)), out);
+}
+
+static void
+datetime_from_format(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
+{
+	WfValue		text;
+	WfValue		pattern;
+	pg_tz	   *zone = zone_option(ev, ARG(2));
+
+	wf_expr_to_string(ev, ARG(0), &text);
+	wf_expr_to_string(ev, ARG(1), &pattern);
+	wf_expr_new_moment(ev, wf_expr_parse_moment(ev, &text, &pattern, zone), zone, out);
+}
+
+static void
+datetime_from_object(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
+{
+	pg_tz	   *zone = zone_option(ev, ARG(1));
+	WfCivil		c = {.year = 1970,.month = 1,.day = 1};
+	WfCivil		now;
+
+	wf_expr_civil(wf_expr_now_ms(ev), zone, &now);
+	c.year = now.year;
+	wf_expr_new_moment(ev, apply_parts(ev, ARG(0), &c, zone), zone, out);
+}
+
+/* year, month, day, ... */
+static void
+datetime_parts(WfEval *ev, int argc, WfValue *argv, pg_tz *zone, WfValue *out)
+{
+	double		part[7] = {0, 1, 1, 0, 0, 0, 0};
+	double		ms;
+
+	if (argc == 0)
+	{
+		wf_expr_new_moment(ev, wf_expr_now_ms(ev), zone, out);
+		return;
+	}
+	for (int i = 0; i < Min(argc, 7); i++)
+		part[i] = wf_expr_to_integer(ev, &argv[i]);
+	ms = wf_expr_make_day(part[0], part[1] - 1, part[2]) * MS_PER_DAY + part[3] * 3600000.0 + part[4] * 60000.0 +
+		part[5] * 1000.0 + part[6];
+	wf_expr_new_moment(ev, fabs(ms) <= 1e17 ? wf_expr_from_local(ms, zone) : NAN, zone, out);
+}
+
+static void
+datetime_local(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
+{
+	datetime_parts(ev, argc, argv, session_timezone, out);
+}
+
+static void
+datetime_utc(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
+{
+	datetime_parts(ev, argc, argv, utc_zone(), out);
+}
+
+static const WfBuiltin datetime_functions[] = {
+	{"now", datetime_now, 0},
+	{"fromISO", datetime_from_iso, 1},
+	{"fromFormat", datetime_from_format, 2},
+	{"fromMillis", datetime_from_millis, 1},
+	{"fromSeconds", datetime_from_seconds, 1},
+	{"fromJSDate", datetime_from_js_date, 1},
+	{"fromSQL", datetime_from_iso, 1},
+	{"fromObject", datetime_from_object, 1},
+	{"local", datetime_local, 0},
+	{"utc", datetime_utc, 0},
+	{NULL}
+};
+
+const WfNamespace wf_expr_datetime_space = {.name = "DateTime",.functions = datetime_functions};
+
+/* -- durations -- */
+
+static const WfDuration *
+this_duration(WfEval *ev, const WfValue *self)
+{
+	if (self->tag != WF_V_DURATION)
+		wf_expr_throw(ev, "this is a method of durations, not of %s", wf_expr_kind_name(self));
+	return self->u.duration;
+}
+
+/* In one unit, with months of 30 and years of 365 days, as Luxon converts. */
+static double
+duration_as(const WfDuration *d, Unit unit)
+{
+	double		ms = d->months * 30 * MS_PER_DAY + d->days * MS_PER_DAY + d->ms;
+
+	if (units[unit].months > 0 && d->days == 0 && d->ms == 0)
+		return d->months / units[unit].months;
+	if (unit == UNIT_YEAR)
+		return ms / (365 * MS_PER_DAY);
+	if (units[unit].months > 0)
+		return ms / (30 * MS_PER_DAY * units[unit].months);
+	return ms / units[unit].ms;
+}
+
+static void
+duration_method_as(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
+{
+	set_number(out, duration_as(this_duration(ev, self), to_unit(ev, ARG(0))));
+}
+
+static void
+duration_to_millis(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
+{
+	set_number(out, duration_as(this_duration(ev, self), UNIT_MS));
+}
+
+/* ISO 8601: P1Y2M3DT4H5M6.7S */
+void
+wf_expr_duration_text(WfEval *ev, const WfDuration *d, WfValue *out)
+{
+	char		buf[160] = "P";
+	double		months = d->months;
+	double		ms = d->ms;
+	double		part[6] = {trunc(months / 12), fmod(months, 12), d->days, trunc(ms / 3600000), trunc(fmod(ms, 3600000) / 60000),
+	fmod(ms, 60000) / 1000};
+
+	for (int i = 0; i < 6; i++)
+	{
+		char		number[32];
+
+		if (i == 3 && (part[3] != 0 || part[4] != 0 || part[5] != 0))
+			strcat(buf, "T");
+		if (part[i] == 0)
+			continue;
+		wf_expr_format_number(part[i], number);
+		strcat(buf, number);
+		strncat(buf, &"YMDHMS"[i], 1);
+	}
+	if (strcmp(buf, "P") == 0)
+		strcat(buf, "T0S");
+	wf_expr_format(ev, out, "%s", buf);
+}
+
+static void
+duration_to_iso(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
+{
+	wf_expr_duration_text(ev, this_duration(ev, self), out);
+}
+
+/* years, months, days, hours, minutes, seconds, milliseconds */
+bool
+wf_expr_duration_member(WfEval *ev, const WfDuration *d, const char *key, uint32 len, WfValue *out)
+{
+	Unit		unit = len > 2 ? unit_by_name(key, len) : UNIT_NONE;
+
+	switch (unit)
+	{
+		case UNIT_YEAR:
+			set_number(out, trunc(d->months / 12));
+			return true;
+		case UNIT_MONTH:
+			set_number(out, fmod(d->months, 12));
+			return true;
+		case UNIT_DAY:
+			set_number(out, d->days);
+			return true;
+		case UNIT_HOUR:
+			set_number(out, trunc(d->ms / 3600000));
+			return true;
+		case UNIT_MINUTE:
+			set_number(out, trunc(fmod(d->ms, 3600000) / 60000));
+			return true;
+		case UNIT_SECOND:
+			set_number(out, trunc(fmod(d->ms, 60000) / 1000));
+			return true;
+		case UNIT_MS:
+			set_number(out, fmod(d->ms, 1000));
+			return true;
+		default:
+			return false;
+	}
+}
+
+const WfBuiltin wf_expr_duration_methods[] = {
+	{"as", duration_method_as, 1},
+	{"toMillis", duration_to_millis, 0},
+	{"toISO", duration_to_iso, 0},
+	{"toString", duration_to_iso, 0},
+	{"toJSON", duration_to_iso, 0},
+	{"valueOf", duration_to_millis, 0},
+	{NULL}
+};
+
+static void
+duration_from(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
+{
+	WfDuration	duration;
+
+	to_duration(ev, argc, argv, &duration);
+	new_duration(ev, &duration, out);
+}
+
+static const WfBuiltin duration_functions[] = {
+	{"fromObject", duration_from, 1},
+	{"fromISO", duration_from, 1},
+	{"fromMillis", duration_from, 1},
+	{NULL}
+};
+
+const WfNamespace wf_expr_duration_space = {.name = "Duration",.functions = duration_functions};
