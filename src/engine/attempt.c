@@ -120,8 +120,8 @@ wf_attempt_store(Run *run, Frame *frame, const WfNode *node, const WfOutcome *ou
 
 	if (bytes > run->max_output_bytes)
 		ereport(ERROR, (errcode(WF_ERRCODE_LIMIT_EXCEEDED),
-						errmsg("output of node \"%s\" has %zu kB, more than %zu kB", node->id, (size_t) (bytes / 1024),
-							   (size_t) (run->max_output_bytes / 1024)),
+						errmsg("output of node \"%s\" has %zu bytes, more than %zu", node->id, (size_t) bytes,
+							   (size_t) run->max_output_bytes),
 						errhint("Select less, or raise \"settings.maxOutputSize\" or \"workflow.max_output_size\".")));
 	if ((run->context_bytes + bytes - state->bytes) / 1024 > (Size) wf_setting_max_context_size)
 		ereport(ERROR, (errcode(WF_ERRCODE_LIMIT_EXCEEDED),
@@ -255,8 +255,10 @@ call_block(Run *run, Frame *frame, const WfReply *reply)
 	}
 	else if (outcome.kind == WF_OUTCOME_CALL)
 	{
+		open->finding = true;
 		open->callee = wf_engine_find(&run->tenant, outcome.call.workflow, outcome.call.version);
 		wf_run_hold(run, open->callee);
+		open->finding = false;
 	}
 	return outcome;
 }

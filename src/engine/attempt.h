@@ -39,11 +39,19 @@ extern void wf_attempt_place_error(WfError *error, const OpenStep *open);
 /* The run's own time-out as an error, in run memory. */
 extern WfError *wf_attempt_run_timeout(Run *run);
 
+/* Whether the node calls a workflow and handles its failure. */
+static inline bool
+wf_attempt_catches_call(const WfNode *node)
+{
+	return node->block->catches != NULL && (node->block->flags & WF_BLOCK_CONTAINER) == 0 &&
+		node->block->catches(node, NULL);
+}
+
 /* Whether somebody handles failures of this frame's open step. */
 static inline bool
 wf_attempt_is_guarded(const Frame *frame)
 {
-	return frame->open.node->guarded || frame->activation->guarded;
+	return frame->open.node->guarded || frame->activation->guarded || wf_attempt_catches_call(frame->open.node);
 }
 
 #endif

@@ -4,9 +4,14 @@
  * A container's region runs in a frame above its open step; an inline subworkflow's graph runs in an activation of its
  * own with a frame above that. A frame of the same region in the same place is used again, its memory reset, so that a
  * loop of any length holds the outputs of one round.
+ *
+ * A step that may fail with what was done within it undone (a container with a policy of its own, a call whose failure
+ * is caught) has a subtransaction that spans the frames above it, from its first entry until it is settled. Such
+ * subtransactions nest as the frames do; run.c rolls all of them back when the run fails.
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "engine/attempt.h"
 #include "engine/enter.h"
 #include "engine/frame.h"
@@ -42,6 +47,25 @@ inherit_deadline(Frame *frame, Frame *child, TimestampTz enter_deadline)
 	}
 }
 
+/* Whether a failure of the open step undoes what was done within it. */
+static bool
+needs_span(const WfNode *node)
+{
+	return node->on_error != WF_ON_ERROR_FAIL || node->retry.max_attempts > 1 ||
+		(node->error_wired && (node->block->flags & WF_BLOCK_ERRORS_OUT) == 0) || wf_attempt_catches_call(node);
+}
+
+static void
+begin_span(Run *run, OpenStep *open)
+{
+	if (open->spans || !needs_span(open->node))
+		return;
+	open->span_owner = CurrentResourceOwner;
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(run->step_memory);
+	open->spans = true;
+}
+
 void
 wf_enter_region(Run *run, Frame *frame, const WfEnter *enter)
 {
@@ -51,6 +75,7 @@ wf_enter_region(Run *run, Frame *frame, const WfEnter *enter)
 	Frame	   *child;
 	MemoryContext old;
 
+	begin_span(run, open);
 	if (frame->children == NULL)
 		frame->children = MemoryContextAllocZero(frame->memory, sizeof(Frame *) * open->step.graph->n_regions);
 	child = wf_frame_begin(frame->activation, frame, region, frame->children[region]);
@@ -76,11 +101,12 @@ wf_enter_workflow(Run *run, Frame *frame, const WfCall *call)
 {
 	OpenStep   *open = &frame->open;
 	const WfNode *node = open->node;
-	Activation *activation = wf_activation_begin(run, frame->activation, open->callee, open->memory, &call->input);
+	Activation *activation;
 	Frame	   *child;
 
-	activation->guarded = frame->activation->guarded || node->guarded ||
-		(node->block->catches != NULL && node->block->catches(node, NULL));
+	begin_span(run, open);
+	activation = wf_activation_begin(run, frame->activation, open->callee, open->memory, &call->input);
+	activation->guarded = wf_attempt_is_guarded(frame);
 	child = wf_frame_begin(activation, frame, 0, NULL);
 	child->input = activation->trigger;
 	child->input_from = -1;
@@ -92,28 +118,54 @@ wf_enter_workflow(Run *run, Frame *frame, const WfCall *call)
 	wf_frame_start(child);
 }
 
-/* Leaves the innermost frame; an inline subworkflow ends with it. */
+void
+wf_enter_end_span(Run *run, Frame *frame, bool keep)
+{
+	OpenStep   *open = &frame->open;
+
+	if (!open->spans)
+		return;
+	open->spans = false;
+	if (keep)
+		ReleaseCurrentSubTransaction();
+	else
+		RollbackAndReleaseCurrentSubTransaction();
+	MemoryContextSwitchTo(run->step_memory);
+	CurrentResourceOwner = open->span_owner;
+}
+
+void
+wf_leave_step(Run *run, bool keep)
+{
+	Frame	   *frame = run->frame;
+	OpenStep   *open = &frame->open;
+
+	if (open->node == NULL)
+		return;
+	wf_step_journal(run, frame, "cancelled", NULL, NULL, NULL);
+	wf_enter_end_span(run, frame, keep);
+	if (open->memory != run->step_memory)
+		MemoryContextDelete(open->memory);
+	open->node = NULL;
+}
+
 void
 wf_leave_frame(Run *run)
 {
 	Frame	   *frame = run->frame;
 
-	if (frame->open.node != NULL && frame->open.memory != run->step_memory)
-		MemoryContextDelete(frame->open.memory);
-	frame->open.node = NULL;
+	Assert(frame->open.node == NULL);
 	run->frame = frame->parent;
 	if (run->frame != NULL && run->frame->activation != frame->activation)
 		wf_activation_end(frame->activation);
 }
 
-/* Leaves frames until `frame` is the innermost; their open steps are noted as cancelled. */
 void
-wf_leave_until(Run *run, Frame *frame)
+wf_leave_until(Run *run, Frame *frame, bool keep)
 {
 	while (run->frame != frame)
 	{
-		if (run->frame->open.node != NULL)
-			wf_step_journal(run, run->frame, "cancelled", NULL, NULL, NULL);
+		wf_leave_step(run, keep);
 		wf_leave_frame(run);
 	}
 }

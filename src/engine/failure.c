@@ -110,9 +110,10 @@ pass_on(Run *run, Frame *frame, WfError *error)
 {
 	WfReply		reply = {0};
 
-	if (frame->parent == NULL || !(frame->open.node->guarded || frame->activation->guarded))
+	if (frame->parent == NULL || !wf_attempt_is_guarded(frame))
 		wf_fail_run(run, error);
 	wf_step_journal(run, frame, "failed", NULL, NULL, wf_error_to_json(error));
+	wf_step_forget(frame);
 	reply.failed = true;
 	reply.error = error;
 	wf_json_set_null(&reply.output);
@@ -131,13 +132,12 @@ handle_container_timeout(Run *run, Failure *failure)
 	{
 		Failure		of_node = {.error = failure->error};
 
-		wf_leave_until(run, container);
+		wf_leave_until(run, container, false);
 		wf_handle_failure(run, container, &of_node);
 		return;
 	}
-	wf_leave_until(run, frame);
-	if (frame->open.node != NULL)
-		wf_step_journal(run, frame, "cancelled", NULL, NULL, NULL);
+	wf_leave_until(run, frame, false);
+	wf_leave_step(run, false);
 	reply.failed = true;
 	reply.timed_out = true;
 	reply.error = failure->error;
@@ -162,6 +162,7 @@ wf_handle_failure(Run *run, Frame *frame, Failure *failure)
 		handle_container_timeout(run, failure);
 		return;
 	}
+	wf_enter_end_span(run, frame, false);
 	if (wf_policy_retries(node, error, open->attempt, open->first_started_at))
 	{
 		wf_step_journal(run, frame, "retrying", NULL, NULL, wf_error_to_json(error));

@@ -184,6 +184,14 @@ must_rethrow(Run *run, const ErrorData *data)
 		(data->sqlerrcode == ERRCODE_T_R_SERIALIZATION_FAILURE && IsolationUsesXactSnapshot());
 }
 
+/* Rolls back the subtransactions that were begun since the transaction was nested this deep. */
+static void
+roll_back_to(int nest_level)
+{
+	while (GetCurrentTransactionNestLevel() > nest_level)
+		RollbackAndReleaseCurrentSubTransaction();
+}
+
 /* Executes in a subtransaction; afterwards run->error says whether it failed. */
 static void
 execute_guarded(Run *run, WfCompiled *compiled)
@@ -192,6 +200,7 @@ execute_guarded(Run *run, WfCompiled *compiled)
 	ResourceOwner owner = CurrentResourceOwner;
 	ErrorData  *volatile caught = NULL;
 	volatile TimestampTz armed = wf_deadline_arm(0);
+	const int	nest_level = GetCurrentTransactionNestLevel();
 
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(memory);
@@ -208,7 +217,7 @@ execute_guarded(Run *run, WfCompiled *compiled)
 		MemoryContextSwitchTo(run->memory);
 		caught = CopyErrorData();
 		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
+		roll_back_to(nest_level);
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(memory);
@@ -225,12 +234,14 @@ execute_guarded(Run *run, WfCompiled *compiled)
 	}
 }
 
-/* wf_call: no subtransaction; a failure is raised as the run's error. */
+/* wf_call: no subtransaction but those of containers; a failure is raised as the run's error. */
 static void
 execute_raising(Run *run, WfCompiled *compiled)
 {
 	volatile TimestampTz armed = wf_deadline_arm(0);
 	MemoryContext memory = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	const int	nest_level = GetCurrentTransactionNestLevel();
 
 	PG_TRY();
 	{
@@ -238,20 +249,20 @@ execute_raising(Run *run, WfCompiled *compiled)
 	}
 	PG_CATCH();
 	{
+		ErrorData  *data;
 		bool		own_timeout;
 
 		MemoryContextSwitchTo(memory);
-		own_timeout = run->error == NULL && geterrcode() == ERRCODE_QUERY_CANCELED && is_own_timeout(run);
-		if (own_timeout)
-		{
-			ErrorData  *data = CopyErrorData();
-
-			FlushErrorState();
-			wf_deadline_restore(armed);
-			wf_error_raise(placed_error(run, data));
-		}
+		data = CopyErrorData();
+		FlushErrorState();
+		roll_back_to(nest_level);
+		MemoryContextSwitchTo(memory);
+		CurrentResourceOwner = owner;
+		own_timeout = run->error == NULL && data->sqlerrcode == ERRCODE_QUERY_CANCELED && is_own_timeout(run);
 		wf_deadline_restore(armed);
-		PG_RE_THROW();
+		if (own_timeout)
+			wf_error_raise(placed_error(run, data));
+		ReThrowError(data);
 	}
 	PG_END_TRY();
 }

@@ -14,6 +14,7 @@
 
 #include "engine/engine.h"
 #include "utils/array.h"
+#include "utils/resowner.h"
 
 typedef struct Run Run;
 typedef struct Frame Frame;
@@ -114,6 +115,9 @@ typedef struct OpenStep
 	Jsonb	   *retired;		/* its previous output, freed when the step is settled */
 	bool	   *live;			/* by out edge: which are live */
 	WfCompiled *callee;			/* what it calls, found and held */
+	bool		finding;		/* that is being looked for */
+	bool		spans;			/* a subtransaction spans the frames above: see enter.c */
+	ResourceOwner span_owner;	/* to go back to when that ends */
 } OpenStep;
 
 struct Frame

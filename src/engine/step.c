@@ -26,11 +26,23 @@ static void handle_outcome(Run *run, Frame *frame, const WfOutcome *outcome);
 static void
 perform(Run *run, Frame *frame, const WfReply *reply)
 {
+	OpenStep   *open = &frame->open;
 	WfOutcome	outcome = {0};
 	Failure		failure;
 
 	if (wf_attempt(run, frame, reply, &outcome, &failure))
 		handle_outcome(run, frame, &outcome);
+	else if (open->finding && failure.frame == NULL && !failure.ends_run && wf_attempt_catches_call(open->node))
+	{
+		/* the workflow to call is not there: to its caller that is a call that failed */
+		WfReply		not_found = {.failed = true};
+
+		open->finding = false;
+		not_found.error = wf_error_copy(failure.error, run->memory);
+		wf_attempt_place_error(unconstify(WfError *, not_found.error), open);
+		wf_json_set_null(&not_found.output);
+		perform(run, frame, &not_found);
+	}
 	else
 		wf_handle_failure(run, frame, &failure);
 }
@@ -155,6 +167,17 @@ wf_step_journal(Run *run, Frame *frame, const char *status, const char *port, Js
 	wf_journal_add(run, &entry);
 }
 
+void
+wf_step_forget(Frame *frame)
+{
+	OpenStep   *open = &frame->open;
+
+	if (open->memory != frame->activation->run->step_memory)
+		MemoryContextDelete(open->memory);
+	open->memory = NULL;
+	open->node = NULL;
+}
+
 /* The step is over: its memory is given back, its edges are resolved. */
 void
 wf_step_close(Frame *frame)
@@ -162,15 +185,13 @@ wf_step_close(Frame *frame)
 	OpenStep   *open = &frame->open;
 	const WfNode *node = open->node;
 	NodeState  *state = &frame->activation->nodes[node->index];
+	const bool *live = open->live;	/* in step memory */
 
 	state->count++;
 	if (open->retired != NULL)
 		pfree(open->retired);
-	open->node = NULL;
-	wf_frame_finish_node(frame, node, open->live);
-	if (open->memory != frame->activation->run->step_memory)
-		MemoryContextDelete(open->memory);
-	open->memory = NULL;
+	wf_step_forget(frame);
+	wf_frame_finish_node(frame, node, live);
 }
 
 static void
@@ -179,6 +200,7 @@ settle_done(Run *run, Frame *frame, const WfOutcome *outcome)
 	const WfNode *node = frame->open.node;
 	NodeState  *state = &frame->activation->nodes[node->index];
 
+	wf_enter_end_span(run, frame, true);
 	wf_step_journal(run, frame, node->disabled ? "skipped" : "completed", node->ports[outcome->port], state->output, NULL);
 	wf_step_close(frame);
 }
@@ -189,6 +211,8 @@ wf_step_resume_parent(Run *run, Frame *child, WfReply *reply)
 	Frame	   *parent = child->parent;
 
 	wf_leave_frame(run);
+	if (reply->failed && wf_attempt_catches_call(parent->open.node))
+		wf_enter_end_span(run, parent, false);
 	perform(run, parent, reply);
 }
 
@@ -236,10 +260,11 @@ settle_return(Run *run, Frame *frame, const WfOutcome *outcome)
 		wf_json_root(outcome->output, &reply.output);
 	else
 		wf_json_set_null(&reply.output);
-	frame->open.node = NULL;
+	wf_step_forget(frame);
 	while (top->parent != NULL && top->parent->activation == activation)
 		top = top->parent;
-	wf_leave_until(run, top);
+	wf_leave_until(run, top, true);
+	wf_leave_step(run, true);
 	if (top->parent == NULL)
 	{
 		end_run(run, &reply.output);

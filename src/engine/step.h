@@ -18,6 +18,9 @@ extern void wf_step_journal(Run *run, Frame *frame, const char *status, const ch
 /* The open step is over: its edges are resolved by open.live, its memory is given back. */
 extern void wf_step_close(Frame *frame);
 
+/* Gives the open step's memory back. */
+extern void wf_step_forget(Frame *frame);
+
 /* Leaves `child`, which ran for its parent's open step, and resumes that with the reply. */
 extern void wf_step_resume_parent(Run *run, Frame *child, WfReply *reply);
 
