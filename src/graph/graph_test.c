@@ -390,6 +390,7 @@ wf_sql_test_graph_compile(PG_FUNCTION_ARGS)
 	WfDiagnostics *found = wf_diagnostics_begin();
 	WfGraph    *graph = wf_graph_compile(definition, &wf_graph_test_blocks, CurrentMemoryContext, found);
 	WfJsonWriter *w = wf_json_writer_begin();
+	Jsonb	   *result;
 
 	wf_json_begin_object(w);
 	put_list(w, "diagnostics", list_length(found->items), put_diagnostic(w, list_nth(found->items, i)));
@@ -400,8 +401,9 @@ wf_sql_test_graph_compile(PG_FUNCTION_ARGS)
 	else
 		put_graph(w, graph);
 	wf_json_end_object(w);
+	result = wf_json_finish(w);
 	wf_graph_free(graph);
-	PG_RETURN_JSONB_P(wf_json_finish(w));
+	PG_RETURN_JSONB_P(result);
 }
 
 PG_FUNCTION_INFO_V1(wf_sql_test_graph_brief);
