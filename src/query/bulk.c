@@ -59,7 +59,7 @@ typedef struct Bulk
 {
 	WfStatement *statement;
 	WfBuild		build;
-	WfQueryTable    *table;
+	WfQueryTable *table;
 	int			n_keys;
 	const char **keys;
 	const char *on_conflict;	/* error, ignore, update */
@@ -81,7 +81,7 @@ static void
 take_key(Bulk *bulk)
 {
 	WfBuild    *b = &bulk->build;
-	WfConfigPart		list;
+	WfConfigPart list;
 
 	if (!wf_query_part_config(b, "key", &list))
 	{
@@ -104,7 +104,7 @@ static void
 take_on_conflict(Bulk *bulk)
 {
 	WfBuild    *b = &bulk->build;
-	WfConfigPart		member;
+	WfConfigPart member;
 	const char *name = NULL;
 
 	bulk->on_conflict = "error";
@@ -152,7 +152,7 @@ wf_query_build_bulk(WfBuild *b)
 {
 	WfStatement *statement = b->statement;
 	Bulk		bulk = {.statement = statement};
-	WfConfigPart		where;
+	WfConfigPart where;
 
 	if (!statement->by_items && statement->kind == WF_QUERY_BULK_UPDATE)
 	{
@@ -650,7 +650,7 @@ void
 wf_query_execute_bulk(WfStatement *statement, WfScope *scope, bool note_rows, WfQueryResult *result)
 {
 	Bulk		bulk = {.statement = statement};
-	WfConfigPart		items;
+	WfConfigPart items;
 	WfRowSink	sink;
 	WfRan		ran;
 	uint64		processed = 0;

@@ -47,13 +47,13 @@ typedef struct Arguments
 	bool		by_name;
 	int			n;
 	const char **names;
-	WfConfigPart    *values;
+	WfConfigPart *values;
 } Arguments;
 
 static bool
 take_arguments(WfBuild *b, Arguments *out)
 {
-	WfConfigPart		args;
+	WfConfigPart args;
 	WfConfigField *fields;
 
 	memset(out, 0, sizeof(Arguments));
@@ -307,7 +307,7 @@ append_call(WfBuild *b, const Candidate *candidate, const Arguments *args)
 void
 wf_query_build_call(WfBuild *b)
 {
-	WfConfigPart		name;
+	WfConfigPart name;
 	bool		procedure = wf_query_part_config(b, "procedure", &name);
 	const char *written;
 	Arguments	args;

@@ -27,6 +27,7 @@
 #include "fmgr.h"
 #include "lib/ilist.h"
 #include "lib/stringinfo.h"
+#include "nodes/bitmapset.h"
 #include "nodes/params.h"
 #include "query/query.h"
 #include "tcop/dest.h"
@@ -205,7 +206,7 @@ typedef struct WfConfigPart
 typedef struct WfConfigField
 {
 	const char *key;
-	WfConfigPart		value;
+	WfConfigPart value;
 } WfConfigField;
 
 /* -- text.c: building a statement's text -- */
@@ -286,12 +287,14 @@ typedef struct WfBuild
 	int			n_choices;
 	List	   *relations;		/* OIDs */
 	Oid			function;		/* db.call */
-	WfQueryTable    *tables;			/* the first is the one that is written */
+	WfQueryTable *tables;			/* the first is the one that is written */
 	int			n_tables;
 	int			max_tables;
 	WfNamed    *named;
 	int			n_named;
 	int			n_conditions;	/* of the last where */
+	int			where_depth;	/* conditions around the one being added */
+	Bitmapset  *pinned;			/* columns of the first table that are equal to one value each */
 	WfSinkMode	mode;
 	WfSinkMode	format;			/* raw: what is given; otherwise as mode */
 	bool		flagged;
@@ -306,7 +309,7 @@ typedef struct WfColumn
 	const char *sql;
 	const char *label;
 	const char *name;			/* last part */
-	WfQueryTable    *table;			/* NULL for a named expression */
+	WfQueryTable *table;			/* NULL for a named expression */
 	int			attnum;
 	Oid			type;			/* base type; UNKNOWNOID when not known */
 	int			n_path;
@@ -364,6 +367,8 @@ extern bool wf_query_target(WfBuild *b, WfQueryTable *table, const char *name, c
 extern List *wf_query_split(const char *name);
 /* All columns of a table that a row has. */
 extern List *wf_query_columns(WfQueryTable *table);
+/* Do these columns, each equal to one value, leave one row of the table at the most? */
+extern bool wf_query_is_unique(WfBuild *b, const WfQueryTable *table, const Bitmapset *pinned);
 extern void wf_query_append_table(WfBuild *b, const WfQueryTable *table);
 
 /* -- where.c -- */

@@ -38,7 +38,7 @@ wf_query_make(WfQueryKind kind, const WfTemplate *config, const char *search_pat
 	MemoryContext scratch;
 	MemoryContext old;
 	WfBuild		b;
-	WfConfigPart		items;
+	WfConfigPart items;
 
 	statement->kind = kind;
 	statement->config = config;

@@ -15,10 +15,12 @@
 #include "query/internal.h"
 
 #include "access/genam.h"
+#include "access/relation.h"
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_index.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
@@ -162,7 +164,7 @@ wf_query_table(WfBuild *b, WfConfigPart shape, const char *alias)
 {
 	const char *written = wf_query_part_string(b, shape, "\"table\"");
 	List	   *parts = written != NULL ? wf_query_split(written) : NIL;
-	WfQueryTable    *table = add_table(b);
+	WfQueryTable *table = add_table(b);
 	const char *schema = NULL;
 
 	table->wild = true;
@@ -187,8 +189,8 @@ wf_query_table(WfBuild *b, WfConfigPart shape, const char *alias)
 WfQueryTable *
 wf_query_config_table(WfBuild *b)
 {
-	WfConfigPart		name;
-	WfConfigPart		as;
+	WfConfigPart name;
+	WfConfigPart as;
 	const char *alias = NULL;
 
 	if (wf_query_part_config(b, "as", &as))
@@ -210,6 +212,39 @@ wf_query_append_table(WfBuild *b, const WfQueryTable *table)
 	appendStringInfoString(&b->sql, table->name);
 	if (strcmp(table->alias, table->relname) != 0)
 		appendStringInfo(&b->sql, " AS %s", quote_identifier(table->alias));
+}
+
+bool
+wf_query_is_unique(WfBuild *b, const WfQueryTable *table, const Bitmapset *pinned)
+{
+	Relation	relation;
+	ListCell   *cell;
+	bool		found = false;
+
+	if (table->wild || table->kind != RELKIND_RELATION || bms_is_empty(unconstify(Bitmapset *, pinned)))
+		return false;
+	relation = try_relation_open(table->relid, AccessShareLock);
+	if (relation == NULL)
+		return false;
+	foreach(cell, relation->rd_rel->relhassubclass ? NIL : RelationGetIndexList(relation))
+	{
+		HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(lfirst_oid(cell)));
+		Form_pg_index index;
+
+		if (!HeapTupleIsValid(tuple))
+			continue;
+		index = (Form_pg_index) GETSTRUCT(tuple);
+		if (!found && index->indisunique && index->indimmediate && index->indisvalid && index->indislive &&
+			heap_attisnull(tuple, Anum_pg_index_indpred, NULL) && heap_attisnull(tuple, Anum_pg_index_indexprs, NULL))
+		{
+			found = true;
+			for (int i = 0; i < index->indnkeyatts; i++)
+				found = found && bms_is_member(index->indkey.values[i], unconstify(Bitmapset *, pinned));
+		}
+		ReleaseSysCache(tuple);
+	}
+	relation_close(relation, AccessShareLock);
+	return found;
 }
 
 /* -- columns -- */
@@ -341,7 +376,7 @@ bool
 wf_query_column(WfBuild *b, const char *name, const char *path, WfColumn *out)
 {
 	List	   *parts = wf_query_split(name);
-	WfQueryTable    *table;
+	WfQueryTable *table;
 
 	memset(out, 0, sizeof(WfColumn));
 	if (parts == NIL)

@@ -158,7 +158,7 @@ wf_query_part_member(WfBuild *b, WfConfigPart object, const char *key, WfConfigP
 bool
 wf_query_part_config(WfBuild *b, const char *key, WfConfigPart *out)
 {
-	WfConfigPart		config = {b->statement->config, true, b->statement->path};
+	WfConfigPart config = {b->statement->config, true, b->statement->path};
 
 	return wf_query_part_member(b, config, key, out) && !wf_query_part_is_null(out);
 }
@@ -200,7 +200,7 @@ wf_query_part_items(WfBuild *b, WfConfigPart array, int *n)
 {
 	const WfTemplate *tpl = array.tpl;
 	bool		constant = tpl->kind == WF_TEMPLATE_CONSTANT;
-	WfConfigPart    *items;
+	WfConfigPart *items;
 
 	*n = constant ? wf_json_count(&tpl->constant) : tpl->n;
 	items = palloc(sizeof(WfConfigPart) * (*n + 1));
@@ -266,7 +266,7 @@ wf_query_part_bool(WfBuild *b, WfConfigPart shape, const char *what, bool *out)
 const char **
 wf_query_part_strings(WfBuild *b, WfConfigPart shape, const char *what, int *n)
 {
-	WfConfigPart    *items;
+	WfConfigPart *items;
 	const char **strings;
 	int			n_items;
 

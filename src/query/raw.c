@@ -19,7 +19,7 @@ output_format(WfBuild *b)
 {
 	static const char *const names[] = {"rows", "row", "value", "none"};
 	static const WfSinkMode modes[] = {WF_SINK_ROWS, WF_SINK_FIRST, WF_SINK_VALUE, WF_SINK_NONE};
-	WfConfigPart		format;
+	WfConfigPart format;
 	const char *name;
 
 	if (!wf_query_part_config(b, "outputFormat", &format))
@@ -62,7 +62,7 @@ note_write(WfBuild *b, Node *statement)
 {
 	RangeVar   *range = NULL;
 	List	   *returning = NIL;
-	WfQueryTable    *table;
+	WfQueryTable *table;
 	Oid			relid;
 
 	b->operation = operation_of(statement, &range, &returning);
@@ -91,8 +91,8 @@ note_write(WfBuild *b, Node *statement)
 static void
 take_params(WfBuild *b)
 {
-	WfConfigPart		params;
-	WfConfigPart    *items;
+	WfConfigPart params;
+	WfConfigPart *items;
 	int			n;
 
 	if (!wf_query_part_config(b, "params", &params) || !wf_query_part_resolve(b, &params))
@@ -141,7 +141,7 @@ parse_one(WfBuild *b, const char *sql, const char *path)
 void
 wf_query_build_raw(WfBuild *b)
 {
-	WfConfigPart		sql;
+	WfConfigPart sql;
 	const char *text;
 	RawStmt    *raw;
 

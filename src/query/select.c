@@ -117,8 +117,8 @@ append_select_object(WfBuild *b, Outputs *outputs, WfConfigPart select)
 
 	for (int i = 0; i < n; i++)
 	{
-		WfConfigPart		sql;
-		WfConfigPart		params;
+		WfConfigPart sql;
+		WfConfigPart params;
 		WfColumn	column;
 		const char *written;
 
@@ -149,7 +149,7 @@ static void
 append_select(WfBuild *b)
 {
 	Outputs		outputs = {0};
-	WfConfigPart		select;
+	WfConfigPart select;
 
 	appendStringInfoString(&b->sql, "SELECT ");
 	if (wf_query_part_config(b, "select", &select))
@@ -180,7 +180,7 @@ join_words(WfBuild *b, WfConfigPart join)
 {
 	static const char *const types[] = {"inner", "left", "right", "full"};
 	static const char *const words[] = {" JOIN ", " LEFT JOIN ", " RIGHT JOIN ", " FULL JOIN "};
-	WfConfigPart		type;
+	WfConfigPart type;
 	const char *name;
 
 	if (!wf_query_part_member(b, join, "type", &type) || wf_query_part_is_null(&type))
@@ -198,7 +198,7 @@ join_words(WfBuild *b, WfConfigPart join)
 static void
 append_join(WfBuild *b, WfConfigPart join, int index)
 {
-	WfConfigPart		on;
+	WfConfigPart on;
 
 	appendStringInfoString(&b->sql, join_words(b, join));
 	wf_query_append_table(b, &b->tables[index]);
@@ -216,8 +216,8 @@ append_join(WfBuild *b, WfConfigPart join, int index)
 static WfConfigPart *
 take_tables(WfBuild *b, int *n_joins)
 {
-	WfConfigPart		list;
-	WfConfigPart    *joins;
+	WfConfigPart list;
+	WfConfigPart *joins;
 
 	*n_joins = 0;
 	(void) wf_query_config_table(b);
@@ -231,8 +231,8 @@ take_tables(WfBuild *b, int *n_joins)
 	joins = wf_query_part_items(b, list, n_joins);
 	for (int i = 0; i < *n_joins; i++)
 	{
-		WfConfigPart		table;
-		WfConfigPart		as;
+		WfConfigPart table;
+		WfConfigPart as;
 		const char *alias = NULL;
 
 		if (!wf_query_part_resolve(b, &joins[i]) || !wf_query_part_member(b, joins[i], "table", &table))
@@ -264,7 +264,7 @@ append_from(WfBuild *b, WfConfigPart *joins, int n_joins)
 static void
 append_group_by(WfBuild *b)
 {
-	WfConfigPart		list;
+	WfConfigPart list;
 	const char **names;
 	int			n;
 
@@ -284,7 +284,7 @@ append_group_by(WfBuild *b)
 static void
 append_having(WfBuild *b)
 {
-	WfConfigPart		having;
+	WfConfigPart having;
 
 	if (!wf_query_part_config(b, "having", &having))
 		return;
@@ -347,7 +347,7 @@ append_order_string(WfBuild *b, const char *written, const char *path)
 static const char *
 order_member(WfBuild *b, WfConfigPart item, const char *key, const char *otherwise)
 {
-	WfConfigPart		member;
+	WfConfigPart member;
 	const char *string;
 
 	if (!wf_query_part_member(b, item, key, &member) || wf_query_part_is_null(&member))
@@ -359,8 +359,8 @@ order_member(WfBuild *b, WfConfigPart item, const char *key, const char *otherwi
 static void
 append_order_by(WfBuild *b)
 {
-	WfConfigPart		list;
-	WfConfigPart    *items = &list;
+	WfConfigPart list;
+	WfConfigPart *items = &list;
 	int			n = 1;
 
 	if (!wf_query_part_config(b, "orderBy", &list) || !wf_query_part_resolve(b, &list))
@@ -390,13 +390,14 @@ append_order_by(WfBuild *b)
 	}
 }
 
+/* The first row of a look-up by a unique key is the only one: there a Limit node is a cost and no use. */
 static void
-append_limits(WfBuild *b)
+append_limits(WfBuild *b, bool is_unique)
 {
-	WfConfigPart		value;
+	WfConfigPart value;
 
 	if (b->statement->kind == WF_QUERY_FIND_ONE)
-		appendStringInfoString(&b->sql, " LIMIT 1");
+		appendStringInfoString(&b->sql, is_unique ? "" : " LIMIT 1");
 	else if (wf_query_part_config(b, "limit", &value))
 	{
 		(void) wf_query_param(b, value, INT8OID, WF_PICK_COUNT, "limit");
@@ -414,7 +415,7 @@ append_lock(WfBuild *b)
 {
 	static const char *const names[] = {"none", "update", "share", "skipLocked"};
 	static const char *const words[] = {NULL, "FOR UPDATE", "FOR SHARE", "FOR UPDATE"};
-	WfConfigPart		lock;
+	WfConfigPart lock;
 	const char *name;
 
 	if (!wf_query_part_config(b, "lock", &lock))
@@ -438,15 +439,17 @@ void
 wf_query_build_find(WfBuild *b)
 {
 	int			n_joins;
-	WfConfigPart    *joins = take_tables(b, &n_joins);
+	WfConfigPart *joins = take_tables(b, &n_joins);
+	bool		is_unique;
 
 	b->mode = b->statement->kind == WF_QUERY_FIND_ONE ? WF_SINK_FIRST : WF_SINK_ROWS;
 	append_select(b);
 	append_from(b, joins, n_joins);
+	is_unique = n_joins == 0 && wf_query_is_unique(b, &b->tables[0], b->pinned);
 	append_group_by(b);
 	append_having(b);
 	append_order_by(b);
-	append_limits(b);
+	append_limits(b, is_unique);
 	append_lock(b);
 }
 
@@ -508,7 +511,7 @@ path_type(const char *fn)
 static void
 append_aggregate(WfBuild *b, const char *name, WfConfigPart aggregate)
 {
-	WfConfigPart		member;
+	WfConfigPart member;
 	const char *fn = "count";
 	const char *written;
 	bool		distinct = false;
@@ -545,7 +548,7 @@ append_aggregate(WfBuild *b, const char *name, WfConfigPart aggregate)
 static WfNamed *
 append_aggregates(WfBuild *b, Outputs *outputs, int *n)
 {
-	WfConfigPart		aggregates;
+	WfConfigPart aggregates;
 	WfConfigField *fields;
 	WfNamed    *named;
 
@@ -588,8 +591,8 @@ wf_query_build_aggregate(WfBuild *b)
 	Outputs		outputs = {0};
 	int			n_joins;
 	int			n_named;
-	WfConfigPart    *joins = take_tables(b, &n_joins);
-	WfConfigPart		group;
+	WfConfigPart *joins = take_tables(b, &n_joins);
+	WfConfigPart group;
 	WfNamed    *named;
 
 	b->mode = WF_SINK_ROWS;
@@ -606,5 +609,5 @@ wf_query_build_aggregate(WfBuild *b)
 	b->n_named = n_named;
 	append_having(b);
 	append_order_by(b);
-	append_limits(b);
+	append_limits(b, false);
 }

@@ -189,7 +189,7 @@ append_renumbered(WfBuild *b, const char *sql, ParamUses *uses, const int *numbe
 static WfConfigPart *
 expr_params(WfBuild *b, const WfConfigPart *params, int *n)
 {
-	WfConfigPart		list;
+	WfConfigPart list;
 
 	*n = 0;
 	if (params == NULL || params->tpl == NULL)
@@ -209,7 +209,7 @@ void
 wf_query_expr(WfBuild *b, WfConfigPart sql, const WfConfigPart *params, const char *label)
 {
 	ParamUses	uses = {0};
-	WfConfigPart    *values;
+	WfConfigPart *values;
 	int			n_values;
 	int		   *numbers;
 	const char *text;
@@ -256,8 +256,8 @@ wf_query_expr(WfBuild *b, WfConfigPart sql, const WfConfigPart *params, const ch
 bool
 wf_query_expr_at(WfBuild *b, WfConfigPart value, const char *label)
 {
-	WfConfigPart		sql;
-	WfConfigPart		params;
+	WfConfigPart sql;
+	WfConfigPart params;
 
 	if (!wf_query_part_is_special(b, value, "$expr", "params", &sql, &params))
 		return false;

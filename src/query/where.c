@@ -184,7 +184,7 @@ append_param(WfBuild *b, WfConfigPart value, Oid type, WfPick pick, const char *
 static bool
 append_column_operand(WfBuild *b, const Operator *op, const WfColumn *column, WfConfigPart operand)
 {
-	WfConfigPart		name;
+	WfConfigPart name;
 	WfColumn	other;
 	const char *written;
 
@@ -199,8 +199,8 @@ append_column_operand(WfBuild *b, const Operator *op, const WfColumn *column, Wf
 static bool
 append_expr_operand(WfBuild *b, const Operator *op, const WfColumn *column, WfConfigPart operand)
 {
-	WfConfigPart		sql;
-	WfConfigPart		params;
+	WfConfigPart sql;
+	WfConfigPart params;
 
 	if (!wf_query_part_is_special(b, operand, "$expr", "params", &sql, &params))
 		return false;
@@ -243,6 +243,8 @@ append_compare(WfBuild *b, const Operator *op, const WfColumn *column, WfConfigP
 		append_param(b, operand, nature_type(nature), WF_PICK_VALUE, column->label, choice, nature, true);
 		return;
 	}
+	if (b->where_depth == 1 && column->table == &b->tables[0] && op == &operators[0])
+		b->pinned = bms_add_member(b->pinned, column->attnum);
 	appendStringInfo(&b->sql, "%s %s ", column->sql, op->sql);
 	append_param(b, operand, column->type, WF_PICK_VALUE, column->label, choice, nature, false);
 }
@@ -259,7 +261,7 @@ static void
 append_in_each(WfBuild *b, const Operator *op, const WfColumn *column, WfConfigPart operand)
 {
 	bool		is_in = strcmp(op->name, "in") == 0;
-	WfConfigPart    *items;
+	WfConfigPart *items;
 	int			n;
 
 	if (!wf_query_part_resolve(b, &operand) || !wf_query_part_is_array(&operand))
@@ -468,10 +470,10 @@ append_operators(WfBuild *b, const WfColumn *column, WfConfigPart tests)
 static void
 append_column_test(WfBuild *b, const WfConfigField *field, bool on)
 {
-	WfConfigPart		test = field->value;
+	WfConfigPart test = field->value;
 	WfColumn	column;
-	WfConfigPart		ignored;
-	WfConfigPart		ignored_params;
+	WfConfigPart ignored;
+	WfConfigPart ignored_params;
 
 	b->n_conditions++;
 	if (!wf_query_column(b, field->key, test.path, &column))
@@ -507,8 +509,8 @@ append_column_test(WfBuild *b, const WfConfigField *field, bool on)
 static void
 append_list(WfBuild *b, const WfConfigField *field, bool is_or, bool on)
 {
-	WfConfigPart		list = field->value;
-	WfConfigPart    *items;
+	WfConfigPart list = field->value;
+	WfConfigPart *items;
 	int			n;
 
 	if (!wf_query_part_resolve(b, &list))
@@ -559,7 +561,7 @@ append_member(WfBuild *b, const WfConfigField *field, const WfConfigPart *params
 static void
 append_object(WfBuild *b, WfConfigPart where, bool on)
 {
-	WfConfigPart		params;
+	WfConfigPart params;
 	bool		has_expr;
 	WfConfigField *fields;
 	int			n;
@@ -579,6 +581,7 @@ append_object(WfBuild *b, WfConfigPart where, bool on)
 	has_expr = wf_query_part_member(b, where, "$expr", &params);
 	if (!has_expr || !wf_query_part_member(b, where, "params", &params))
 		params.tpl = NULL;
+	b->where_depth++;
 	for (int i = 0; i < n; i++)
 	{
 		if (has_expr && strcmp(fields[i].key, "params") == 0)
@@ -587,6 +590,7 @@ append_object(WfBuild *b, WfConfigPart where, bool on)
 			appendStringInfoString(&b->sql, " AND ");
 		append_member(b, &fields[i], &params, on);
 	}
+	b->where_depth--;
 	if (n_added == 0)
 		appendStringInfoString(&b->sql, "true");
 }
@@ -595,18 +599,21 @@ void
 wf_query_where(WfBuild *b, WfConfigPart where, bool on)
 {
 	b->n_conditions = 0;
+	b->where_depth = 0;
+	b->pinned = NULL;
 	append_object(b, where, on);
 }
 
 void
 wf_query_append_where(WfBuild *b, bool required)
 {
-	WfConfigPart		where;
+	WfConfigPart where;
 	int			before = b->sql.len;
 	bool		was_incomplete = b->incomplete;
 	bool		given = wf_query_part_config(b, "where", &where);
 
 	b->n_conditions = 0;
+	b->pinned = NULL;
 	if (given)
 	{
 		b->incomplete = false;

@@ -50,7 +50,7 @@ append_returned_columns(WfBuild *b, WfQueryTable *table, WfConfigPart list)
 void
 wf_query_append_returning(WfBuild *b, WfQueryTable *table, bool by_default)
 {
-	WfConfigPart		returning;
+	WfConfigPart returning;
 	bool		wanted = by_default;
 
 	if (wf_query_part_config(b, "returning", &returning))
@@ -91,7 +91,7 @@ wf_query_append_value(WfBuild *b, const WfColumn *column, WfConfigPart value, co
 static bool
 append_increment(WfBuild *b, const WfColumn *column, WfConfigPart value)
 {
-	WfConfigPart		by;
+	WfConfigPart by;
 	Oid			type = column->type;
 	bool		is_number = type != UNKNOWNOID && wf_query_type(type)->category == TYPCATEGORY_NUMERIC;
 
@@ -137,13 +137,13 @@ typedef struct Values
 {
 	int			n;
 	WfColumn   *columns;
-	WfConfigPart    *values;
+	WfConfigPart *values;
 } Values;
 
 static void
 take_values(WfBuild *b, WfQueryTable *table, Values *out)
 {
-	WfConfigPart		values;
+	WfConfigPart values;
 	WfConfigField *fields;
 	int			n;
 
@@ -195,7 +195,7 @@ append_insert(WfBuild *b, WfQueryTable *table, const Values *values)
 void
 wf_query_build_create(WfBuild *b)
 {
-	WfQueryTable    *table = wf_query_config_table(b);
+	WfQueryTable *table = wf_query_config_table(b);
 	Values		values;
 
 	b->mode = WF_SINK_FIRST;
@@ -209,8 +209,8 @@ wf_query_build_create(WfBuild *b)
 void
 wf_query_build_update(WfBuild *b)
 {
-	WfQueryTable    *table = wf_query_config_table(b);
-	WfConfigPart		set;
+	WfQueryTable *table = wf_query_config_table(b);
+	WfConfigPart set;
 
 	b->operation = "update";
 	b->mode = WF_SINK_ROWS;
@@ -228,7 +228,7 @@ wf_query_build_update(WfBuild *b)
 void
 wf_query_build_delete(WfBuild *b)
 {
-	WfQueryTable    *table = wf_query_config_table(b);
+	WfQueryTable *table = wf_query_config_table(b);
 
 	b->operation = "delete";
 	b->mode = WF_SINK_ROWS;
@@ -272,7 +272,7 @@ append_excluded(WfBuild *b, const Values *values, const char **conflict, int n_c
 static const char **
 take_conflict(WfBuild *b, WfQueryTable *table, const Values *values, int *n)
 {
-	WfConfigPart		list;
+	WfConfigPart list;
 	const char **names;
 
 	*n = 0;
@@ -312,7 +312,7 @@ append_conflict(WfBuild *b, const char **conflict, int n_conflict)
 static void
 append_upsert_set(WfBuild *b, WfQueryTable *table, const Values *values, const char **conflict, int n_conflict)
 {
-	WfConfigPart		set;
+	WfConfigPart set;
 
 	if (wf_query_part_config(b, "set", &set))
 		wf_query_append_set(b, table, set);
@@ -351,7 +351,7 @@ append_second(WfBuild *b, WfQueryTable *table, const Values *values, const char 
 void
 wf_query_build_upsert(WfBuild *b)
 {
-	WfQueryTable    *table = wf_query_config_table(b);
+	WfQueryTable *table = wf_query_config_table(b);
 	Values		values;
 	const char **conflict;
 	int			n_conflict;
