@@ -431,7 +431,11 @@ static void append_object(WfBuild *b, WfConfigPart where, bool on);
 static void
 unknown_operator(WfBuild *b, const WfConfigField *field, const char *column)
 {
-	wf_query_complain(b, field->value.path, nearest_operator(field->key),
+	const char *hint = nearest_operator(field->key);
+
+	if (hint == NULL)
+		hint = "The operators are eq, ne, gt, gte, lt, lte, in, notIn, like, ilike, matches, between, isNull, contains, containedBy, overlaps.";
+	wf_query_complain(b, field->value.path, hint,
 					  "unknown operator \"%s\" for column \"%s\"", wf_text_clip(field->key), wf_text_clip(column));
 	appendStringInfoString(&b->sql, "false");
 }
