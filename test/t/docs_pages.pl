@@ -1,0 +1,155 @@
+#!/usr/bin/perl
+# docs_pages.pl: what README.md and docs/*.md show is run, and gives what they say.
+#
+# Each page has an empty database of its own; its blocks are run from top to bottom.
+#
+# * A block of SQL is given to psql. When a block of text stands right behind it, that is its result: what
+#   psql prints, errors last. "..." in it stands for anything, and white space at the end of a line does not
+#   count. Without one, any result will do, but no error. A statement may have its result in lines of comment
+#   behind it instead, as in docs/blocks/.
+# * A block of JSON is JSON; when it has nodes it is a definition without errors.
+#
+# The pages of docs/blocks/ have a test of their own.
+use strict;
+use warnings;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $root = $ENV{WF_ROOT} // '.';
+my $cluster = PostgreSQL::Test::Cluster->new('pages');
+$cluster->init;
+$cluster->append_conf('postgresql.conf', "timezone = 'UTC'\nlc_messages = 'C'\n");
+$cluster->start;
+
+# psql(database, script, arguments): what it printed, errors last.
+sub psql
+{
+	my ($database, $script, @arguments) = @_;
+	my ($out, $err) = ('', '');
+	IPC::Run::run([ 'psql', '-X', '-q', '-d', $cluster->connstr($database), @arguments ],
+		'<', \$script, '>', \$out, '2>', \$err);
+	return ($out, $err);
+}
+
+sub tidy
+{
+	my $text = shift;
+	$text =~ s/[ \t]+$//mg;
+	$text =~ s/\n+\z//;
+	return $text;
+}
+
+# Whether a result is what a page says, where "..." is anything.
+sub matches
+{
+	my ($got, $wanted) = map { tidy($_) } @_;
+	my $pattern = join '.*?', map { quotemeta } split /\.\.\./, $wanted, -1;
+	return $got =~ /\A$pattern\z/s;
+}
+
+# statements(sql): a list of [statement, result in comments or undef].
+sub statements
+{
+	my @found;
+	my $statement = '';
+	for my $line (split /\n/, shift)
+	{
+		if ($statement eq '' && @found && $line =~ /^-- ?(.*)/)
+		{
+			$found[-1][1] = defined $found[-1][1] ? "$found[-1][1]\n$1" : $1;
+			next;
+		}
+		next if $statement eq '' && $line =~ /^\s*(--.*)?$/;
+		$statement .= "$line\n";
+		if ($line =~ /;\s*$/)
+		{
+			push @found, [$statement, undef];
+			$statement = '';
+		}
+	}
+	push @found, [$statement, undef] if $statement ne '';
+	return @found;
+}
+
+sub check_result
+{
+	my ($name, $got, $errors, $wanted) = @_;
+	if (!defined $wanted)
+	{
+		ok($errors !~ /\b(ERROR|FATAL|PANIC):/, "$name: no error") or diag($errors);
+		return;
+	}
+	ok(matches("$got$errors", $wanted), "$name: the result is as it says")
+	  or diag("--- the page\n" . tidy($wanted) . "\n--- the server\n" . tidy("$got$errors"));
+}
+
+sub run_sql
+{
+	my ($name, $database, $block, $wanted) = @_;
+	my @parts = statements($block);
+
+	if (defined $wanted || !grep { defined $_->[1] } @parts)
+	{
+		check_result($name, psql($database, $block), $wanted);
+		return;
+	}
+	for my $part (@parts)
+	{
+		check_result($name, psql($database, $part->[0], '-A', '-t'), $part->[1]);
+	}
+}
+
+sub run_json
+{
+	my ($name, $database, $block) = @_;
+	my $tag = 'definition';
+	my ($got, $errors) = psql($database, "SELECT jsonb_typeof(\$$tag\$$block\$$tag\$);\n", '-A', '-t');
+
+	is($errors, '', "$name: it is JSON");
+	return if $block !~ /^\s*\{\s*"nodes"/;
+	($got, $errors) = psql($database,
+		"SELECT path, message FROM wf_validate(\$$tag\$$block\$$tag\$) WHERE severity = 'error';\n", '-A', '-t');
+	is("$got$errors", '', "$name: it is a definition");
+}
+
+sub run_page
+{
+	my ($path, $database) = @_;
+	open(my $in, '<', $path) or die "could not open $path: $!\n";
+	my @lines = <$in>;
+	my ($page) = $path =~ m{([^/]+)$};
+	my @blocks;    # [language, text, first line, right behind the one before]
+	my ($open, $behind) = (undef, 0);
+
+	for my $n (0 .. $#lines)
+	{
+		if (defined $open)
+		{
+			if ($lines[$n] =~ /^```\s*$/) { $open = undef; $behind = 1; }
+			else { $blocks[-1][1] .= $lines[$n]; }
+		}
+		elsif ($lines[$n] =~ /^```(\w*)\s*$/)
+		{
+			$open = $1;
+			push @blocks, [$open, '', $n + 1, $behind];
+		}
+		elsif ($lines[$n] =~ /\S/) { $behind = 0; }
+	}
+	ok(!defined $open, "$page: every block ends");
+
+	$cluster->safe_psql('postgres', "CREATE DATABASE $database");
+	psql($database, 'CREATE EXTENSION workflow') if !grep { $_->[0] eq 'sql' && $_->[1] =~ /CREATE EXTENSION workflow/ } @blocks;
+	for my $i (0 .. $#blocks)
+	{
+		my ($language, $text, $line) = @{ $blocks[$i] };
+		my $next = $i < $#blocks && $blocks[$i + 1][0] eq 'text' && $blocks[$i + 1][3] ? $blocks[$i + 1][1] : undef;
+		run_sql("$page, line $line", $database, $text, $next) if $language eq 'sql';
+		run_json("$page, line $line", $database, $text) if $language eq 'json';
+	}
+}
+
+my $number = 0;
+run_page($_, 'page' . ++$number) for grep { -f } "$root/README.md", sort glob("$root/docs/*.md");
+$cluster->stop;
+done_testing();
