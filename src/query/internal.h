@@ -404,8 +404,7 @@ extern bool wf_query_may_note(WfBuild *b, const WfQueryTable *table);
 /* A statement's text in one variant. */
 typedef struct WfText
 {
-	MemoryContext memory;		/* static texts: below the plan's */
-	WfPlan	   *plan;
+	WfPlan	   *plan;				/* kept texts are in its memory */
 	char	   *sql;
 	int			n_params;
 	WfParam    *params;
@@ -434,7 +433,6 @@ struct WfStatement
 	const char *path;
 	MemoryContext memory;
 	bool		by_items;		/* bulk: from items */
-	bool		dynamic;		/* known to depend on values */
 	int			n_variants;
 	WfText	   *variants[WF_MAX_VARIANTS];	/* the latest first */
 	MemoryContextCallback on_reset;

@@ -7,7 +7,7 @@
  * step, and its plan comes from the shared cache.
  *
  * Reentrance: a trigger may run the same statement again, and DDL in it may make the plan stale. The
- * plan is held while it runs, and the memory of a kept text is below its plan's; so both stay until
+ * plan is held while it runs, and a kept text is in the memory of its plan; so both stay until
  * this execution is done, whatever happens to the statement's list of variants.
  */
 #include "query/internal.h"
@@ -61,7 +61,6 @@ take_text(WfBuild *b)
 {
 	WfText	   *text = palloc0(sizeof(WfText));
 
-	text->memory = CurrentMemoryContext;
 	text->sql = b->sql.data;
 	text->n_params = b->n_params;
 	text->params = b->params;
@@ -125,19 +124,42 @@ remove_stale(WfStatement *statement)
 	statement->n_variants = kept;
 }
 
-/* Makes the text; kept with the statement unless it depends on values. The result is valid until the
- * plan is dropped; the caller holds it. */
+/* A copy without what the walk left behind, in the plan's memory. Templates stay where they are, but for constants,
+ * which may have been made by the walk; what those point to is the config's. */
+static WfText *
+keep_text(const WfText *text)
+{
+	MemoryContext old = MemoryContextSwitchTo(text->plan->memory);
+	WfText	   *kept = palloc(sizeof(WfText));
+
+	*kept = *text;
+	kept->sql = text->plan->sql;
+	kept->params = palloc(sizeof(WfParam) * (text->n_params + 1));
+	for (int i = 0; i < text->n_params; i++)
+	{
+		WfParam    *param = &kept->params[i];
+
+		*param = text->params[i];
+		param->label = pstrdup(param->label);
+		if (param->tpl->kind == WF_TEMPLATE_CONSTANT)
+			param->tpl = wf_query_part_constant(&param->tpl->constant);
+	}
+	kept->natures = palloc(text->n_choices + 1);
+	memcpy(kept->natures, text->natures, text->n_choices);
+	if (text->table != NULL)
+		kept->table = pstrdup(text->table);
+	MemoryContextSwitchTo(old);
+	return kept;
+}
+
+/* Makes the text; kept with the statement unless it depends on values. Valid until the plan is dropped;
+ * the caller holds it. */
 static WfText *
 make_text(WfStatement *statement, WfScope *scope, int part, bool note_rows, const uint8 *natures, int n_natures)
 {
-	MemoryContext memory = CurrentMemoryContext;
-	MemoryContext old = CurrentMemoryContext;
 	WfBuild		b;
 	WfText	   *text;
 
-	if (!statement->dynamic)
-		memory = AllocSetContextCreate(CurrentMemoryContext, "workflow statement", ALLOCSET_SMALL_SIZES);
-	MemoryContextSwitchTo(memory);
 	wf_query_build_begin(&b, statement);
 	b.scope = scope;
 	b.part = part;
@@ -146,15 +168,11 @@ make_text(WfStatement *statement, WfScope *scope, int part, bool note_rows, cons
 	b.n_natures = n_natures;
 	wf_query_build(&b);
 	text = take_text(&b);
-	if (b.dynamic && !note_rows)
-		statement->dynamic = true;
 	get_plan(text, &b, b.dynamic);
-	MemoryContextSwitchTo(old);
-	if (!b.dynamic)
-	{
-		MemoryContextSetParent(memory, text->plan->memory);
-		add_variant(statement, text);
-	}
+	if (b.dynamic)
+		return text;
+	text = keep_text(text);
+	add_variant(statement, text);
 	return text;
 }
 
