@@ -192,7 +192,19 @@ wf_json_int64(const JsonbValue *value, int64 *out)
 {
 	double		approximate;
 	Datum		number;
+	bool		over = false;
+	int32		small;
 
+	if (value->type != jbvNumeric)
+		return false;
+	/* most are small and whole: rounded, and the same */
+	small = numeric_int4_opt_error(value->val.numeric, &over);
+	if (!over)
+	{
+		*out = small;
+		return DatumGetBool(DirectFunctionCall2(numeric_eq, NumericGetDatum(int64_to_numeric(small)),
+												NumericGetDatum(value->val.numeric)));
+	}
 	if (!wf_json_double(value, &approximate) || isnan(approximate))
 		return false;
 	if (approximate >= 9223372036854775808.0 || approximate < -9223372036854775808.0)

@@ -14,6 +14,24 @@
 #define UNIX_EPOCH_OFFSET_USEC \
 	((int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY * USECS_PER_SEC)
 
+/* Eight random bytes, of a stock that saves a system call each. */
+static void
+take_random(unsigned char *bytes)
+{
+	static unsigned char stock[64][8];
+	static int	left = 0;
+
+	if (left == 0)
+	{
+		if (!pg_strong_random(stock, sizeof(stock)))
+			ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate random values")));
+		left = lengthof(stock);
+	}
+	left--;
+	memcpy(bytes, stock[left], 8);
+	memset(stock[left], 0, 8);
+}
+
 void
 wf_uuid_make(pg_uuid_t *out)
 {
@@ -26,8 +44,7 @@ wf_uuid_make(pg_uuid_t *out)
 		ticks = last_ticks + 1;
 	last_ticks = ticks;
 
-	if (!pg_strong_random(out->data + 8, 8))
-		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate random values")));
+	take_random(out->data + 8);
 	ms = ticks / 4096;
 	for (int i = 0; i < 6; i++)
 		out->data[i] = (unsigned char) (ms >> (40 - 8 * i));

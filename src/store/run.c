@@ -8,15 +8,21 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
+#include "executor/executor.h"
 #include "funcapi.h"
+#include "nodes/makefuncs.h"
 #include "miscadmin.h"
 #include "store/statements.h"
 #include "store/store.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
@@ -28,7 +34,6 @@ static struct
 {
 	uint64		generation;
 	Oid			type;
-	Oid			array_type;
 	TupleDesc	descriptor;		/* copied to TopMemoryContext */
 }			step;
 
@@ -57,19 +62,9 @@ look_up_step(void)
 		step.descriptor = CreateTupleDescCopy(descriptor);
 		MemoryContextSwitchTo(old);
 		ReleaseTupleDesc(descriptor);
-		/* the statement's argument type is another one now */
-		wf_store_forget_plan(WF_SQL_INSERT_SEGMENT);
 		step.type = type;
-		step.array_type = get_array_type(type);
 	}
 	step.generation = generation;
-}
-
-Oid
-wf_store_step_array_type(void)
-{
-	look_up_step();
-	return step.array_type;
 }
 
 /* A short C string as a text Datum in the current context; NULL sets the null flag. */
@@ -115,63 +110,132 @@ wf_store_form_step(const WfStepRow *row)
 	return HeapTupleHeaderGetDatum(tuple->t_data);
 }
 
+/*
+ * Inserts a row of history as an executor would, but without one: no plan, no parameters, no projection. The two
+ * inserts of a run would otherwise cost as much as four of its db nodes. The tables are ours and have neither triggers nor
+ * generated columns; constraints and indexes are seen to. The row is visible to the next command.
+ */
+static void
+insert_history(const char *table, Datum *values, bool *nulls)
+{
+	Oid			relid = get_relname_relid(table, get_namespace_oid("wf", false));
+	Relation	relation;
+	EState	   *estate;
+	ResultRelInfo *target;
+	TupleTableSlot *slot;
+
+	if (!OidIsValid(relid))
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("table wf.%s does not exist", table)));
+	relation = table_open(relid, RowExclusiveLock);
+	estate = CreateExecutorState();
+	target = makeNode(ResultRelInfo);
+	InitResultRelInfo(target, relation, 1, NULL, 0);
+	ExecOpenIndices(target, false);
+	slot = MakeSingleTupleTableSlot(RelationGetDescr(relation), &TTSOpsHeapTuple);
+	ExecForceStoreHeapTuple(heap_form_tuple(RelationGetDescr(relation), values, nulls), slot, true);
+	PushActiveSnapshot(GetTransactionSnapshot());
+	ExecSimpleRelationInsert(target, estate, slot);
+	PopActiveSnapshot();
+	ExecDropSingleTupleTableSlot(slot);
+	ExecCloseIndices(target);
+	FreeExecutorState(estate);
+	table_close(relation, NoLock);
+	CommandCounterIncrement();
+}
+
+/* Columns of wf.segment, in the table's order. */
+enum
+{
+	SEGMENT_TENANT_ID,
+	SEGMENT_RUN_ID,
+	SEGMENT_SEGMENT,
+	SEGMENT_ATTEMPT,
+	SEGMENT_FIRST_SEQ,
+	SEGMENT_STARTED_AT,
+	SEGMENT_FINISHED_AT,
+	SEGMENT_STATUS,
+	SEGMENT_STEPS,
+	SEGMENT_COLUMNS
+};
+
 void
 wf_store_insert_segment(const WfRunRow *run, int segment, int first_seq, int n_steps, Datum *steps)
 {
 	ArrayType  *array;
-	Datum		values[8];
+	Datum		values[SEGMENT_COLUMNS];
+	bool		nulls[SEGMENT_COLUMNS] = {0};
 
 	look_up_step();
 	array = construct_array(steps, n_steps, step.type, -1, false, TYPALIGN_DOUBLE);
-	values[0] = UUIDPGetDatum(&run->tenant_id);
-	values[1] = UUIDPGetDatum(&run->run_id);
-	values[2] = Int32GetDatum(segment);
-	values[3] = Int32GetDatum(first_seq);
-	values[4] = TimestampTzGetDatum(run->started_at);
-	values[5] = TimestampTzGetDatum(run->finished_at);
-	values[6] = CStringGetTextDatum(run->status);
-	values[7] = PointerGetDatum(array);
-	wf_store_execute(WF_SQL_INSERT_SEGMENT, values, NULL);
+	values[SEGMENT_TENANT_ID] = UUIDPGetDatum(&run->tenant_id);
+	values[SEGMENT_RUN_ID] = UUIDPGetDatum(&run->run_id);
+	values[SEGMENT_SEGMENT] = Int32GetDatum(segment);
+	values[SEGMENT_ATTEMPT] = Int32GetDatum(1);
+	values[SEGMENT_FIRST_SEQ] = Int32GetDatum(first_seq);
+	values[SEGMENT_STARTED_AT] = TimestampTzGetDatum(run->started_at);
+	values[SEGMENT_FINISHED_AT] = TimestampTzGetDatum(run->finished_at);
+	values[SEGMENT_STATUS] = CStringGetTextDatum(run->status);
+	values[SEGMENT_STEPS] = PointerGetDatum(array);
+	insert_history("segment", values, nulls);
 }
 
-/* A value that may be missing, for nulls as SPI takes them. */
-static Datum
-optional(Datum value, bool present, char *null)
+/* Columns of wf.run, in the table's order. */
+enum
 {
-	*null = present ? ' ' : 'n';
-	return present ? value : (Datum) 0;
-}
-
-static Datum
-optional_text(const char *text, char *null)
-{
-	return optional(text == NULL ? 0 : CStringGetTextDatum(text), text != NULL, null);
-}
+	RUN_TENANT_ID,
+	RUN_RUN_ID,
+	RUN_WORKFLOW_ID,
+	RUN_VERSION,
+	RUN_ATTEMPT,
+	RUN_STARTED_AT,
+	RUN_FINISHED_AT,
+	RUN_QUEUED_AT,
+	RUN_WAKE_AT,
+	RUN_STARTED_BY,
+	RUN_STATUS,
+	RUN_TRIGGER,
+	RUN_INPUT,
+	RUN_OUTPUT,
+	RUN_ERROR,
+	RUN_CORRELATION_ID,
+	RUN_TAGS,
+	RUN_IDEMPOTENCY_KEY,
+	RUN_PARENT_RUN_ID,
+	RUN_CURRENT_NODES,
+	RUN_PROGRESS,
+	RUN_COLUMNS
+};
 
 void
 wf_store_insert_run(const WfRunRow *row)
 {
-	Datum		values[16];
-	char		nulls[16];
+	Datum		values[RUN_COLUMNS] = {0};
+	bool		nulls[RUN_COLUMNS] = {0};
 
-	memset(nulls, ' ', sizeof(nulls));
-	values[0] = UUIDPGetDatum(&row->tenant_id);
-	values[1] = UUIDPGetDatum(&row->run_id);
-	values[2] = UUIDPGetDatum(&row->workflow_id);
-	values[3] = Int32GetDatum(row->version);
-	values[4] = TimestampTzGetDatum(row->started_at);
-	values[5] = TimestampTzGetDatum(row->finished_at);
-	values[6] = ObjectIdGetDatum(row->started_by);
-	values[7] = CStringGetTextDatum(row->status);
-	values[8] = CStringGetTextDatum(row->trigger);
-	values[9] = optional(JsonbPGetDatum(row->input), row->input != NULL, &nulls[9]);
-	values[10] = optional(JsonbPGetDatum(row->output), row->output != NULL, &nulls[10]);
-	values[11] = optional(JsonbPGetDatum(row->error), row->error != NULL, &nulls[11]);
-	values[12] = optional_text(row->correlation_id, &nulls[12]);
-	values[13] = optional(PointerGetDatum(row->tags), row->tags != NULL, &nulls[13]);
-	values[14] = optional_text(row->idempotency_key, &nulls[14]);
-	values[15] = optional(UUIDPGetDatum(row->parent_run_id), row->parent_run_id != NULL, &nulls[15]);
-	wf_store_execute(WF_SQL_INSERT_RUN, values, nulls);
+	values[RUN_TENANT_ID] = UUIDPGetDatum(&row->tenant_id);
+	values[RUN_RUN_ID] = UUIDPGetDatum(&row->run_id);
+	values[RUN_WORKFLOW_ID] = UUIDPGetDatum(&row->workflow_id);
+	values[RUN_VERSION] = Int32GetDatum(row->version);
+	values[RUN_ATTEMPT] = Int32GetDatum(1);
+	values[RUN_STARTED_AT] = TimestampTzGetDatum(row->started_at);
+	values[RUN_FINISHED_AT] = TimestampTzGetDatum(row->finished_at);
+	values[RUN_QUEUED_AT] = TimestampTzGetDatum(row->started_at);
+	nulls[RUN_WAKE_AT] = true;
+	values[RUN_STARTED_BY] = ObjectIdGetDatum(row->started_by);
+	values[RUN_STATUS] = CStringGetTextDatum(row->status);
+	values[RUN_TRIGGER] = CStringGetTextDatum(row->trigger);
+	values[RUN_INPUT] = jsonb_value(row->input, &nulls[RUN_INPUT]);
+	values[RUN_OUTPUT] = jsonb_value(row->output, &nulls[RUN_OUTPUT]);
+	values[RUN_ERROR] = jsonb_value(row->error, &nulls[RUN_ERROR]);
+	values[RUN_CORRELATION_ID] = text_value(row->correlation_id, &nulls[RUN_CORRELATION_ID]);
+	values[RUN_TAGS] = PointerGetDatum(row->tags);
+	nulls[RUN_TAGS] = row->tags == NULL;
+	values[RUN_IDEMPOTENCY_KEY] = text_value(row->idempotency_key, &nulls[RUN_IDEMPOTENCY_KEY]);
+	values[RUN_PARENT_RUN_ID] = UUIDPGetDatum(row->parent_run_id);
+	nulls[RUN_PARENT_RUN_ID] = row->parent_run_id == NULL;
+	nulls[RUN_CURRENT_NODES] = true;
+	nulls[RUN_PROGRESS] = true;
+	insert_history("run", values, nulls);
 }
 
 WfRunRow *

@@ -6,6 +6,8 @@
  * plans. Statements run as wf_engine inside the scope of role.c; the caller's search_path does not
  * matter to them.
  *
+ * Two inserts are not here but in run.c, without a plan: those of history, which every run makes.
+ *
  * A plan follows changes of the catalog by itself (DROP and CREATE EXTENSION in one session included),
  * since PostgreSQL analyses the text again.
  */
@@ -130,19 +132,6 @@ static const Statement statements[WF_SQL_COUNT] = {
 		" ON CONFLICT (tenant_id, type) DO UPDATE SET function = excluded.function,"
 		" config_schema = excluded.config_schema, ports = excluded.ports, created_by = excluded.created_by",
 	6, {UUIDOID, TEXTOID, TEXTOID, JSONBOID, TEXTARRAYOID, OIDOID}},
-	[WF_SQL_INSERT_RUN] = {
-		"INSERT INTO wf.run (tenant_id, run_id, workflow_id, version, attempt, started_at, finished_at,"
-		" queued_at, started_by, status, trigger, input, output, error, correlation_id, tags,"
-		" idempotency_key, parent_run_id)"
-		" VALUES ($1, $2, $3, $4, 1, $5, $6, $5, $7::pg_catalog.regrole, $8, $9, $10, $11, $12,"
-		" $13, $14, $15, $16)",
-	16, {UUIDOID, UUIDOID, UUIDOID, INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID, OIDOID, TEXTOID, TEXTOID, JSONBOID,
-	JSONBOID, JSONBOID, TEXTOID, TEXTARRAYOID, TEXTOID, UUIDOID}},
-	/* the last argument is wf.step[], whose OID is not fixed: see plan_of */
-	[WF_SQL_INSERT_SEGMENT] = {
-		"INSERT INTO wf.segment (tenant_id, run_id, segment, attempt, first_seq, started_at, finished_at, status, steps)"
-		" VALUES ($1, $2, $3, 1, $4, $5, $6, $7, $8)",
-	8, {UUIDOID, UUIDOID, INT4OID, INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID, InvalidOid}},
 	[WF_SQL_FIND_IDEMPOTENT] = {
 		"SELECT run_id, status, output, error FROM wf.run WHERE tenant_id OPERATOR(pg_catalog.=) $1"
 		" AND workflow_id OPERATOR(pg_catalog.=) $2 AND idempotency_key OPERATOR(pg_catalog.=) $3",
@@ -162,9 +151,6 @@ plan_of(WfStatementId id)
 	if (plans[id] != NULL)
 		return plans[id];
 	memcpy(types, statement->types, sizeof(types));
-	for (int i = 0; i < statement->n_args; i++)
-		if (!OidIsValid(types[i]))
-			types[i] = wf_store_step_array_type();
 	plan = SPI_prepare(statement->sql, statement->n_args, types);
 	if (plan == NULL)
 		elog(ERROR, "could not prepare statement %d: %s", id, SPI_result_code_string(SPI_result));
@@ -172,16 +158,6 @@ plan_of(WfStatementId id)
 		elog(ERROR, "could not keep the plan of statement %d", id);
 	plans[id] = plan;
 	return plan;
-}
-
-void
-wf_store_forget_plan(WfStatementId id)
-{
-	SPIPlanPtr	plan = plans[id];
-
-	plans[id] = NULL;
-	if (plan != NULL)
-		SPI_freeplan(plan);
 }
 
 uint64

@@ -31,8 +31,6 @@ typedef enum WfStatementId
 	WF_SQL_FIND_BLOCK,
 	WF_SQL_LIST_BLOCKS,
 	WF_SQL_PUT_BLOCK,
-	WF_SQL_INSERT_RUN,
-	WF_SQL_INSERT_SEGMENT,
 	WF_SQL_FIND_IDEMPOTENT,
 	WF_SQL_COUNT
 } WfStatementId;
@@ -42,12 +40,6 @@ typedef enum WfStatementId
  * Whoever reads rows frees SPI_tuptable. Throws what the statement throws.
  */
 extern uint64 wf_store_execute(WfStatementId id, Datum *values, const char *nulls);
-
-/* Drops the kept plan of a statement. */
-extern void wf_store_forget_plan(WfStatementId id);
-
-/* OID of wf.step[] (run.c). */
-extern Oid	wf_store_step_array_type(void);
 
 /* Column i (from 1) of row r of SPI_tuptable, as a copy in CurrentMemoryContext or NULL / 0. */
 extern char *wf_store_text(uint64 row, int column);
