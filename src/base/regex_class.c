@@ -473,8 +473,8 @@ parse_set_members(WfRegexParser *p)
 	WfRegexNode *members = wf_regex_node(WF_REGEX_CHOICE);
 	WfRegexNode *member;
 	bool		is_char;
-	pg_wchar	first = 0,
-				last;
+	pg_wchar	first = 0;
+	pg_wchar	last = 0;
 
 	while (p->tree->problem == NULL && wf_regex_peek(p, 0) != ']')
 	{

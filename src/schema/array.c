@@ -54,11 +54,12 @@ report_contains(WfSchemaEval *e, const WfSchemaNode *node, const WfSchemaContain
 {
 	if (count >= contains->min)
 		wf_schema_report(e, node, "maxContains", path, NULL,
-						 "must have at most " INT64_FORMAT " items that match \"contains\"", contains->max);
+						 "must have at most " INT64_FORMAT " %s \"contains\"", contains->max,
+						 contains->max == 1 ? "item that matches" : "items that match");
 	else if (contains->has_min)
 		wf_schema_report(e, node, "minContains", path, NULL,
-						 "must have at least " INT64_FORMAT " items that match \"contains\", not " INT64_FORMAT,
-						 contains->min, count);
+						 "must have at least " INT64_FORMAT " %s \"contains\", not " INT64_FORMAT, contains->min,
+						 contains->min == 1 ? "item that matches" : "items that match", count);
 	else
 		wf_schema_report(e, node, "contains", path, NULL, "must have an item that matches \"contains\"");
 	return false;

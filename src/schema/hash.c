@@ -13,8 +13,11 @@
 #include "schema/schema_internal.h"
 #include "utils/jsonb.h"
 
-uint32
-wf_schema_hash(const JsonbValue *value)
+/* What is deeper than this does not enter the hash: equal values still hash alike, and no stack is used up. */
+#define MOST_DEPTH 50
+
+static uint32
+hash_value(const JsonbValue *value, int depth)
 {
 	uint32		hash = 0;
 	WfJsonIter	it;
@@ -26,15 +29,20 @@ wf_schema_hash(const JsonbValue *value)
 		JsonbHashScalarValue(value, &hash);
 		return murmurhash32(hash);
 	}
-	check_stack_depth();
 	hash = wf_json_is_object(value) ? 0x6f626a : 0x617272;
 	wf_json_iter_begin(&it, value);
-	while (wf_json_iter_next(&it, &key, &member))
+	while (depth < MOST_DEPTH && wf_json_iter_next(&it, &key, &member))
 	{
 		CHECK_FOR_INTERRUPTS();
 		if (it.is_object)
-			hash = hash_combine(hash, wf_schema_hash(&key));
-		hash = hash_combine(hash, wf_schema_hash(&member));
+			hash = hash_combine(hash, hash_value(&key, depth));
+		hash = hash_combine(hash, hash_value(&member, depth + 1));
 	}
 	return murmurhash32(hash);
+}
+
+uint32
+wf_schema_hash(const JsonbValue *value)
+{
+	return hash_value(value, 0);
 }

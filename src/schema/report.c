@@ -124,6 +124,7 @@ wf_schema_report(WfSchemaEval *e, const WfSchemaNode *node, const char *keyword,
 {
 	WfSchemaError *error;
 	StringInfoData text;
+	bool		is_false = keyword == NULL;
 
 	if (e->errors == NULL || list_length(*e->errors) >= e->most)
 		return;
@@ -132,7 +133,7 @@ wf_schema_report(WfSchemaEval *e, const WfSchemaNode *node, const char *keyword,
 	append_path(&text, path);
 	error->instance_path = text.data;
 	error->keyword_path = wf_schema_location_text(node->location, keyword);
-	if (keyword == NULL)
+	if (is_false)
 		keyword = node->location->keyword;
 	error->keyword = keyword == NULL ? "false" : keyword;
 	error->property = property;
@@ -140,8 +141,12 @@ wf_schema_report(WfSchemaEval *e, const WfSchemaNode *node, const char *keyword,
 	if (e->name_of != NULL)
 	{
 		error->property = pnstrdup(e->name_of->name, e->name_of->name_len);
-		appendStringInfo(&text, "has a property whose name %s ",
+		appendStringInfo(&text, "must not have the property %s",
 						 wf_schema_show_name(e->name_of->name, e->name_of->name_len));
+		if (is_false)
+			fmt = "";
+		else
+			appendStringInfoString(&text, ", as a name ");
 	}
 	for (;;)
 	{

@@ -255,23 +255,39 @@ error_depth(const WfSchemaError *error, const char *base)
 	return depth;
 }
 
-/* True when the errors of a branch say that it was not meant: the value is of another type or kind. */
+/* Does this error say that the branch was not meant, as the value is of another type or kind? */
 static bool
-is_other_kind(const List *errors, const char *base)
+tells_kind(const WfSchemaError *error, const char *base)
+{
+	int			depth = error_depth(error, base);
+
+	if (depth == 0 && (strcmp(error->keyword, "type") == 0 || strcmp(error->keyword, "false") == 0))
+		return true;
+	return depth <= 1 && (strcmp(error->keyword, "const") == 0 || strcmp(error->keyword, "enum") == 0);
+}
+
+/* The first error of a branch that says it was not meant; NULL when it may have been. */
+static const WfSchemaError *
+find_telling(const List *errors, const char *base)
 {
 	ListCell   *lc;
 
 	foreach(lc, errors)
 	{
-		const WfSchemaError *error = lfirst(lc);
-		int			depth = error_depth(error, base);
-
-		if (depth == 0 && (strcmp(error->keyword, "type") == 0 || strcmp(error->keyword, "false") == 0))
-			return true;
-		if (depth <= 1 && (strcmp(error->keyword, "const") == 0 || strcmp(error->keyword, "enum") == 0))
-			return true;
+		if (tells_kind(lfirst(lc), base))
+			return lfirst(lc);
 	}
-	return false;
+	return NULL;
+}
+
+/* Appends why one alternative does not hold. */
+static void
+append_reason(StringInfo out, const WfSchemaError *error, const char *base)
+{
+	int			base_len = Min(strlen(base), strlen(error->instance_path));
+
+	appendStringInfo(out, "%s%s%s%s", out->len == 0 ? ": " : "; or ", error->instance_path + base_len,
+					 error_depth(error, base) > 0 ? " " : "", error->message);
 }
 
 /*
@@ -298,22 +314,17 @@ report_alternatives(WfSchemaEval *e, const WfSchemaNode *node, const WfSchemaChe
 	for (int i = 0; i < list->n; i++)
 	{
 		List	   *found = NIL;
+		const WfSchemaError *telling;
 
 		e->errors = &found;
 		wf_schema_evaluate(e, list->nodes[i], value, path, NULL);
 		if (found == NIL)
 			continue;
-		if (!is_other_kind(found, base) && n_meant++ == 0)
+		telling = find_telling(found, base);
+		if (telling == NULL && n_meant++ == 0)
 			meant = found;
 		if (i < 4)
-		{
-			const WfSchemaError *first = linitial(found);
-			int			base_len = strlen(base);
-
-			appendStringInfo(&reasons, "%s%s%s%s", i == 0 ? ": " : "; or ",
-							 first->instance_path + Min(base_len, strlen(first->instance_path)),
-							 error_depth(first, base) > 0 ? " " : "", first->message);
-		}
+			append_reason(&reasons, telling != NULL ? telling : linitial(found), base);
 	}
 	e->errors = errors;
 	if (n_meant == 1)
