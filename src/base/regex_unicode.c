@@ -4,7 +4,7 @@
  * Which characters equal which but for case is Unicode's data as ECMAScript uses it: simple case
  * folding with flags u and v; without them, equality of toUpperCase where that is one code unit and
  * does not lead from beyond ASCII into it. Kept here rather than asked of PCRE2, whose own rule is
- * neither of the two. Unicode 15.
+ * neither of the two. Unicode 17.
  *
  * Properties keep PCRE2's data, but JavaScript's names: those are exact, PCRE2's are not, and each
  * knows some that the other does not.
