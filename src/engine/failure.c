@@ -166,7 +166,7 @@ wf_handle_failure(Run *run, Frame *frame, Failure *failure)
 	if (wf_policy_retries(node, error, open->attempt, open->first_started_at))
 	{
 		wf_step_journal(run, frame, "retrying", NULL, NULL, wf_error_to_json(error));
-		wf_policy_wait(run, node, open->attempt);
+		wf_policy_wait(run, frame, open->attempt);
 		open->attempt++;
 		run->retry = true;
 		return;

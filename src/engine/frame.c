@@ -91,6 +91,9 @@ reset_loop(Frame *frame, const WfLoop *loop, bool also_counts)
 	LoopState  *state = loop_state(frame, loop->index);
 
 	state->pending = loop->n_nodes;
+	list_free(state->live_back);
+	list_free(state->held);
+	list_free(state->held_live);
 	state->live_back = NIL;
 	state->held = NIL;
 	state->held_live = NIL;
@@ -204,6 +207,20 @@ wf_frame_begin(Activation *activation, Frame *parent, int region, Frame *reuse)
 
 /* -- loops -- */
 
+/* A back edge is resolved for the loop that it closes. */
+static void
+close_loop(Frame *frame, WfEdge *edge, bool live)
+{
+	LoopState  *state = loop_state(frame, edge->loop);
+	MemoryContext old;
+
+	if (!live)
+		return;
+	old = MemoryContextSwitchTo(frame->memory);
+	state->live_back = lappend(state->live_back, edge);
+	MemoryContextSwitchTo(old);
+}
+
 /* An edge leaves loop `from`: held in the next loop around that it leaves too, or delivered. */
 static void
 leave_loop(Frame *frame, WfEdge *edge, bool live, int from)
@@ -227,7 +244,10 @@ leave_loop(Frame *frame, WfEdge *edge, bool live, int from)
 			return;
 		}
 	}
-	deliver(frame, edge, live);
+	if (edge->back)
+		close_loop(frame, edge, live);
+	else
+		deliver(frame, edge, live);
 }
 
 /* Counts the back edges that fired; throws WF006 when one did too often. */
@@ -262,7 +282,6 @@ iterate(Frame *frame, const WfLoop *loop, LoopState *state)
 	const WfGraph *graph = graph_of(frame);
 	WfEdge	  **arrivals = wf_frame_arrivals(frame, loop->header);
 	Slot	   *header = wf_frame_slot(frame, loop->header);
-	List	   *live_back = state->live_back;
 	ListCell   *cell;
 	int			n = 0;
 
@@ -274,12 +293,12 @@ iterate(Frame *frame, const WfLoop *loop, LoopState *state)
 		if (node->loop_header_of >= 0 && node->loop_header_of != loop->index)
 			reset_loop(frame, &graph->loops[node->loop_header_of], true);
 	}
+	foreach(cell, state->live_back)
+		arrivals[n++] = lfirst(cell);
 	reset_loop(frame, loop, false);
 	for (int around = loop->parent; around >= 0; around = graph->loops[around].parent)
 		loop_state(frame, around)->pending += loop->n_nodes;
 	frame->n_unresolved += loop->n_nodes;
-	foreach(cell, live_back)
-		arrivals[n++] = lfirst(cell);
 	header->pending = 0;
 	header->n_arrivals = n;
 	enqueue(frame, loop->header);
@@ -305,6 +324,8 @@ end_iteration(Frame *frame, const WfLoop *loop)
 	state->held_live = NIL;
 	forboth(edge, held, live, held_live)
 		leave_loop(frame, lfirst(edge), lfirst_int(live) != 0, loop->index);
+	list_free(held);
+	list_free(held_live);
 }
 
 /* -- edges -- */
@@ -341,28 +362,19 @@ resolve(Frame *frame, WfEdge *edge, bool live)
 	LoopState  *state;
 	MemoryContext old;
 
-	if (!edge->back && edge->exit_loop < 0)
+	if (edge->exit_loop >= 0)
 	{
-		deliver(frame, edge, live);
-		return;
-	}
-	old = MemoryContextSwitchTo(frame->memory);
-	if (edge->back)
-	{
-		if (live)
-		{
-			state = loop_state(frame, edge->loop);
-			state->live_back = lappend(state->live_back, edge);
-			/* it may leave inner loops; those are over when this one iterates */
-		}
-	}
-	else
-	{
+		/* of an inner loop; a back edge of an outer one may be that too */
 		state = loop_state(frame, edge->exit_loop);
+		old = MemoryContextSwitchTo(frame->memory);
 		state->held = lappend(state->held, edge);
 		state->held_live = lappend_int(state->held_live, live);
+		MemoryContextSwitchTo(old);
 	}
-	MemoryContextSwitchTo(old);
+	else if (edge->back)
+		close_loop(frame, edge, live);
+	else
+		deliver(frame, edge, live);
 }
 
 /* Counts a node as done, in its loops from the innermost outwards and in the frame. */

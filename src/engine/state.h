@@ -62,7 +62,7 @@ typedef struct NodeState
 	bool		routed;			/* left at `error` */
 	const char *port;			/* or NULL */
 	int			seq;			/* of the step that made the output */
-	int64		count;			/* executions */
+	int64		count;			/* executions, the one at hand included */
 	Jsonb	   *output;			/* in frame memory; NULL: null */
 	Jsonb	   *error;			/* in frame memory, or NULL */
 	Jsonb	   *memory;			/* block `collect`; in run memory */

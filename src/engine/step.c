@@ -30,6 +30,7 @@ perform(Run *run, Frame *frame, const WfReply *reply)
 	WfOutcome	outcome = {0};
 	Failure		failure;
 
+	open->scope.has_run = false;	/* it was in step memory, and counts have changed */
 	if (wf_attempt(run, frame, reply, &outcome, &failure))
 		handle_outcome(run, frame, &outcome);
 	else if (open->finding && failure.frame == NULL && !failure.ends_run && wf_attempt_catches_call(open->node))
@@ -94,12 +95,29 @@ gather_input(Run *run, Frame *frame, const WfNode *node)
 	open->input_from = -1;
 }
 
+/* What an attempt sees. All of it but a container's input is in step memory, and so is made again for each. */
+static void
+prepare_attempt(Run *run, Frame *frame)
+{
+	OpenStep   *open = &frame->open;
+
+	if (open->attempt == 1 || open->memory == run->step_memory)
+	{
+		MemoryContextSwitchTo(open->memory);
+		gather_input(run, frame, open->node);
+		MemoryContextSwitchTo(run->step_memory);
+	}
+	wf_scope_begin(&open->scope, run, frame, &open->step.input);
+	open->step.scope = &open->scope.base;
+}
+
 static void
 begin_attempt(Run *run, Frame *frame)
 {
 	OpenStep   *open = &frame->open;
 	const WfNode *node = open->node;
 
+	open->seq = 0;
 	open->seq = wf_journal_next(run);
 	open->started_at = wf_clock_now();
 	run->last_time = open->started_at;
@@ -127,6 +145,7 @@ begin_step(Run *run, Frame *frame, const WfNode *node)
 	open->memory = stays_open ? AllocSetContextCreate(frame->memory, "workflow container", ALLOCSET_SMALL_SIZES) :
 		run->step_memory;
 	open->attempt = 1;
+	frame->activation->nodes[node->index].count++;
 	open->step.node = node;
 	open->step.graph = frame->activation->compiled->graph;
 	open->step.prepared = prepared->own;
@@ -135,11 +154,7 @@ begin_step(Run *run, Frame *frame, const WfNode *node)
 	open->step.memory = run->step_memory;
 	open->step.state_memory = open->memory;
 	open->step.ops = &wf_step_ops;
-	MemoryContextSwitchTo(open->memory);
-	gather_input(run, frame, node);
-	MemoryContextSwitchTo(run->step_memory);
-	wf_scope_begin(&open->scope, run, frame, &open->step.input);
-	open->step.scope = &open->scope.base;
+	prepare_attempt(run, frame);
 	begin_attempt(run, frame);
 }
 
@@ -151,6 +166,8 @@ wf_step_journal(Run *run, Frame *frame, const char *status, const char *port, Js
 	OpenStep   *open = &frame->open;
 	JournalEntry entry = {0};
 
+	if (open->seq == 0)
+		return;					/* it met the limit on steps before it had begun */
 	entry.seq = open->seq;
 	entry.node = open->node;
 	entry.path = frame->path;
@@ -184,10 +201,8 @@ wf_step_close(Frame *frame)
 {
 	OpenStep   *open = &frame->open;
 	const WfNode *node = open->node;
-	NodeState  *state = &frame->activation->nodes[node->index];
 	const bool *live = open->live;	/* in step memory */
 
-	state->count++;
 	if (open->retired != NULL)
 		pfree(open->retired);
 	wf_step_forget(frame);
@@ -255,7 +270,6 @@ settle_return(Run *run, Frame *frame, const WfOutcome *outcome)
 	done.port = 0;
 	wf_attempt_store(run, frame, frame->open.node, &done);
 	wf_step_journal(run, frame, "completed", NULL, frame->activation->nodes[frame->open.node->index].output, NULL);
-	frame->activation->nodes[frame->open.node->index].count++;
 	if (outcome->output != NULL)
 		wf_json_root(outcome->output, &reply.output);
 	else
@@ -314,6 +328,7 @@ wf_step_advance(Run *run)
 			run->retry = false;
 			MemoryContextReset(run->step_memory);
 			MemoryContextSwitchTo(run->step_memory);
+			prepare_attempt(run, run->frame);
 			begin_attempt(run, run->frame);
 			continue;
 		}

@@ -37,7 +37,7 @@ extern void wf_activation_end(Activation *activation);
 
 /* policy.c: may the failed step be tried again, and when not, what is done with its error. */
 extern bool wf_policy_retries(const WfNode *node, const WfError *error, int attempt, TimestampTz first_started_at);
-/* Waits before attempt + 1; interruptible. */
-extern void wf_policy_wait(Run *run, const WfNode *node, int attempt);
+/* Waits before attempt + 1 of the frame's open step, at most until the nearest deadline; interruptible. */
+extern void wf_policy_wait(Run *run, Frame *frame, int attempt);
 
 #endif
