@@ -350,8 +350,8 @@ wf_query_call_block(Oid function, const JsonbValue *config, const JsonbValue *in
 						errhint("Register the block again.")));
 	params->params[0] = (ParamExternData) {JsonbPGetDatum(wf_json_copy(config)), false, PARAM_FLAG_CONST, JSONBOID};
 	params->params[1] = (ParamExternData) {JsonbPGetDatum(wf_json_copy(input)), false, PARAM_FLAG_CONST, JSONBOID};
-	plan = wf_query_plan_shared(psprintf("SELECT %s($1, $2) AS value", quote_qualified_identifier(schema, name)), 2,
-								types, NIL, function);
+	plan = wf_query_plan_shared(psprintf("SELECT %s($1, $2) AS value", quote_qualified_identifier(schema, name)), "",
+								2, types, NIL, function);
 	plan->n_users++;
 	PG_TRY();
 	{

@@ -170,6 +170,7 @@ typedef struct WfPlan
 	bool		dead;			/* dropped while in use: the last user frees it */
 	int			n_users;		/* executions now going on */
 	char	   *sql;
+	char	   *search_path;	/* shared plans: in force when it was made */
 	int			n_params;
 	Oid		   *declared;		/* types asked for; UNKNOWNOID where they were inferred */
 	WfQueryType **types;		/* types bound to */
@@ -183,8 +184,9 @@ typedef struct WfPlan
 /* Prepares; the plan is kept until wf_query_plan_drop. Throws what PostgreSQL's parser throws; then
  * nothing is kept. `relations` (a list of OIDs) adds to those that the statement itself names. */
 extern WfPlan *wf_query_plan_make(const char *sql, int n_params, const Oid *types, List *relations, Oid function);
-/* The same out of a bounded cache, by text and types. Valid until the next call. */
-extern WfPlan *wf_query_plan_shared(const char *sql, int n_params, const Oid *types, List *relations, Oid function);
+/* The same out of a bounded cache, by text, search_path and types. Valid until the next call. */
+extern WfPlan *wf_query_plan_shared(const char *sql, const char *search_path, int n_params, const Oid *types,
+									List *relations, Oid function);
 extern void wf_query_plan_drop(WfPlan *plan);
 /* Between `plan->n_users++` and the release a plan, and what lives in its memory, stays. */
 extern void wf_query_plan_release(WfPlan *plan);
@@ -371,6 +373,13 @@ extern List *wf_query_columns(WfQueryTable *table);
 extern bool wf_query_is_unique(WfBuild *b, const WfQueryTable *table, const Bitmapset *pinned);
 extern void wf_query_append_table(WfBuild *b, const WfQueryTable *table);
 
+/* -- compare.c -- */
+
+/* Adds `column op operand`; false, and nothing is added, when there is no such operator. */
+extern bool wf_query_append_test(WfBuild *b, const char *operator_name, const WfColumn *column, WfConfigPart operand);
+/* A hint with the operator meant, or NULL. */
+extern const char *wf_query_nearest_operator(const char *name);
+
 /* -- where.c -- */
 
 /* Adds a condition; `on`: strings are columns. Adds TRUE when there is none. */
@@ -381,6 +390,27 @@ extern void wf_query_append_where(WfBuild *b, bool required);
 extern const char *wf_query_column_json(const WfColumn *column);
 /* The same, a path as numeric or boolean (NULL where it is something else). */
 extern const char *wf_query_column_as(const WfColumn *column, Oid type);
+
+/* -- select.c: clauses -- */
+
+/* Names given to members of a row so far. */
+typedef struct WfOutputs
+{
+	int			n;
+	int			max;
+	const char **names;
+} WfOutputs;
+
+/* A comma before all but the first; notes the name. */
+extern void wf_query_begin_output(WfBuild *b, WfOutputs *outputs, const char *name, const char *path);
+extern void wf_query_append_names(WfBuild *b, WfOutputs *outputs, WfConfigPart list, const char *what);
+/* Brings `table` and `joins` into scope; returns the joins. */
+extern WfConfigPart *wf_query_take_tables(WfBuild *b, int *n_joins);
+extern void wf_query_append_from(WfBuild *b, WfConfigPart *joins, int n_joins);
+extern void wf_query_append_group_by(WfBuild *b);
+extern void wf_query_append_having(WfBuild *b);
+extern void wf_query_append_order_by(WfBuild *b);
+extern void wf_query_append_limits(WfBuild *b, bool is_unique);
 
 /* -- statements: each writes the text of its kind -- */
 
@@ -456,7 +486,11 @@ extern void wf_query_build_begin(WfBuild *b, WfStatement *statement);
 /* Runs one part of a statement into the sink, which it begins. */
 extern void wf_query_run_part(WfStatement *statement, WfScope *scope, int part, bool note_rows, WfRowSink *sink,
 							  WfRan *ran);
-/* Puts the block's output together in CurrentMemoryContext. */
+/* values.c: evaluates and binds all parameters into `params`. False when a value is not of the nature that the
+ * text assumes; then `natures`, with room for all choices, says what they are. Throws 22023 for a value
+ * of the wrong shape, and what the type's input function throws. */
+extern bool wf_query_evaluate(const WfText *text, WfScope *scope, ParamListInfo params, uint8 *natures);
+/* output.c: puts the block's output together in CurrentMemoryContext. */
 extern void wf_query_result_set(WfQueryKind kind, WfRowSink *sink, const WfRan *ran, bool inserted, bool note_rows,
 								WfQueryResult *result);
 extern void wf_query_execute_bulk(WfStatement *statement, WfScope *scope, bool note_rows, WfQueryResult *result);

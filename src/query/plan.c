@@ -212,16 +212,18 @@ wf_query_plan_drop(WfPlan *plan)
 /* -- the shared ones -- */
 
 static uint64
-shared_hash(const char *sql, int n_params, const Oid *types)
+shared_hash(const char *sql, const char *search_path, int n_params, const Oid *types)
 {
-	return hash_combine64(hash_bytes_extended((const unsigned char *) sql, strlen(sql), 0),
-						  hash_bytes_extended((const unsigned char *) types, sizeof(Oid) * n_params, 0));
+	uint64		seed = hash_bytes_extended((const unsigned char *) search_path, strlen(search_path), 0);
+
+	return hash_combine64(hash_bytes_extended((const unsigned char *) sql, strlen(sql), seed),
+						  hash_bytes_extended((const unsigned char *) types, sizeof(Oid) * n_params, seed));
 }
 
 static void
 drop_shared(WfPlan *plan)
 {
-	uint64		hash = shared_hash(plan->sql, plan->n_params, plan->declared);
+	uint64		hash = shared_hash(plan->sql, plan->search_path, plan->n_params, plan->declared);
 
 	hash_search(shared_by_hash, &hash, HASH_REMOVE, NULL);
 	dlist_delete(&plan->lru);
@@ -230,9 +232,10 @@ drop_shared(WfPlan *plan)
 }
 
 WfPlan *
-wf_query_plan_shared(const char *sql, int n_params, const Oid *types, List *relations, Oid function)
+wf_query_plan_shared(const char *sql, const char *search_path, int n_params, const Oid *types, List *relations,
+					 Oid function)
 {
-	uint64		hash = shared_hash(sql, n_params, types);
+	uint64		hash = shared_hash(sql, search_path, n_params, types);
 	SharedEntry *entry;
 	WfPlan	   *plan;
 
@@ -247,6 +250,7 @@ wf_query_plan_shared(const char *sql, int n_params, const Oid *types, List *rela
 	{
 		plan = entry->plan;
 		if (!plan->stale && plan->n_params == n_params && strcmp(plan->sql, sql) == 0 &&
+			strcmp(plan->search_path, search_path) == 0 &&
 			memcmp(plan->declared, types, sizeof(Oid) * n_params) == 0)
 		{
 			dlist_move_head(&shared_plans, &plan->lru);
@@ -260,6 +264,7 @@ wf_query_plan_shared(const char *sql, int n_params, const Oid *types, List *rela
 	entry = hash_search(shared_by_hash, &hash, HASH_ENTER, NULL);
 	entry->plan = plan;
 	plan->shared = true;
+	plan->search_path = MemoryContextStrdup(plan->memory, search_path);
 	dlist_push_head(&shared_plans, &plan->lru);
 	n_shared++;
 	return plan;

@@ -1,5 +1,5 @@
 /*
- * select.c: db.find, db.findOne and db.aggregate as SQL.
+ * select.c: db.find and db.findOne as SQL, and the clauses that db.aggregate shares.
  *
  * Names of members of a row: those of `select` as an object; else the column's own name, or, when
  * that is taken by an earlier one, the name as it was written (`c.id`). Without `select` it is all
@@ -7,24 +7,12 @@
  */
 #include "query/internal.h"
 
-#include "catalog/namespace.h"
-#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
-#include "utils/syscache.h"
-
-/* Names given to members so far. */
-typedef struct Outputs
-{
-	int			n;
-	int			max;
-	const char **names;
-} Outputs;
 
 static bool
-is_taken(const Outputs *outputs, const char *name)
+is_taken(const WfOutputs *outputs, const char *name)
 {
 	for (int i = 0; i < outputs->n; i++)
 		if (strcmp(outputs->names[i], name) == 0)
@@ -33,8 +21,8 @@ is_taken(const Outputs *outputs, const char *name)
 }
 
 /* ` AS name`, with a comma before all but the first. */
-static void
-begin_output(WfBuild *b, Outputs *outputs, const char *name, const char *path)
+void
+wf_query_begin_output(WfBuild *b, WfOutputs *outputs, const char *name, const char *path)
 {
 	if (strlen(name) >= NAMEDATALEN || name[0] == '\0')
 		wf_query_complain(b, path, NULL, "name \"%s\" must have between 1 and %d bytes", wf_text_clip(name),
@@ -51,22 +39,22 @@ begin_output(WfBuild *b, Outputs *outputs, const char *name, const char *path)
 }
 
 static void
-append_column_as(WfBuild *b, Outputs *outputs, const WfColumn *column, const char *name, const char *path)
+append_column_as(WfBuild *b, WfOutputs *outputs, const WfColumn *column, const char *name, const char *path)
 {
-	begin_output(b, outputs, name, path);
+	wf_query_begin_output(b, outputs, name, path);
 	appendStringInfoString(&b->sql, wf_query_column_json(column));
 	if (column->n_path > 0 || column->table == NULL || strcmp(column->name, name) != 0)
 		appendStringInfo(&b->sql, " AS %s", quote_identifier(name));
 }
 
 static void
-append_all_columns(WfBuild *b, Outputs *outputs, WfQueryTable *table)
+append_all_columns(WfBuild *b, WfOutputs *outputs, WfQueryTable *table)
 {
 	ListCell   *cell;
 
 	if (table->wild)
 	{
-		begin_output(b, outputs, "*", NULL);
+		wf_query_begin_output(b, outputs, "*", NULL);
 		appendStringInfo(&b->sql, "%s.*", quote_identifier(table->alias));
 		return;
 	}
@@ -83,7 +71,7 @@ append_all_columns(WfBuild *b, Outputs *outputs, WfQueryTable *table)
 
 /* One string of `select`: a column, `*` or `alias.*`. */
 static void
-append_selected(WfBuild *b, Outputs *outputs, const char *written, const char *path)
+append_selected(WfBuild *b, WfOutputs *outputs, const char *written, const char *path)
 {
 	WfColumn	column;
 	int			length = strlen(written);
@@ -110,7 +98,7 @@ append_selected(WfBuild *b, Outputs *outputs, const char *written, const char *p
 }
 
 static void
-append_select_object(WfBuild *b, Outputs *outputs, WfConfigPart select)
+append_select_object(WfBuild *b, WfOutputs *outputs, WfConfigPart select)
 {
 	int			n;
 	WfConfigField *fields = wf_query_part_fields(b, select, &n);
@@ -124,7 +112,7 @@ append_select_object(WfBuild *b, Outputs *outputs, WfConfigPart select)
 
 		if (wf_query_part_is_special(b, fields[i].value, "$expr", "params", &sql, &params))
 		{
-			begin_output(b, outputs, fields[i].key, fields[i].value.path);
+			wf_query_begin_output(b, outputs, fields[i].key, fields[i].value.path);
 			wf_query_expr(b, sql, params.tpl != NULL ? &params : NULL, fields[i].key);
 			appendStringInfo(&b->sql, " AS %s", quote_identifier(fields[i].key));
 			continue;
@@ -135,8 +123,8 @@ append_select_object(WfBuild *b, Outputs *outputs, WfConfigPart select)
 	}
 }
 
-static void
-append_names(WfBuild *b, Outputs *outputs, WfConfigPart list, const char *what)
+void
+wf_query_append_names(WfBuild *b, WfOutputs *outputs, WfConfigPart list, const char *what)
 {
 	int			n;
 	const char **names = wf_query_part_strings(b, list, what, &n);
@@ -148,7 +136,7 @@ append_names(WfBuild *b, Outputs *outputs, WfConfigPart list, const char *what)
 static void
 append_select(WfBuild *b)
 {
-	Outputs		outputs = {0};
+	WfOutputs outputs = {0};
 	WfConfigPart select;
 
 	appendStringInfoString(&b->sql, "SELECT ");
@@ -159,14 +147,14 @@ append_select(WfBuild *b)
 		if (wf_query_part_is_object(&select))
 			append_select_object(b, &outputs, select);
 		else
-			append_names(b, &outputs, select, "a column in \"select\"");
+			wf_query_append_names(b, &outputs, select, "a column in \"select\"");
 		if (outputs.n == 0 && b->n_complaints == 0 && !b->incomplete)
 			wf_query_complain(b, select.path, NULL, "\"select\" must not be empty");
 		return;
 	}
 	if (wf_query_part_config(b, "groupBy", &select))
 	{
-		append_names(b, &outputs, select, "a column in \"groupBy\"");
+		wf_query_append_names(b, &outputs, select, "a column in \"groupBy\"");
 		return;
 	}
 	for (int i = 0; i < b->n_tables; i++)
@@ -213,8 +201,8 @@ append_join(WfBuild *b, WfConfigPart join, int index)
 }
 
 /* All tables come into scope before anything refers to them. */
-static WfConfigPart *
-take_tables(WfBuild *b, int *n_joins)
+WfConfigPart *
+wf_query_take_tables(WfBuild *b, int *n_joins)
 {
 	WfConfigPart list;
 	WfConfigPart *joins;
@@ -249,8 +237,8 @@ take_tables(WfBuild *b, int *n_joins)
 	return joins;
 }
 
-static void
-append_from(WfBuild *b, WfConfigPart *joins, int n_joins)
+void
+wf_query_append_from(WfBuild *b, WfConfigPart *joins, int n_joins)
 {
 	appendStringInfoString(&b->sql, " FROM ");
 	wf_query_append_table(b, &b->tables[0]);
@@ -261,8 +249,8 @@ append_from(WfBuild *b, WfConfigPart *joins, int n_joins)
 
 /* -- groups and order -- */
 
-static void
-append_group_by(WfBuild *b)
+void
+wf_query_append_group_by(WfBuild *b)
 {
 	WfConfigPart list;
 	const char **names;
@@ -281,8 +269,8 @@ append_group_by(WfBuild *b)
 	}
 }
 
-static void
-append_having(WfBuild *b)
+void
+wf_query_append_having(WfBuild *b)
 {
 	WfConfigPart having;
 
@@ -356,8 +344,8 @@ order_member(WfBuild *b, WfConfigPart item, const char *key, const char *otherwi
 	return string != NULL ? string : otherwise;
 }
 
-static void
-append_order_by(WfBuild *b)
+void
+wf_query_append_order_by(WfBuild *b)
 {
 	WfConfigPart list;
 	WfConfigPart *items = &list;
@@ -391,8 +379,8 @@ append_order_by(WfBuild *b)
 }
 
 /* The first row of a look-up by a unique key is the only one: there a Limit node is a cost and no use. */
-static void
-append_limits(WfBuild *b, bool is_unique)
+void
+wf_query_append_limits(WfBuild *b, bool is_unique)
 {
 	WfConfigPart value;
 
@@ -439,175 +427,16 @@ void
 wf_query_build_find(WfBuild *b)
 {
 	int			n_joins;
-	WfConfigPart *joins = take_tables(b, &n_joins);
+	WfConfigPart *joins = wf_query_take_tables(b, &n_joins);
 	bool		is_unique;
 
 	b->mode = b->statement->kind == WF_QUERY_FIND_ONE ? WF_SINK_FIRST : WF_SINK_ROWS;
 	append_select(b);
-	append_from(b, joins, n_joins);
+	wf_query_append_from(b, joins, n_joins);
 	is_unique = n_joins == 0 && wf_query_is_unique(b, &b->tables[0], b->pinned);
-	append_group_by(b);
-	append_having(b);
-	append_order_by(b);
-	append_limits(b, is_unique);
+	wf_query_append_group_by(b);
+	wf_query_append_having(b);
+	wf_query_append_order_by(b);
+	wf_query_append_limits(b, is_unique);
 	append_lock(b);
-}
-
-/* -- aggregates -- */
-
-static const char *const common_aggregates[] = {
-	"count", "sum", "avg", "min", "max", "array_agg", "bool_and", "bool_or", "every", "jsonb_agg", "json_agg",
-	"stddev", "stddev_pop", "stddev_samp", "variance", "var_pop", "var_samp", "bit_and", "bit_or", "range_agg"
-};
-
-/* The quoted name of an aggregate; NULL after a complaint. */
-static const char *
-aggregate_name(WfBuild *b, const char *written, const char *path)
-{
-	List	   *parts = wf_query_split(written);
-	List	   *names = NIL;
-	ListCell   *cell;
-	FuncCandidateList candidates = NULL;
-	bool		found = false;
-
-	foreach(cell, parts)
-		names = lappend(names, makeString(lfirst(cell)));
-	if (b->wild)
-		return "count";
-	if (parts != NIL && list_length(parts) <= 2)
-		candidates = FuncnameGetCandidates(names, -1, NIL, false, false, false, true);
-	for (FuncCandidateList at = candidates; at != NULL && !found; at = at->next)
-		found = get_func_prokind(at->oid) == PROKIND_AGGREGATE;
-	if (found)
-		return NameListToQuotedString(names);
-	wf_query_complain_name(b, candidates != NULL ? ERRCODE_WRONG_OBJECT_TYPE : ERRCODE_UNDEFINED_FUNCTION, path,
-						   wf_text_did_you_mean(written, common_aggregates, lengthof(common_aggregates)),
-						   candidates != NULL ? "function \"%s\" is not an aggregate"
-						   : "aggregate \"%s\" does not exist", wf_text_clip(written));
-	return NULL;
-}
-
-/* What an aggregate takes of a path into jsonb, whose values are of any type. */
-static Oid
-path_type(const char *fn)
-{
-	static const char *const of_numbers[] = {
-		"sum", "avg", "min", "max", "stddev", "stddev_pop", "stddev_samp", "variance", "var_pop", "var_samp"
-	};
-	static const char *const of_booleans[] = {"bool_and", "bool_or", "every"};
-
-	if (strrchr(fn, '.') != NULL)
-		fn = strrchr(fn, '.') + 1;
-	for (int i = 0; i < lengthof(of_numbers); i++)
-		if (strcmp(of_numbers[i], fn) == 0)
-			return NUMERICOID;
-	for (int i = 0; i < lengthof(of_booleans); i++)
-		if (strcmp(of_booleans[i], fn) == 0)
-			return BOOLOID;
-	return JSONBOID;
-}
-
-/* Appends `fn(DISTINCT column) FILTER (WHERE ...)`. */
-static void
-append_aggregate(WfBuild *b, const char *name, WfConfigPart aggregate)
-{
-	WfConfigPart member;
-	const char *fn = "count";
-	const char *written;
-	bool		distinct = false;
-	WfColumn	column;
-	bool		has_column;
-
-	if (!wf_query_part_member(b, aggregate, "fn", &member))
-		wf_query_complain(b, aggregate.path, NULL, "aggregate \"%s\" must have an \"fn\"", wf_text_clip(name));
-	else if ((written = wf_query_part_string(b, member, "\"fn\"")) != NULL)
-		fn = aggregate_name(b, written, member.path);
-	if (wf_query_part_member(b, aggregate, "distinct", &member) && !wf_query_part_is_null(&member))
-		(void) wf_query_part_bool(b, member, "\"distinct\"", &distinct);
-	has_column = wf_query_part_member(b, aggregate, "column", &member) && !wf_query_part_is_null(&member);
-	if (fn == NULL)
-		fn = "count";
-	appendStringInfo(&b->sql, "%s(%s", fn, distinct && has_column ? "DISTINCT " : "");
-	if (has_column && (written = wf_query_part_string(b, member, "\"column\"")) != NULL && strcmp(written, "*") != 0)
-	{
-		if (wf_query_column(b, written, member.path, &column))
-			appendStringInfoString(&b->sql, wf_query_column_as(&column, path_type(fn)));
-	}
-	else
-		appendStringInfoChar(&b->sql, '*');
-	appendStringInfoChar(&b->sql, ')');
-	if (wf_query_part_member(b, aggregate, "filter", &member) && !wf_query_part_is_null(&member))
-	{
-		appendStringInfoString(&b->sql, " FILTER (WHERE ");
-		wf_query_where(b, member, false);
-		appendStringInfoChar(&b->sql, ')');
-	}
-}
-
-/* The aggregates as members of the row; returns their names and texts. */
-static WfNamed *
-append_aggregates(WfBuild *b, Outputs *outputs, int *n)
-{
-	WfConfigPart aggregates;
-	WfConfigField *fields;
-	WfNamed    *named;
-
-	*n = 0;
-	if (!wf_query_part_config(b, "aggregates", &aggregates))
-		return NULL;
-	if (!wf_query_part_resolve(b, &aggregates))
-		return NULL;
-	if (!wf_query_part_is_object(&aggregates))
-	{
-		wf_query_complain(b, aggregates.path, NULL, "\"aggregates\" must be an object");
-		return NULL;
-	}
-	fields = wf_query_part_fields(b, aggregates, n);
-	named = palloc(sizeof(WfNamed) * (*n + 1));
-	for (int i = 0; i < *n; i++)
-	{
-		int			start;
-
-		begin_output(b, outputs, fields[i].key, fields[i].value.path);
-		start = b->sql.len;
-		if (wf_query_part_resolve(b, &fields[i].value))
-		{
-			if (wf_query_part_is_object(&fields[i].value))
-				append_aggregate(b, fields[i].key, fields[i].value);
-			else
-				wf_query_complain(b, fields[i].value.path, NULL, "aggregate \"%s\" must be an object",
-								  wf_text_clip(fields[i].key));
-		}
-		named[i].name = fields[i].key;
-		named[i].sql = pstrdup(b->sql.data + start);
-		appendStringInfo(&b->sql, " AS %s", quote_identifier(fields[i].key));
-	}
-	return named;
-}
-
-void
-wf_query_build_aggregate(WfBuild *b)
-{
-	Outputs		outputs = {0};
-	int			n_joins;
-	int			n_named;
-	WfConfigPart *joins = take_tables(b, &n_joins);
-	WfConfigPart group;
-	WfNamed    *named;
-
-	b->mode = WF_SINK_ROWS;
-	appendStringInfoString(&b->sql, "SELECT ");
-	if (wf_query_part_config(b, "groupBy", &group))
-		append_names(b, &outputs, group, "a column in \"groupBy\"");
-	named = append_aggregates(b, &outputs, &n_named);
-	if (outputs.n == 0 && b->n_complaints == 0 && !b->incomplete)
-		wf_query_complain(b, NULL, NULL, "\"aggregates\" must not be missing or empty");
-	append_from(b, joins, n_joins);
-	append_group_by(b);
-	/* the names of aggregates are known from here on only */
-	b->named = named;
-	b->n_named = n_named;
-	append_having(b);
-	append_order_by(b);
-	append_limits(b, false);
 }

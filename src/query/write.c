@@ -369,7 +369,10 @@ wf_query_build_upsert(WfBuild *b)
 		return;
 	}
 	append_insert(b, table, &values);
-	append_conflict(b, conflict, n_conflict);
+	if (b->in_two && table->kind == RELKIND_FOREIGN_TABLE)
+		appendStringInfoString(&b->sql, " ON CONFLICT DO ");	/* its keys are not known here */
+	else
+		append_conflict(b, conflict, n_conflict);
 	if (b->in_two)
 	{
 		appendStringInfoString(&b->sql, "NOTHING");
