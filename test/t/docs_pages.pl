@@ -9,7 +9,8 @@
 #   behind it instead, as in docs/blocks/.
 # * A block of JSON is JSON; when it has nodes it is a definition without errors.
 #
-# The pages of docs/blocks/ have a test of their own.
+# Links between pages, of docs/blocks/ too, lead to files and headings that exist. The examples of docs/blocks/
+# have a test of their own.
 use strict;
 use warnings;
 use PostgreSQL::Test::Cluster;
@@ -148,6 +149,50 @@ sub run_page
 		run_json("$page, line $line", $database, $text) if $language eq 'json';
 	}
 }
+
+sub text_of
+{
+	my $path = shift;
+	open(my $in, '<', $path) or die "could not open $path: $!\n";
+	local $/;
+	return scalar <$in>;
+}
+
+# anchors(path): the names that its headings have as targets of links.
+sub anchors
+{
+	my %found;
+	my $text = text_of(shift) =~ s/^```.*?^```$//msgr;
+
+	while ($text =~ /^#+ (.*)$/mg)
+	{
+		my $name = lc $1;
+		$name =~ s/[^\w\- ]//g;
+		$name =~ tr/ /-/;
+		$found{$name} = 1;
+	}
+	return \%found;
+}
+
+sub check_links
+{
+	my $path = shift;
+	my ($folder, $page) = $path =~ m{^(.*)/([^/]+)$};
+	my @bad;
+	my $text = text_of($path) =~ s/^```.*?^```$//msgr =~ s/`[^`\n]*`//gr;
+
+	while ($text =~ /\]\(([^)\s]+)\)/g)
+	{
+		my ($file, $anchor) = split /#/, $1, 2;
+		next if $file =~ /^[a-z]+:/;
+		my $target = $file eq '' ? $path : "$folder/$file";
+		if (!-e $target) { push @bad, "$file does not exist"; }
+		elsif (defined $anchor && !anchors($target)->{$anchor}) { push @bad, "$file has no heading #$anchor"; }
+	}
+	is(join("\n", @bad), '', "$page: its links lead somewhere");
+}
+
+check_links($_) for grep { -f } "$root/README.md", sort(glob("$root/docs/*.md"), glob("$root/docs/blocks/*.md"));
 
 my $number = 0;
 run_page($_, 'page' . ++$number) for grep { -f } "$root/README.md", sort glob("$root/docs/*.md");
