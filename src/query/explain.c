@@ -124,7 +124,7 @@ explain_part(List *lines, WfStatement *statement, int part, bool with_plan, bool
 	types = palloc(sizeof(Oid) * (b.n_params + 1));
 	for (int i = 0; i < b.n_params; i++)
 		types[i] = b.params[i].type;
-	if (b.n_params > 0)
+	if (b.n_params > 0 || statement->kind == WF_QUERY_SQL)
 		wf_query_infer(b.sql.data, b.n_params, types);
 	lines = lappend(lines, b.sql.data);
 	lines = add_params(lines, &b, types);
