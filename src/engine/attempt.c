@@ -43,7 +43,6 @@ wf_attempt_place_error(WfError *error, const OpenStep *open)
 	}
 }
 
-/* Ends the run with an error that no handler may take, or that none took. */
 WfError *
 wf_attempt_run_timeout(Run *run)
 {
@@ -51,18 +50,20 @@ wf_attempt_run_timeout(Run *run)
 					  "The run's time-out is set by \"settings.timeout\" or the option \"timeout\".", "run timed out");
 }
 
-/* Which deadline has passed, seen from the open step of `frame`; false when none of this run's has. */
-static bool
-deadline_failure(Run *run, Frame *frame, Failure *failure)
+bool
+wf_attempt_deadline(Run *run, Frame *frame, Failure *failure)
 {
-	OpenStep   *open = &frame->open;
+	const OpenStep *open;
 
+	memset(failure, 0, sizeof(*failure));
 	if (wf_deadline_is_past(run->deadline))
 	{
 		failure->ends_run = true;
 		failure->error = wf_attempt_run_timeout(run);
 		return true;
 	}
+	if (frame == NULL)
+		return false;
 	for (Frame *f = frame; f->parent != NULL; f = f->parent)
 	{
 		if (!(f->own_deadline || f->node_deadline) || !wf_deadline_is_past(f->deadline))
@@ -79,7 +80,8 @@ deadline_failure(Run *run, Frame *frame, Failure *failure)
 		wf_attempt_place_error(failure->error, container);
 		return true;
 	}
-	if (wf_deadline_is_past(open->deadline))
+	open = &frame->open;
+	if (open->node != NULL && wf_deadline_is_past(open->deadline))
 	{
 		failure->error = make_error(run, WF_ERRCODE_NODE_TIMEOUT, NULL,
 									psprintf("node \"%s\" timed out after " INT64_FORMAT " ms", open->node->id,
@@ -98,8 +100,11 @@ failure_of(Run *run, Frame *frame, ErrorData *data, Failure *failure)
 	memset(failure, 0, sizeof(*failure));
 	if (run->error != NULL)
 		ReThrowError(data);		/* fail_run has decided */
-	if (data->sqlerrcode == ERRCODE_QUERY_CANCELED && wf_deadline_fired() && deadline_failure(run, frame, failure))
+	if (data->sqlerrcode == ERRCODE_QUERY_CANCELED && wf_deadline_fired() && wf_attempt_deadline(run, frame, failure))
+	{
+		wf_deadline_take();
 		return;
+	}
 	if (wf_error_is_fatal(data->sqlerrcode) ||
 		(data->sqlerrcode == ERRCODE_T_R_SERIALIZATION_FAILURE && IsolationUsesXactSnapshot()))
 		ReThrowError(data);
@@ -275,20 +280,26 @@ nearest_deadline(Run *run, Frame *frame)
 	return nearest;
 }
 
-/* As call_block, in a subtransaction; true with the outcome, false with the failure. */
+/* Whether the step is over time although nothing in it was cancelled. */
+static bool
+is_late(Run *run, Frame *frame)
+{
+	return wf_deadline_is_past(nearest_deadline(run, frame));
+}
 
 bool
 wf_attempt_guarded(Run *run, Frame *frame, WfWork work, void *arg, Failure *failure)
 {
 	ResourceOwner owner = CurrentResourceOwner;
 	ErrorData  *volatile caught = NULL;
-	volatile TimestampTz armed = wf_deadline_arm(nearest_deadline(run, frame));
+	volatile TimestampTz armed = wf_deadline_arm(0);
 
 	memset(failure, 0, sizeof(*failure));
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(run->step_memory);
 	PG_TRY();
 	{
+		armed = wf_deadline_arm(nearest_deadline(run, frame));
 		work(run, frame, arg);
 		wf_deadline_restore(armed);
 		ReleaseCurrentSubTransaction();
@@ -321,6 +332,7 @@ typedef struct Call
 {
 	const WfReply *reply;
 	WfOutcome  *outcome;
+	bool		late;
 } Call;
 
 /* A block's returned failure is raised, so that its effects are undone as those of a thrown one. */
@@ -332,19 +344,21 @@ call_work(Run *run, Frame *frame, void *arg)
 	*call->outcome = call_block(run, frame, call->reply);
 	if (call->outcome->kind == WF_OUTCOME_FAIL)
 		wf_error_raise(call->outcome->error);
+	call->late = is_late(run, frame);
+	if (call->late)
+		ereport(ERROR, (errcode(WF_ERRCODE_NODE_TIMEOUT), errmsg("node \"%s\" timed out", frame->open.node->id)));
 }
 
 /* The attempt of a step that nobody guards: errors pass. */
 static bool
 attempt_unguarded(Run *run, Frame *frame, const WfReply *reply, WfOutcome *outcome, Failure *failure)
 {
-	TimestampTz deadline = nearest_deadline(run, frame);
-	TimestampTz armed = wf_deadline_arm(deadline);
+	TimestampTz armed = wf_deadline_arm(nearest_deadline(run, frame));
 
 	memset(failure, 0, sizeof(*failure));
 	*outcome = call_block(run, frame, reply);
 	wf_deadline_restore(armed);
-	if (deadline != 0 && wf_deadline_is_past(deadline) && deadline_failure(run, frame, failure))
+	if (is_late(run, frame) && wf_attempt_deadline(run, frame, failure))
 		return false;
 	if (outcome->kind != WF_OUTCOME_FAIL)
 		return true;
@@ -355,7 +369,7 @@ attempt_unguarded(Run *run, Frame *frame, const WfReply *reply, WfOutcome *outco
 bool
 wf_attempt(Run *run, Frame *frame, const WfReply *reply, WfOutcome *outcome, Failure *failure)
 {
-	Call		call = {reply, outcome};
+	Call		call = {reply, outcome, false};
 
 	if (!wf_attempt_is_guarded(frame))
 		return attempt_unguarded(run, frame, reply, outcome, failure);
@@ -363,6 +377,8 @@ wf_attempt(Run *run, Frame *frame, const WfReply *reply, WfOutcome *outcome, Fai
 	outcome->error = NULL;
 	if (wf_attempt_guarded(run, frame, call_work, &call, failure))
 		return true;
+	if (call.late && wf_attempt_deadline(run, frame, failure))
+		return false;
 	/* as the block gave it: with its own code and details */
 	if (outcome->kind == WF_OUTCOME_FAIL && failure->frame == NULL && !failure->ends_run && outcome->error != NULL &&
 		outcome->error->sqlstate == failure->error->sqlstate)

@@ -36,6 +36,9 @@ extern void wf_attempt_resolve_edges(Frame *frame, const WfNode *node, int port,
 /* Names the step in an error that names none. */
 extern void wf_attempt_place_error(WfError *error, const OpenStep *open);
 
+/* Which deadline has passed, seen from the open step of `frame`; false when none of this run's has. */
+extern bool wf_attempt_deadline(Run *run, Frame *frame, Failure *failure);
+
 /* The run's own time-out as an error, in run memory. */
 extern WfError *wf_attempt_run_timeout(Run *run);
 

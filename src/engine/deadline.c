@@ -9,15 +9,20 @@
  *
  * Runs nest (a block's SQL may call wf_run): arming remembers what was armed and disarming sets it
  * again. An outer deadline that passes while an inner run is at work fires again right after.
+ *
+ * A cancel that is taken for one of ours (wf_deadline_take) is gone. So none is when the statement's own time-out
+ * has passed too: that fires once only, and the statement would go on without it.
  */
 #include "postgres.h"
 
 #include <signal.h>
 
+#include "access/xact.h"
 #include "base/clock.h"
 #include "engine/deadline.h"
 #include "miscadmin.h"
 #include "storage/latch.h"
+#include "storage/proc.h"
 #include "utils/timeout.h"
 #include "utils/timestamp.h"
 
@@ -34,6 +39,18 @@ deadline_passed(void)
 	InterruptPending = true;
 	QueryCancelPending = true;
 	SetLatch(MyLatch);
+}
+
+/* Has statement_timeout ended the caller's statement? */
+static bool
+statement_timed_out(void)
+{
+	TimestampTz end;
+
+	if (StatementTimeout <= 0)
+		return false;
+	end = get_timeout_finish_time(STATEMENT_TIMEOUT);
+	return end >= GetCurrentStatementStartTimestamp() && wf_clock_now() >= end;
 }
 
 TimestampTz
@@ -61,24 +78,28 @@ wf_deadline_restore(TimestampTz before)
 	if (armed_until == before)
 		return;
 	armed_until = before;
-	if (before != 0)
-	{
-		enable_timeout_at(timer, before);
-		return;
-	}
 	disable_timeout(timer, false);
 	if (fired)
 	{
 		/* it fired too late to be noticed: nothing is left to cancel */
 		fired = false;
-		QueryCancelPending = false;
+		if (!statement_timed_out())
+			QueryCancelPending = false;
 	}
+	if (before != 0)
+		enable_timeout_at(timer, before);	/* fires at once if that has passed */
 }
 
 bool
 wf_deadline_fired(void)
 {
-	return fired;
+	return fired && !statement_timed_out();
+}
+
+void
+wf_deadline_take(void)
+{
+	fired = false;
 }
 
 bool

@@ -12,8 +12,10 @@
 extern TimestampTz wf_deadline_arm(TimestampTz deadline);
 extern void wf_deadline_restore(TimestampTz before);
 
-/* True when the timer fired since it was armed: a 57014 is then ours. */
+/* True when the timer fired since it was armed, and the statement's own time-out did not: a 57014 is then ours, or
+ * that of a run around. Whoever takes it for its own says so. */
 extern bool wf_deadline_fired(void);
+extern void wf_deadline_take(void);
 extern bool wf_deadline_is_past(TimestampTz deadline);
 
 #endif

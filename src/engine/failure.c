@@ -171,6 +171,7 @@ wf_handle_failure(Run *run, Frame *frame, Failure *failure)
 		run->retry = true;
 		return;
 	}
+	open->deadline = 0;			/* it was the attempt's, not the answer's */
 	if (node->on_error == WF_ON_ERROR_CONTINUE)
 		settle_failed(run, frame, error, 0, false);
 	else if (node->error_wired)

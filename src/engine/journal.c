@@ -147,7 +147,7 @@ wf_journal_add(Run *run, const JournalEntry *entry)
 	if (run->mode != WF_RUN_DRY &&
 		(run->journal == WF_JOURNAL_NONE || (run->journal == WF_JOURNAL_ERRORS && run->mode == WF_RUN_RAISE)))
 		return;
-	if (run->journal_full)
+	if (run->journal_full && run->error == NULL)
 		return;
 	reserve(run, entry->seq);
 	old = MemoryContextSwitchTo(run->journal_memory);
@@ -175,7 +175,8 @@ wf_journal_add(Run *run, const JournalEntry *entry)
 		pfree(unconstify(char *, row.path));
 	MemoryContextSwitchTo(old);
 	run->journal_full = run->journal_bytes / 1024 > (Size) wf_setting_max_journal_size;
-	if (run->journal_full)
+	/* a run that failed notes the few steps that were open all the same */
+	if (run->journal_full && run->error == NULL)
 		ereport(ERROR, (errcode(WF_ERRCODE_LIMIT_EXCEEDED),
 						errmsg("journal of the run exceeds %d kB", wf_setting_max_journal_size),
 						errhint("Set the workflow's \"journal\" to \"errors\" or \"none\", or raise \"workflow.max_journal_size\".")));

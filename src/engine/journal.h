@@ -26,7 +26,7 @@ typedef struct JournalEntry
 	Jsonb	   *wrote;
 } JournalEntry;
 
-/* Notes an ended step; copies all. Throws WF006 when the journal grows over its limit. */
+/* Notes an ended step; copies all. Throws WF006 when the journal grows over its limit, unless the run has failed. */
 extern void wf_journal_add(Run *run, const JournalEntry *entry);
 
 /* Writes run and segment as the run's settings ask; the run has ended with `status`. */

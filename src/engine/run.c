@@ -18,6 +18,7 @@
 #include "base/settings.h"
 #include "base/text.h"
 #include "base/uuid.h"
+#include "engine/attempt.h"
 #include "engine/deadline.h"
 #include "engine/frame.h"
 #include "engine/journal.h"
@@ -132,54 +133,34 @@ placed_error(Run *run, const ErrorData *data)
 
 	if (run->error == NULL)
 	{
-		old = MemoryContextSwitchTo(run->memory);
-		run->error = wf_error_from_data(data);
-		if (data->sqlerrcode == ERRCODE_QUERY_CANCELED)
-		{
-			/* the run's own deadline, or that of a node that nobody guards */
-			bool		of_run = wf_deadline_is_past(run->deadline);
+		Failure		failure;
 
-			run->error = wf_error_make(of_run ? WF_ERRCODE_RUN_TIMEOUT : WF_ERRCODE_NODE_TIMEOUT, NULL,
-									   of_run ? "run timed out" : "node timed out");
-		}
-		for (Frame *frame = run->frame; frame != NULL && run->error->node == NULL; frame = frame->parent)
+		old = MemoryContextSwitchTo(run->memory);
+		if (data->sqlerrcode == ERRCODE_QUERY_CANCELED && wf_attempt_deadline(run, run->frame, &failure))
 		{
-			if (frame->open.node == NULL)
-				continue;
-			run->error->node = frame->open.node->id;
-			run->error->step = frame->open.seq;
-			run->error->attempt = frame->open.attempt;
+			wf_deadline_take();
+			run->error = failure.error;
 		}
-		if (run->error->sqlstate == WF_ERRCODE_NODE_TIMEOUT && run->error->node != NULL &&
-			data->sqlerrcode == ERRCODE_QUERY_CANCELED)
-			run->error->message = psprintf("node \"%s\" timed out", run->error->node);
+		else
+			run->error = wf_error_from_data(data);
+		for (Frame *frame = run->frame; frame != NULL && run->error->node == NULL; frame = frame->parent)
+			if (frame->open.node != NULL)
+				wf_attempt_place_error(run->error, &frame->open);
 		MemoryContextSwitchTo(old);
 	}
 	return run->error;
-}
-
-/* True when one of this run's own deadlines has passed and our timer fired. */
-static bool
-is_own_timeout(Run *run)
-{
-	if (!wf_deadline_fired())
-		return false;
-	if (wf_deadline_is_past(run->deadline))
-		return true;
-	for (Frame *frame = run->frame; frame != NULL; frame = frame->parent)
-		if (wf_deadline_is_past(frame->open.deadline) || wf_deadline_is_past(frame->deadline))
-			return true;
-	return false;
 }
 
 /* Whether an error ends the caller's statement rather than the run. */
 static bool
 must_rethrow(Run *run, const ErrorData *data)
 {
+	Failure		failure;
+
 	if (run->error != NULL)
 		return false;
 	if (data->sqlerrcode == ERRCODE_QUERY_CANCELED)
-		return !is_own_timeout(run);
+		return !wf_deadline_fired() || !wf_attempt_deadline(run, run->frame, &failure);
 	return wf_error_is_fatal(data->sqlerrcode) ||
 		(data->sqlerrcode == ERRCODE_T_R_SERIALIZATION_FAILURE && IsolationUsesXactSnapshot());
 }
@@ -258,10 +239,12 @@ execute_raising(Run *run, WfCompiled *compiled)
 		roll_back_to(nest_level);
 		MemoryContextSwitchTo(memory);
 		CurrentResourceOwner = owner;
-		own_timeout = run->error == NULL && data->sqlerrcode == ERRCODE_QUERY_CANCELED && is_own_timeout(run);
+		own_timeout = run->error == NULL && data->sqlerrcode == ERRCODE_QUERY_CANCELED && !must_rethrow(run, data);
+		if (own_timeout)
+			(void) placed_error(run, data);
 		wf_deadline_restore(armed);
 		if (own_timeout)
-			wf_error_raise(placed_error(run, data));
+			wf_error_raise(run->error);
 		ReThrowError(data);
 	}
 	PG_END_TRY();
@@ -363,6 +346,7 @@ void
 wf_engine_run(const WfRunRequest *request, WfRunResult *result)
 {
 	MemoryContext memory = CurrentMemoryContext;
+	const TimestampTz armed = wf_deadline_arm(0);
 
 	memset(result, 0, sizeof(*result));
 	check_stack_depth();
@@ -383,6 +367,7 @@ wf_engine_run(const WfRunRequest *request, WfRunResult *result)
 	PG_FINALLY();
 	{
 		run_depth--;
+		wf_deadline_restore(armed);
 	}
 	PG_END_TRY();
 }
