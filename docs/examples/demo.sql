@@ -76,7 +76,7 @@ FROM wf_runs AS r JOIN wf_steps AS s ON s.run_id = r.run_id AND s.type = 'db.que
 WHERE r.error ->> 'code' = 'OUT_OF_STOCK'
 ORDER BY r.run_id LIMIT 1 \gset
 
-\qecho '4. STEP BY STEP (view wf_steps): order' :good_id 'went well'
+\qecho '4. STEP BY STEP (view wf_steps, here without the nodes that were not reached): order' :good_id 'went well'
 \qecho
 SELECT seq, path AS node, type, port, round(duration_ms::numeric, 3) AS ms,
 	   CASE WHEN length(output::text) > 62 THEN left(output::text, 59) || '...' ELSE output::text END AS output
@@ -84,8 +84,9 @@ FROM wf_steps WHERE run_id = :'good' AND status <> 'skipped' ORDER BY seq;
 
 \qecho '   Order' :bad_id 'got as far as its last line: everything that it had written was rolled back; this record stayed'
 \qecho
-SELECT seq, path AS node, type, status, port, left(coalesce(error ->> 'message', output::text), 58) AS "output or error"
-FROM wf_steps WHERE run_id = :'bad' AND status <> 'skipped' ORDER BY seq;
+SELECT seq, path AS node, type, status, port, CASE WHEN length(told) > 58 THEN left(told, 55) || '...' ELSE told END AS "output or error"
+FROM wf_steps CROSS JOIN LATERAL coalesce(error ->> 'message', output::text) AS told
+WHERE run_id = :'bad' AND status <> 'skipped' ORDER BY seq;
 
 \qecho '5. NOTHING LEFT BEHIND by the runs that failed'
 \qecho
@@ -152,3 +153,6 @@ CROSS JOIN LATERAL jsonb_array_elements(step #> '{wrote,rows}') AS r
 ORDER BY n;
 SELECT :'dry'::jsonb ->> 'status' AS status, :'dry'::jsonb ->> 'output' AS output,
 	   (SELECT count(*) FROM orders WHERE reference = 'W-30000') AS "such orders";
+
+\qecho 'All of it is in the database "demo" now. Tables and views to look at: wf_runs, wf_steps, wf_workflows, orders, inbox.'
+\qecho 'docs/getting-started.md is a tutorial.'
