@@ -101,6 +101,8 @@ js_array_splice(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValu
 	uint32		removed;
 
 	splice_range(ev, array->count, argc, argv, &at, &removed);
+	at = Min(at, array->count);	/* a conversion may have changed it */
+	removed = Min(removed, array->count - at);
 	result = wf_expr_new_array(ev, removed);
 	if (removed > 0)
 		memcpy(result->items, &array->items[at], removed * sizeof(WfValue));
@@ -185,6 +187,7 @@ js_array_fill(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue 
 	double		to = wf_expr_relative(ev, ARG(2), array->count, array->count);
 
 	wf_expr_spend(ev, array->count / 8);
+	to = Min(to, array->count);	/* a conversion may have changed it */
 	for (double i = from; i < to; i++)
 		array->items[(uint32) i] = *ARG(0);
 	set_array(out, array);
@@ -199,6 +202,7 @@ js_array_copy_within(WfEval *ev, const WfValue *self, int argc, WfValue *argv, W
 	double		end = wf_expr_relative(ev, ARG(2), array->count, array->count);
 	double		n = Min(end - from, array->count - to);
 
+	n = Min(n, array->count - from);
 	if (n > 0)
 		memmove(&array->items[(uint32) to], &array->items[(uint32) from], (uint32) n * sizeof(WfValue));
 	set_array(out, array);

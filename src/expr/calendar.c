@@ -352,8 +352,6 @@ loose_word(Scan *scan, Loose *found, bool had_number)
 			found->offset_ms = zone_names[i].hours * 3600000.0;
 			return true;
 		}
-	if (len == 1 && (word[0] | 0x20) == 't' && had_number)
-		return found->n_day == 3 && found->iso_order;
 	return !had_number;			/* a name of a day, or anything, before the first number */
 }
 

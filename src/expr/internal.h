@@ -611,6 +611,7 @@ typedef struct WfParser
 	const WfNames *names;
 	WfFunctionScope *scope;
 	int			depth;
+	int			pattern_depth;
 	int			start;			/* byte at which the expression begins */
 	int			n_nodes;
 	int			nodes_capacity;
@@ -625,6 +626,8 @@ typedef struct WfParser
 extern WfExpr *wf_expr_parse_at(const char *whole, int whole_len, int start, bool in_braces,
 								const WfNames *names, int *end, WfExprProblem *problem);
 extern void *wf_expr_fail(WfParser *p, int pos, const char *hint, const char *fmt, ...) pg_attribute_printf(4, 5);
+extern const char *const wf_expr_statement_hint;
+extern bool wf_expr_is_assignment(const WfToken *t);
 extern void *wf_expr_unexpected(WfParser *p);
 extern bool wf_expr_parse_arguments(WfParser *p, WfCallNode *call);
 extern bool wf_expr_is_root_name(const char *name, uint32 len);
@@ -791,6 +794,7 @@ buffer_char(WfBuffer *buffer, char c)
 
 /* -- objects, arrays, sets and maps (object.c) -- */
 
+extern void *wf_expr_regrow(WfEval *ev, void *old, Size old_size, Size size);
 extern WfArray *wf_expr_new_array(WfEval *ev, uint32 capacity);
 extern WfValue *wf_expr_array_add(WfEval *ev, WfArray *array);	/* a new last element, to be filled */
 extern void wf_expr_array_resize(WfEval *ev, WfArray *array, double count);

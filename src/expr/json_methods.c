@@ -589,6 +589,7 @@ revive(WfEval *ev, const WfValue *reviver, const WfValue *holder, const WfValue 
 {
 	WfValue		args[2];
 	WfValue		name;
+	WfValue		item;
 	WfValue		result;
 
 	wf_expr_check_stack(ev);
@@ -600,9 +601,12 @@ revive(WfEval *ev, const WfValue *reviver, const WfValue *holder, const WfValue 
 
 			set_number(&index, i);
 			wf_expr_to_string(ev, &index, &name);
-			revive(ev, reviver, value, &name, &value->u.array->items[i]);
-			if (value->u.array->items[i].tag == WF_V_UNDEFINED)
-				value->u.array->items[i].tag = WF_V_HOLE;
+			wf_expr_array_at(value, i, &item);
+			revive(ev, reviver, value, &name, &item);
+			if (item.tag == WF_V_UNDEFINED)
+				item.tag = WF_V_HOLE;
+			if (i < value->u.array->count)	/* the reviver may have changed it */
+				value->u.array->items[i] = item;
 		}
 	}
 	else if (value->tag == WF_V_OBJECT)
@@ -611,12 +615,11 @@ revive(WfEval *ev, const WfValue *reviver, const WfValue *holder, const WfValue 
 
 		for (uint32 i = 0; i < value->u.object->count; i++)
 		{
-			WfEntry    *entry = &value->u.object->entries[i];
-
-			set_string(&name, entry->key, entry->len, 0);
-			revive(ev, reviver, value, &name, &entry->value);
-			if (entry->value.tag != WF_V_UNDEFINED)
-				wf_expr_object_put(ev, kept, entry->key, entry->len, &entry->value);
+			set_string(&name, value->u.object->entries[i].key, value->u.object->entries[i].len, 0);
+			item = value->u.object->entries[i].value;
+			revive(ev, reviver, value, &name, &item);
+			if (item.tag != WF_V_UNDEFINED)
+				wf_expr_object_put(ev, kept, name.u.str, name.len, &item);
 		}
 		*value->u.object = *kept;
 	}

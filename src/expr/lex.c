@@ -359,8 +359,8 @@ lex_number(WfLexer *lexer, WfToken *token)
 	int			radix = 10;
 	bool		good;
 
-	while (end < lexer->len && (is_digit(byte_at(lexer, end)) || is_name_start(byte_at(lexer, end)) ||
-								byte_at(lexer, end) == '.' || byte_at(lexer, end) == '+' || byte_at(lexer, end) == '-'))
+	while (is_digit(byte_at(lexer, end)) || is_name_start(byte_at(lexer, end)) || byte_at(lexer, end) == '.' ||
+		   ((byte_at(lexer, end) == '+' || byte_at(lexer, end) == '-') && (byte_at(lexer, end - 1) | 0x20) == 'e'))
 		end++;
 	text = palloc(end - start + 2);
 	if (byte_at(lexer, start) == '0' && (prefix == 'x' || prefix == 'o' || prefix == 'b'))

@@ -93,6 +93,37 @@ wf_expr_alloc_chunk(WfEval *ev, Size size)
 	return (char *) chunk + sizeof(WfChunk);
 }
 
+/*
+ * Makes room for `size` bytes, the first `old_size` of which are those at `old`. A large block that has
+ * a chunk of its own grows in place or is given back, so that growing by doubling wastes nothing;
+ * nobody else may hold a pointer into it.
+ */
+void *
+wf_expr_regrow(WfEval *ev, void *old, Size old_size, Size size)
+{
+	void	   *grown;
+
+	wf_expr_check_size(ev, (double) size - (double) old_size);
+	for (WfChunk **link = &ev->chunks; old_size > CHUNK_MIN && *link != NULL; link = &(*link)->next)
+	{
+		WfChunk    *chunk = *link;
+
+		if ((char *) chunk + sizeof(WfChunk) != old || chunk->size != MAXALIGN(old_size) + sizeof(WfChunk))
+			continue;
+		if (ev->end == (char *) chunk + chunk->size)
+			break;				/* the chunk in use */
+		ev->used += size - old_size;
+		chunk = repalloc_huge(chunk, MAXALIGN(size) + sizeof(WfChunk));
+		chunk->size = MAXALIGN(size) + sizeof(WfChunk);
+		*link = chunk;
+		return (char *) chunk + sizeof(WfChunk);
+	}
+	grown = wf_expr_alloc(ev, size);
+	if (old_size > 0)
+		memcpy(grown, old, old_size);
+	return grown;
+}
+
 /* Looks at interrupts and at the clock; throws WF009 when the time is up. */
 void
 wf_expr_refuel(WfEval *ev)

@@ -23,6 +23,7 @@ typedef struct Locale
 	const char *am;
 	const char *pm;
 	bool		indian;			/* groups of two beyond the thousands */
+	bool		symbol_first;	/* of a currency, with a space */
 } Locale;
 
 static const Locale locales[] = {
@@ -39,8 +40,8 @@ static const Locale locales[] = {
 	{"es-ES", ".", ",", 5, "d/m/y", ", ", false},
 	{"es", ".", ",", 5, "d/m/y", ", ", false},
 	{"it-IT", ".", ",", 4, "d/m/y", ", ", false},
-	{"pt-BR", ".", ",", 4, "D/M/y", ", ", false},
-	{"nl-NL", ".", ",", 4, "d-m-y", ", ", false},
+	{"pt-BR", ".", ",", 4, "D/M/y", ", ", false, .symbol_first = true},
+	{"nl-NL", ".", ",", 4, "d-m-y", ", ", false, .symbol_first = true},
 	{"sv-SE", "\xC2\xA0", ",", 4, "y-M-D", " ", false},
 };
 
@@ -149,6 +150,8 @@ wf_expr_format_locale(WfEval *ev, double value, const WfValue *locale_name, cons
 	char	   *point;
 	WfValue		fixed;
 	WfBuffer	buffer;
+	const char *integer_digits = option(ev, options, "minimumIntegerDigits");
+	int			least_integer = integer_digits ? Min(Max(atoi(integer_digits), 1), 21) : 1;
 	bool		negative = value < 0 || (value == 0 && signbit(value));
 
 	if (currency && code == NULL)
@@ -164,10 +167,10 @@ wf_expr_format_locale(WfEval *ev, double value, const WfValue *locale_name, cons
 	}
 	if (negative)
 		buffer_char(&buffer, '-');
-	if (currency && english)
+	if (currency && (english || locale->symbol_first))
 	{
 		buffer_bytes(&buffer, symbol ? symbol : code, strlen(symbol ? symbol : code));
-		if (symbol == NULL)
+		if (symbol == NULL || !english)
 			buffer_bytes(&buffer, "\xC2\xA0", 2);
 	}
 	if (isinf(value))
@@ -180,6 +183,8 @@ wf_expr_format_locale(WfEval *ev, double value, const WfValue *locale_name, cons
 		wf_expr_format_fixed(ev, value, most, &fixed);
 		text = wf_expr_cstring(ev, &fixed);
 		point = strchr(text, '.');
+		for (int i = point ? point - text : (int) strlen(text); i < least_integer; i++)
+			buffer_char(&buffer, '0');
 		put_grouped(&buffer, text, point ? point - text : (int) strlen(text), locale,
 					!option_is(ev, options, "useGrouping", "false"));
 		if (point)
@@ -197,7 +202,7 @@ wf_expr_format_locale(WfEval *ev, double value, const WfValue *locale_name, cons
 	}
 	if (percent)
 		buffer_bytes(&buffer, english ? "%" : "\xC2\xA0%", english ? 1 : 3);
-	if (currency && !english)
+	if (currency && !english && !locale->symbol_first)
 	{
 		buffer_bytes(&buffer, "\xC2\xA0", 2);
 		buffer_bytes(&buffer, symbol ? symbol : code, strlen(symbol ? symbol : code));

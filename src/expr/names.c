@@ -251,6 +251,8 @@ unknown_name(WfParser *p, const WfToken *t)
 	const char *hint = NULL;
 	int			n = 0;
 
+	if (wf_expr_is_assignment(peek(p)))
+		return wf_expr_fail(p, peek(p)->pos, wf_expr_statement_hint, "assignment is not available in an expression");
 	for (int i = 0; i < lengthof(foreign_names); i++)
 		if (token_is(t, foreign_names[i].name))
 			return wf_expr_fail(p, t->pos, foreign_names[i].hint, "unknown name \"%s\"", name);

@@ -44,13 +44,8 @@ wf_expr_array_add(WfEval *ev, WfArray *array)
 	if (unlikely(array->count == array->capacity))
 	{
 		Size		capacity = array->capacity == 0 ? 4 : (Size) array->capacity * 2;
-		WfValue    *items;
 
-		wf_expr_check_size(ev, (double) capacity * sizeof(WfValue));
-		items = wf_expr_alloc(ev, capacity * sizeof(WfValue));
-		if (array->count > 0)
-			memcpy(items, array->items, array->count * sizeof(WfValue));
-		array->items = items;
+		array->items = wf_expr_regrow(ev, array->items, array->count * sizeof(WfValue), capacity * sizeof(WfValue));
 		array->capacity = capacity;
 	}
 	return &array->items[array->count++];
@@ -62,8 +57,13 @@ wf_expr_array_resize(WfEval *ev, WfArray *array, double count)
 {
 	wf_expr_check_size(ev, count * sizeof(WfValue));
 	wf_expr_spend(ev, count / 16);
+	if (count > array->capacity)
+	{
+		array->items = wf_expr_regrow(ev, array->items, array->count * sizeof(WfValue), (Size) count * sizeof(WfValue));
+		array->capacity = count;
+	}
 	while (array->count < count)
-		wf_expr_array_add(ev, array)->tag = WF_V_HOLE;
+		array->items[array->count++].tag = WF_V_HOLE;
 	array->count = count;
 }
 
@@ -223,13 +223,9 @@ wf_expr_object_put(WfEval *ev, WfObject *object, const char *key, uint32 len, co
 	if (object->count == object->capacity)
 	{
 		Size		capacity = object->capacity == 0 ? 4 : (Size) object->capacity * 2;
-		WfEntry    *entries;
 
-		wf_expr_check_size(ev, (double) capacity * sizeof(WfEntry));
-		entries = wf_expr_alloc(ev, capacity * sizeof(WfEntry));
-		if (object->count > 0)
-			memcpy(entries, object->entries, object->count * sizeof(WfEntry));
-		object->entries = entries;
+		object->entries = wf_expr_regrow(ev, object->entries, object->count * sizeof(WfEntry),
+										 capacity * sizeof(WfEntry));
 		object->capacity = capacity;
 	}
 	entry = &object->entries[object->count++];

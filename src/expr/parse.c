@@ -206,11 +206,11 @@ precedence(const WfToken *t)
 	}
 }
 
-static const char *const statement_hint =
+const char *const wf_expr_statement_hint =
 "Expressions only compute a value; variables, assignments, loops and functions with statements belong in a \"code\" block.";
 
-static bool
-is_assignment(const WfToken *t)
+bool
+wf_expr_is_assignment(const WfToken *t)
 {
 	switch (t->kind == WF_T_PUNCT ? t->punct : 0)
 	{
@@ -258,7 +258,7 @@ parse_unary(WfParser *p)
 	if (t->kind == WF_T_PUNCT)
 	{
 		if (t->punct == P2('+', '+') || t->punct == P2('-', '-'))
-			return wf_expr_fail(p, pos, statement_hint, "%.2s changes a variable, which an expression cannot do",
+			return wf_expr_fail(p, pos, wf_expr_statement_hint, "%.2s changes a variable, which an expression cannot do",
 								p->lexer.source + pos);
 		eval = wf_expr_unary_eval(t->punct);
 	}
@@ -367,10 +367,10 @@ wf_expr_parse_single(WfParser *p)
 		return test;
 	}
 	test = parse_binary(p, 1);
-	if (test != NULL && is_assignment(peek(p)))
-		return wf_expr_fail(p, peek(p)->pos, statement_hint, "assignment is not available in an expression");
+	if (test != NULL && wf_expr_is_assignment(peek(p)))
+		return wf_expr_fail(p, peek(p)->pos, wf_expr_statement_hint, "assignment is not available in an expression");
 	if (test != NULL && (at_punct(p, P2('+', '+')) || at_punct(p, P2('-', '-'))))
-		return wf_expr_fail(p, peek(p)->pos, statement_hint, "%.2s changes a variable, which an expression cannot do",
+		return wf_expr_fail(p, peek(p)->pos, wf_expr_statement_hint, "%.2s changes a variable, which an expression cannot do",
 							p->lexer.source + peek(p)->pos);
 	if (test != NULL && accept(p, P1('?')))
 	{
@@ -605,7 +605,7 @@ parse_link(WfParser *p, const WfExprNode *base, bool *optional_seen)
 	bool		optional = false;
 
 	if (t.kind == WF_T_TEMPLATE && p->lexer.source[t.pos] == '`')
-		return wf_expr_fail(p, t.pos, statement_hint, "tagged template literals are not available");
+		return wf_expr_fail(p, t.pos, wf_expr_statement_hint, "tagged template literals are not available");
 	if (t.kind != WF_T_PUNCT)
 		return NULL;
 	if (t.punct == P2('?', '.'))
@@ -685,7 +685,7 @@ wf_expr_unexpected(WfParser *p)
 	else if (t->kind == WF_T_END)
 		wf_expr_fail(p, t->pos, NULL, "expression ends too early");
 	else if (t->kind == WF_T_PUNCT && t->punct == P1(';'))
-		wf_expr_fail(p, t->pos, statement_hint, "an expression cannot hold statements");
+		wf_expr_fail(p, t->pos, wf_expr_statement_hint, "an expression cannot hold statements");
 	else
 	{
 		const char *what = NULL;

@@ -539,7 +539,7 @@ parse_pattern(WfParser *p, WfPattern *out)
 	WfToken		t = *peek(p);
 	bool		good;
 
-	if (++p->depth > 100)
+	if (++p->pattern_depth > 100)
 	{
 		wf_expr_fail(p, t.pos, NULL, "parameters are nested too deeply");
 		return false;
@@ -562,7 +562,7 @@ parse_pattern(WfParser *p, WfPattern *out)
 		out->slot = declare(p, &t);
 		good = out->slot >= 0;
 	}
-	p->depth--;
+	p->pattern_depth--;
 	return good;
 }
 

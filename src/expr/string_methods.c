@@ -232,9 +232,17 @@ string_repeat(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue 
 		count = 0;
 	wf_expr_buffer_begin(&buffer, ev);
 	if (count > 0)
-		wf_expr_buffer_grow(&buffer, count * string.len);
-	for (double i = 0; i < count; i++)
+	{
+		Size		total = (Size) count * string.len;
+
+		/* halves of pairs may join where two copies meet: only ASCII is copied blindly */
+		wf_expr_buffer_grow(&buffer, total);
 		wf_expr_buffer_string(&buffer, &string);
+		while (buffer.len < total && wf_expr_units(ev, &string) == string.len)
+			buffer_bytes(&buffer, buffer.data, Min(buffer.len, total - buffer.len));
+		for (double i = buffer.len / string.len; i < count && wf_expr_units(ev, &string) != string.len; i++)
+			wf_expr_buffer_string(&buffer, &string);
+	}
 	wf_expr_buffer_end(&buffer, out);
 }
 
@@ -288,7 +296,7 @@ string_index_of(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValu
 	wf_expr_to_string(ev, ARG(0), &what);
 	from = Min(Max(wf_expr_to_integer(ev, ARG(1)), 0), wf_expr_units(ev, &string));
 	at = wf_expr_find(ev, &string, &what, wf_expr_place(ev, &string, from).byte);
-	set_number(out, at < 0 ? -1 : wf_expr_unit_of(ev, &string, at));
+	set_number(out, at < 0 ? -1.0 : wf_expr_unit_of(ev, &string, at));
 }
 
 static void
@@ -304,7 +312,7 @@ string_last_index_of(WfEval *ev, const WfValue *self, int argc, WfValue *argv, W
 	from = isnan(from) ? INFINITY : trunc(from);
 	from = Min(Max(from, 0), wf_expr_units(ev, &string));
 	at = wf_expr_find_last(ev, &string, &what, wf_expr_place(ev, &string, from).byte);
-	set_number(out, at < 0 ? -1 : wf_expr_unit_of(ev, &string, at));
+	set_number(out, at < 0 ? -1.0 : wf_expr_unit_of(ev, &string, at));
 }
 
 static void

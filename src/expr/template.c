@@ -249,7 +249,6 @@ append_text(StringInfo buf, const JsonbValue *value)
 	WfExpr		expr = {.source = "",.len = 0};
 	WfValue		v;
 	WfValue		text;
-	char	   *json;
 
 	switch (value->type)
 	{
@@ -262,16 +261,15 @@ append_text(StringInfo buf, const JsonbValue *value)
 			appendStringInfoString(buf, value->val.boolean ? "true" : "false");
 			break;
 		case jbvNumeric:
+		default:
 			wf_expr_begin(&ev, &expr, NULL);
 			wf_expr_from_json(value, &v);
-			wf_expr_to_string(&ev, &v, &text);
+			if (WF_IS_OBJECT(&v))
+				wf_expr_stringify(&ev, &v, &text);
+			else
+				wf_expr_to_string(&ev, &v, &text);
 			appendBinaryStringInfo(buf, text.u.str, text.len);
 			wf_expr_end(&ev);
-			break;
-		default:
-			json = wf_json_text(value);
-			appendStringInfoString(buf, json);
-			pfree(json);
 			break;
 	}
 }

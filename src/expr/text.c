@@ -86,12 +86,20 @@ wf_expr_place(WfEval *ev, const WfValue *string, uint32 unit)
 		place.byte = Min(unit, string->len);
 		return place;
 	}
-	if (ev->cursor_str == s && ev->cursor_len == string->len && ev->cursor_unit <= unit)
+	if (ev->cursor_str == s && ev->cursor_len == string->len && ev->cursor_unit / 2 <= unit)
 	{
 		byte = ev->cursor_byte;
 		at = ev->cursor_unit;
 	}
-	wf_expr_spend(ev, (unit - at) >> 3);
+	wf_expr_spend(ev, (unit > at ? unit - at : at - unit) >> 3);
+	while (at > unit)
+	{
+		/* backwards from where the last search ended */
+		do
+			byte--;
+		while (IS_TRAIL(s[byte]));
+		at -= IS_LEAD4(s[byte]) ? 2 : 1;
+	}
 	while (at < unit && byte < string->len)
 	{
 		unsigned char c = (unsigned char) s[byte];
@@ -234,6 +242,8 @@ wf_expr_substring(WfEval *ev, const WfValue *string, uint32 from, uint32 to, WfV
 	WfPlace		end;
 	WfBuffer	buffer;
 	char		unit[4];
+	const char *stop;
+	int			size;
 
 	if (is_ascii(ev, &source))
 	{
@@ -248,16 +258,23 @@ wf_expr_substring(WfEval *ev, const WfValue *string, uint32 from, uint32 to, WfV
 		wf_expr_slice_bytes(&source, begin.byte, from >= to ? begin.byte : end.byte, out);
 		return;
 	}
+	stop = source.u.str + source.len;
 	wf_expr_buffer_begin(&buffer, ev);
 	if (begin.half)
 	{
-		buffer_bytes(&buffer, unit, wf_expr_encode(wf_expr_unit_at(ev, &source, from), unit));
+		int32		code = wf_expr_decode(source.u.str + begin.byte, stop, &size);
+
+		buffer_bytes(&buffer, unit, wf_expr_encode(0xDC00 + (code & 0x3FF), unit));
 		begin.byte += 4;
 	}
 	if (end.byte > begin.byte)
 		buffer_bytes(&buffer, source.u.str + begin.byte, end.byte - begin.byte);
-	if (end.half && to - 1 >= from && (to - 1 > from || !begin.half))
-		buffer_bytes(&buffer, unit, wf_expr_encode(wf_expr_unit_at(ev, &source, to - 1), unit));
+	if (end.half && end.byte >= begin.byte)
+	{
+		int32		code = wf_expr_decode(source.u.str + end.byte, stop, &size);
+
+		buffer_bytes(&buffer, unit, wf_expr_encode(0xD800 + ((code - 0x10000) >> 10), unit));
+	}
 	wf_expr_buffer_end(&buffer, out);
 }
 
