@@ -34,12 +34,6 @@
 #define pg_noreturn __attribute__((noreturn))
 #endif
 
-/* PG 15 leaves PGDLLEXPORT empty, so that with hidden visibility nothing could be found. */
-#if PG_VERSION_NUM < 160000
-#undef PGDLLEXPORT
-#define PGDLLEXPORT __attribute__((visibility("default")))
-#endif
-
 /* PG 18 wraps the list of RETURNING of a parsed statement. */
 #if PG_VERSION_NUM >= 180000
 #define wf_compat_returning(stmt) ((stmt)->returningClause != NULL ? (stmt)->returningClause->exprs : NIL)
