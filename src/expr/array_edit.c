@@ -217,40 +217,71 @@ typedef struct Sort
 	WfValue    *texts;			/* by text: keys, moved with the items */
 } Sort;
 
+/* later < earlier, asked in this order as V8 does: it shows with comparators that are none. */
 static bool
-in_order(Sort *sort, const WfValue *a, const WfValue *b)
+comes_before(Sort *sort, const WfValue *later, const WfValue *earlier)
 {
 	WfValue		call[2];
 	WfValue		result;
 
 	wf_expr_spend(sort->ev, 1);
 	if (sort->comparator == NULL)
-		return wf_expr_compare_strings(a, b) <= 0;
-	call[0] = *a;
-	call[1] = *b;
+		return wf_expr_compare_strings(later, earlier) < 0;
+	call[0] = *later;
+	call[1] = *earlier;
 	wf_expr_call(sort->ev, sort->comparator, &wf_expr_undefined, 2, call, &result);
-	return !(wf_expr_to_number(sort->ev, &result) > 0);
+	return wf_expr_to_number(sort->ev, &result) < 0;
 }
 
-/* Sorts order[0..n) (indexes into keys) by merging; `scratch` has room for n. */
+/* Sorts order[from..to): the run it begins with, turned round when it descends, then by insertion. */
+static void
+sort_run(Sort *sort, const WfValue *keys, uint32 *order, uint32 from, uint32 to)
+{
+	uint32		sorted = from + 1;
+	bool		descends;
+
+	if (to - from < 2)
+		return;
+	descends = comes_before(sort, &keys[order[from + 1]], &keys[order[from]]);
+	for (sorted = from + 2; sorted < to; sorted++)
+		if (comes_before(sort, &keys[order[sorted]], &keys[order[sorted - 1]]) != descends)
+			break;
+	for (uint32 i = from, j = sorted - 1; descends && i < j; i++, j--)
+	{
+		uint32		swap = order[i];
+
+		order[i] = order[j];
+		order[j] = swap;
+	}
+	for (; sorted < to; sorted++)
+	{
+		uint32		item = order[sorted];
+		uint32		left = from;
+		uint32		right = sorted;
+
+		while (left < right)
+		{
+			uint32		mid = left + (right - left) / 2;
+
+			if (comes_before(sort, &keys[item], &keys[order[mid]]))
+				right = mid;
+			else
+				left = mid + 1;
+		}
+		memmove(&order[left + 1], &order[left], (sorted - left) * sizeof(uint32));
+		order[left] = item;
+	}
+}
+
+/* Sorts order[0..n) (indexes into keys): runs, then merges; `scratch` has room for n. */
 static void
 merge_sort(Sort *sort, const WfValue *keys, uint32 *order, uint32 *scratch, uint32 n)
 {
-	for (uint32 i = 1; i < n; i++)
-	{
-		/* runs of 8 by insertion */
-		uint32		base = i & ~7u;
-		uint32		item = order[i];
-		uint32		at = i;
+	Size		width = n < 64 ? 64 : 32;
 
-		while (at > base && !in_order(sort, &keys[order[at - 1]], &keys[item]))
-		{
-			order[at] = order[at - 1];
-			at--;
-		}
-		order[at] = item;
-	}
-	for (Size width = 8; width < n; width *= 2)
+	for (uint32 from = 0; from < n; from += width)
+		sort_run(sort, keys, order, from, Min(from + width, n));
+	for (; width < n; width *= 2)
 	{
 		for (Size from = 0; from < n; from += 2 * width)
 		{
@@ -261,10 +292,10 @@ merge_sort(Sort *sort, const WfValue *keys, uint32 *order, uint32 *scratch, uint
 
 			for (uint32 k = from; k < end; k++)
 			{
-				if (l < mid && (r >= end || in_order(sort, &keys[order[l]], &keys[order[r]])))
-					scratch[k] = order[l++];
-				else
+				if (r < end && (l >= mid || comes_before(sort, &keys[order[r]], &keys[order[l]])))
 					scratch[k] = order[r++];
+				else
+					scratch[k] = order[l++];
 			}
 		}
 		memcpy(order, scratch, n * sizeof(uint32));

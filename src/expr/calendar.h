@@ -44,6 +44,24 @@ extern double wf_expr_days_in_month(double year, int month);
 extern int	wf_expr_week(const WfCivil *civil, double *week_year);
 extern int	wf_expr_day_of_year(const WfCivil *civil);
 
+typedef enum WfUnit
+{
+	WF_UNIT_YEAR, WF_UNIT_QUARTER, WF_UNIT_MONTH, WF_UNIT_WEEK, WF_UNIT_DAY, WF_UNIT_HOUR, WF_UNIT_MINUTE, WF_UNIT_SECOND, WF_UNIT_MS, WF_UNIT_NONE
+} WfUnit;
+
+typedef struct WfTimeUnit
+{
+	const char *name;
+	const char *shorthand;
+	double		ms;				/* 0: counted in months */
+	int			months;
+} WfTimeUnit;
+
+extern const WfTimeUnit wf_expr_time_units[WF_UNIT_NONE];
+extern WfUnit wf_expr_to_unit(WfEval *ev, const WfValue *value);
+extern void wf_expr_add_unit(WfDuration *duration, WfUnit unit, double amount);
+extern void wf_expr_to_duration(WfEval *ev, int argc, WfValue *argv, WfDuration *out);
+
 extern const char *const wf_expr_month_names[12];
 extern const char *const wf_expr_weekday_names[7];
 

@@ -131,9 +131,9 @@ const WfNamespace wf_expr_date_space = {
 /* -- texts -- */
 
 static void
-year_text(double year, char *buf)
+year_text(double year, char *buf, int size)
 {
-	sprintf(buf, year < 0 ? "-%06.0f" : "%04.0f", fabs(year));
+	snprintf(buf, size, year < 0 ? "-%06.0f" : "%04.0f", fabs(year));
 }
 
 /*
@@ -155,12 +155,12 @@ wf_expr_date_text(WfEval *ev, const WfValue *date, char form, WfValue *out)
 	wf_expr_civil(ms, form == 'j' || form == 'u' ? NULL : session_timezone, &c);
 	if (form == 'j')
 	{
-		sprintf(year, c.year >= 0 && c.year <= 9999 ? "%04.0f" : c.year < 0 ? "-%06.0f" : "+%06.0f", fabs(c.year));
+		snprintf(year, sizeof(year), c.year >= 0 && c.year <= 9999 ? "%04.0f" : c.year < 0 ? "-%06.0f" : "+%06.0f", fabs(c.year));
 		wf_expr_format(ev, out, "%s-%02d-%02dT%02d:%02d:%02d.%03dZ", year, c.month, c.day, c.hour, c.minute, c.second, c.ms);
 		out->flags |= WF_S_ASCII;
 		return;
 	}
-	year_text(c.year, year);
+	year_text(c.year, year, sizeof(year));
 	if (form == 'u')
 	{
 		wf_expr_format(ev, out, "%.3s, %02d %.3s %s %02d:%02d:%02d GMT", wf_expr_weekday_names[c.weekday], c.day,

@@ -1,5 +1,5 @@
 /*
- * datetime.c: date-times with a zone: `$now`, `$today`, DateTime, durations.
+ * datetime.c: date-times with a zone: `$now`, `$today`, DateTime.
  *
  * The names and meanings are Luxon's, which users of workflow tools know; two things are our own:
  * `.plus("1 day")` takes an interval, and `.diff(other, unit)` gives a number. Values never change:
@@ -70,143 +70,7 @@ this_moment(WfEval *ev, const WfValue *self)
 	return self->u.moment;
 }
 
-/* -- units and durations -- */
-
-typedef enum Unit
-{
-	UNIT_YEAR, UNIT_QUARTER, UNIT_MONTH, UNIT_WEEK, UNIT_DAY, UNIT_HOUR, UNIT_MINUTE, UNIT_SECOND, UNIT_MS, UNIT_NONE
-} Unit;
-
-static const struct
-{
-	const char *name;
-	const char *shorthand;
-	double		ms;				/* 0: counted in months */
-	int			months;
-}			units[] = {
-	{"year", "y", 0, 12},
-	{"quarter", "qr", 0, 3},
-	{"month", "mo", 0, 1},
-	{"week", "w", 7 * MS_PER_DAY, 0},
-	{"day", "d", MS_PER_DAY, 0},
-	{"hour", "h", 3600000, 0},
-	{"minute", "m", 60000, 0},
-	{"second", "s", 1000, 0},
-	{"millisecond", "ms", 1, 0},
-};
-
-/* `day`, `days`, `Day` or a shorthand; UNIT_NONE for anything else. */
-static Unit
-unit_by_name(const char *name, uint32 len)
-{
-	for (int i = 0; i < lengthof(units); i++)
-	{
-		uint32		full = strlen(units[i].name);
-
-		if ((len == full || (len == full + 1 && (name[full] | 0x20) == 's')) &&
-			pg_strncasecmp(name, units[i].name, full) == 0)
-			return (Unit) i;
-		if (len == strlen(units[i].shorthand) && pg_strncasecmp(name, units[i].shorthand, len) == 0)
-			return (Unit) i;
-	}
-	return UNIT_NONE;
-}
-
-static Unit
-to_unit(WfEval *ev, const WfValue *value)
-{
-	WfValue		text;
-	Unit		unit;
-
-	wf_expr_to_string(ev, value, &text);
-	unit = unit_by_name(text.u.str, text.len);
-	if (unit == UNIT_NONE)
-		wf_expr_throw_hint(ev, "Units are year, quarter, month, week, day, hour, minute, second, millisecond.",
-						   "unknown unit of time \"%.*s\"", (int) Min(text.len, 32), text.u.str);
-	return unit;
-}
-
-static void
-add_unit(WfDuration *duration, Unit unit, double amount)
-{
-	if (units[unit].months > 0)
-	{
-		double		months = amount * units[unit].months;
-
-		duration->months += trunc(months);
-		duration->days += (months - trunc(months)) * 30;
-	}
-	else if (unit == UNIT_DAY || unit == UNIT_WEEK)
-		duration->days += amount * (unit == UNIT_WEEK ? 7 : 1);
-	else
-		duration->ms += amount * units[unit].ms;
-}
-
-/* A text that PostgreSQL's interval reads: "1 day", "P1DT2H", "01:30". */
-static void
-read_interval(WfEval *ev, const WfValue *text, WfDuration *out)
-{
-	char	   *s = wf_expr_cstring(ev, text);
-	struct pg_itm_in itm;
-	int			dtype;
-	int			nf;
-	char	   *field[MAXDATEFIELDS];
-	int			ftype[MAXDATEFIELDS];
-	char		workbuf[256];
-
-	memset(&itm, 0, sizeof(itm));
-	if (ParseDateTime(s, workbuf, sizeof(workbuf), field, ftype, MAXDATEFIELDS, &nf) != 0 ||
-		(DecodeInterval(field, ftype, nf, INTERVAL_FULL_RANGE, &dtype, &itm) != 0 && DecodeISO8601Interval(s, &dtype, &itm) != 0) ||
-		dtype != DTK_DELTA)
-		wf_expr_throw_hint(ev, "Write \"1 day\", \"2 hours\", \"P1M\" or {days: 1}.", "\"%s\" is no interval",
-						   pnstrdup(s, Min(strlen(s), 32)));
-	out->months = (double) itm.tm_year * 12 + itm.tm_mon;
-	out->days = itm.tm_mday;
-	out->ms = (double) itm.tm_usec / 1000.0;
-}
-
-/* What plus and minus take: an interval, {days: 1}, a duration, (n, unit), milliseconds. */
-static void
-to_duration(WfEval *ev, int argc, WfValue *argv, WfDuration *out)
-{
-	const WfValue *value = ARG(0);
-	WfEntryIter it;
-	WfValue		key;
-	WfValue		member;
-
-	memset(out, 0, sizeof(*out));
-	if (value->tag == WF_V_DURATION)
-		*out = *value->u.duration;
-	else if (WF_IS_NUMBER(value))
-		add_unit(out, HAS(1) ? to_unit(ev, ARG(1)) : UNIT_MS, wf_expr_to_number(ev, value));
-	else if (WF_IS_STRING(value))
-	{
-		if (HAS(1))
-			add_unit(out, to_unit(ev, ARG(1)), wf_expr_to_number(ev, value));
-		else
-			read_interval(ev, value, out);
-	}
-	else if (is_plain_object(value))
-	{
-		wf_expr_entries_begin(ev, &it, value);
-		while (wf_expr_entries_next(ev, &it, &key, &member))
-			add_unit(out, to_unit(ev, &key), wf_expr_to_number(ev, &member));
-	}
-	else
-		wf_expr_throw(ev, "%s is no duration", wf_expr_kind_name(value));
-	if (!isfinite(out->months) || !isfinite(out->days) || !isfinite(out->ms))
-		wf_expr_throw(ev, "invalid duration");
-}
-
-static void
-new_duration(WfEval *ev, const WfDuration *from, WfValue *out)
-{
-	WfDuration *duration = wf_expr_alloc(ev, sizeof(WfDuration));
-
-	*duration = *from;
-	out->tag = WF_V_DURATION;
-	out->u.duration = duration;
-}
+/* -- adding -- */
 
 /* Months and days by the calendar, the rest exactly. */
 static double
@@ -245,7 +109,7 @@ moment_plus(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *o
 	const WfMoment *m = this_moment(ev, self);
 	WfDuration	duration;
 
-	to_duration(ev, argc, argv, &duration);
+	wf_expr_to_duration(ev, argc, argv, &duration);
 	wf_expr_new_moment(ev, add_duration(wf_expr_moment_ms(m), m->zone, &duration, 1), m->zone, out);
 }
 
@@ -255,12 +119,12 @@ moment_minus(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *
 	const WfMoment *m = this_moment(ev, self);
 	WfDuration	duration;
 
-	to_duration(ev, argc, argv, &duration);
+	wf_expr_to_duration(ev, argc, argv, &duration);
 	wf_expr_new_moment(ev, add_duration(wf_expr_moment_ms(m), m->zone, &duration, -1), m->zone, out);
 }
 
 static double
-start_of(double ms, pg_tz *zone, Unit unit)
+start_of(double ms, pg_tz *zone, WfUnit unit)
 {
 	WfCivil		c;
 	double		day;
@@ -268,25 +132,25 @@ start_of(double ms, pg_tz *zone, Unit unit)
 	if (isnan(ms))
 		return ms;
 	wf_expr_civil(ms, zone, &c);
-	if (unit >= UNIT_HOUR)
+	if (unit >= WF_UNIT_HOUR)
 	{
 		double		local = ms + c.offset * 1000.0;
-		double		size = units[unit].ms;
+		double		size = wf_expr_time_units[unit].ms;
 
 		return ms - (local - floor(local / size) * size);
 	}
 	switch (unit)
 	{
-		case UNIT_YEAR:
+		case WF_UNIT_YEAR:
 			day = wf_expr_make_day(c.year, 0, 1);
 			break;
-		case UNIT_QUARTER:
+		case WF_UNIT_QUARTER:
 			day = wf_expr_make_day(c.year, (c.month - 1) / 3 * 3, 1);
 			break;
-		case UNIT_MONTH:
+		case WF_UNIT_MONTH:
 			day = wf_expr_make_day(c.year, c.month - 1, 1);
 			break;
-		case UNIT_WEEK:
+		case WF_UNIT_WEEK:
 			day = wf_expr_make_day(c.year, c.month - 1, c.day) - (c.weekday + 6) % 7;
 			break;
 		default:
@@ -300,7 +164,7 @@ static void
 moment_start_of(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
 {
 	const WfMoment *m = this_moment(ev, self);
-	Unit		unit = to_unit(ev, ARG(0));
+	WfUnit		unit = wf_expr_to_unit(ev, ARG(0));
 
 	wf_expr_new_moment(ev, start_of(wf_expr_moment_ms(m), m->zone, unit), m->zone, out);
 }
@@ -309,11 +173,11 @@ static void
 moment_end_of(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
 {
 	const WfMoment *m = this_moment(ev, self);
-	Unit		unit = to_unit(ev, ARG(0));
+	WfUnit		unit = wf_expr_to_unit(ev, ARG(0));
 	WfDuration	one = {0};
 	double		ms;
 
-	add_unit(&one, unit, 1);
+	wf_expr_add_unit(&one, unit, 1);
 	ms = add_duration(start_of(wf_expr_moment_ms(m), m->zone, unit), m->zone, &one, 1) - 1;
 	wf_expr_new_moment(ev, ms, m->zone, out);
 }
@@ -408,7 +272,7 @@ moment_set(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *ou
 
 /* The difference in a unit, with its fraction; calendar units are counted by the calendar. */
 static double
-difference(double later, double earlier, pg_tz *zone, Unit unit)
+difference(double later, double earlier, pg_tz *zone, WfUnit unit)
 {
 	WfDuration	one = {0};
 	double		n;
@@ -417,22 +281,22 @@ difference(double later, double earlier, pg_tz *zone, Unit unit)
 
 	if (isnan(later) || isnan(earlier))
 		return NAN;
-	if (unit >= UNIT_HOUR)
-		return (later - earlier) / units[unit].ms;
+	if (unit >= WF_UNIT_HOUR)
+		return (later - earlier) / wf_expr_time_units[unit].ms;
 	if (later < earlier)
 	{
 		n = difference(earlier, later, zone, unit);
 		return n == 0 ? 0 : -n;
 	}
-	n = floor((later - earlier) / (units[unit].months > 0 ? units[unit].months * 31 * MS_PER_DAY : units[unit].ms));
+	n = floor((later - earlier) / (wf_expr_time_units[unit].months > 0 ? wf_expr_time_units[unit].months * 31 * MS_PER_DAY : wf_expr_time_units[unit].ms));
 	for (;; n++)
 	{
 		CHECK_FOR_INTERRUPTS();
 		memset(&one, 0, sizeof(one));
-		add_unit(&one, unit, n);
+		wf_expr_add_unit(&one, unit, n);
 		low = add_duration(earlier, zone, &one, 1);
 		memset(&one, 0, sizeof(one));
-		add_unit(&one, unit, n + 1);
+		wf_expr_add_unit(&one, unit, n + 1);
 		high = add_duration(earlier, zone, &one, 1);
 		if (low > later)
 		{
@@ -442,8 +306,8 @@ difference(double later, double earlier, pg_tz *zone, Unit unit)
 		if (isnan(high) || later < high)
 			break;
 		/* months are never longer than 31 days: catch up in larger steps */
-		if (units[unit].months > 0)
-			n += floor((later - high) / (units[unit].months * 31 * MS_PER_DAY));
+		if (wf_expr_time_units[unit].months > 0)
+			n += floor((later - high) / (wf_expr_time_units[unit].months * 31 * MS_PER_DAY));
 	}
 	return n + (later - low) / (high - low);
 }
@@ -452,14 +316,14 @@ static void
 moment_diff(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
 {
 	const WfMoment *m = this_moment(ev, self);
-	Unit		unit = HAS(1) && !is_array(ARG(1)) ? to_unit(ev, ARG(1)) : UNIT_MS;
+	WfUnit		unit = HAS(1) && !is_array(ARG(1)) ? wf_expr_to_unit(ev, ARG(1)) : WF_UNIT_MS;
 
 	if (is_array(ARG(1)) && wf_expr_array_count(ARG(1)) > 0)
 	{
 		WfValue		first;
 
 		wf_expr_array_at(ARG(1), 0, &first);
-		unit = to_unit(ev, &first);
+		unit = wf_expr_to_unit(ev, &first);
 	}
 	set_number(out, difference(wf_expr_moment_ms(m), wf_expr_to_ms(ev, ARG(0)), m->zone, unit));
 }
@@ -469,14 +333,14 @@ moment_diff_now(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValu
 {
 	const WfMoment *m = this_moment(ev, self);
 
-	set_number(out, difference(wf_expr_moment_ms(m), wf_expr_now_ms(ev), m->zone, HAS(0) ? to_unit(ev, ARG(0)) : UNIT_MS));
+	set_number(out, difference(wf_expr_moment_ms(m), wf_expr_now_ms(ev), m->zone, HAS(0) ? wf_expr_to_unit(ev, ARG(0)) : WF_UNIT_MS));
 }
 
 static void
 moment_has_same(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
 {
 	const WfMoment *m = this_moment(ev, self);
-	Unit		unit = to_unit(ev, ARG(1));
+	WfUnit		unit = wf_expr_to_unit(ev, ARG(1));
 
 	set_bool(out, start_of(wf_expr_moment_ms(m), m->zone, unit) == start_of(wf_expr_to_ms(ev, ARG(0)), m->zone, unit));
 }
@@ -514,7 +378,7 @@ iso_text(WfEval *ev, const WfMoment *m, int what, bool with_offset, WfValue *out
 		return;
 	}
 	wf_expr_civil(wf_expr_moment_ms(m), m->zone, &c);
-	sprintf(year, c.year >= 0 && c.year <= 9999 ? "%04.0f" : c.year < 0 ? "-%06.0f" : "+%06.0f", fabs(c.year));
+	snprintf(year, sizeof(year), c.year >= 0 && c.year <= 9999 ? "%04.0f" : c.year < 0 ? "-%06.0f" : "+%06.0f", fabs(c.year));
 	if (what & 1)
 		snprintf(date, sizeof(date), "%s-%02d-%02d%s", year, c.month, c.day, what & 2 ? "T" : "");
 	if (what == 1)
@@ -523,9 +387,9 @@ iso_text(WfEval *ev, const WfMoment *m, int what, bool with_offset, WfValue *out
 		return;
 	}
 	if (with_offset && c.offset == 0 && strcmp(c.zone, "UTC") == 0)
-		strcpy(offset, "Z");
+		strlcpy(offset, "Z", sizeof(offset));
 	else if (with_offset)
-		sprintf(offset, "%c%02d:%02d", c.offset < 0 ? '-' : '+', abs(c.offset) / 3600, abs(c.offset) / 60 % 60);
+		snprintf(offset, sizeof(offset), "%c%02d:%02d", c.offset < 0 ? '-' : '+', abs(c.offset) / 3600, abs(c.offset) / 60 % 60);
 	wf_expr_format(ev, out, "%s%02d:%02d:%02d.%03d%s", date, c.hour, c.minute, c.second, c.ms, offset);
 }
 
@@ -846,6 +710,11 @@ datetime_parts(WfEval *ev, int argc, WfValue *argv, pg_tz *zone, WfValue *out)
 		part[i] = wf_expr_to_integer(ev, &argv[i]);
 	ms = wf_expr_make_day(part[0], part[1] - 1, part[2]) * MS_PER_DAY + part[3] * 3600000.0 + part[4] * 60000.0 +
 		part[5] * 1000.0 + part[6];
+	/* unlike Date, nothing is carried over */
+	if (!(part[1] >= 1 && part[1] <= 12) || !(part[2] >= 1 && part[2] <= wf_expr_days_in_month(part[0], (int) part[1])) ||
+		!(part[3] >= 0 && part[3] < 24) || !(part[4] >= 0 && part[4] < 60) || !(part[5] >= 0 && part[5] < 60) ||
+		!(part[6] >= 0 && part[6] < 1000))
+		ms = NAN;
 	wf_expr_new_moment(ev, fabs(ms) <= 1e17 ? wf_expr_from_local(ms, zone) : NAN, zone, out);
 }
 
@@ -876,135 +745,3 @@ static const WfBuiltin datetime_functions[] = {
 };
 
 const WfNamespace wf_expr_datetime_space = {.name = "DateTime",.functions = datetime_functions};
-
-/* -- durations -- */
-
-static const WfDuration *
-this_duration(WfEval *ev, const WfValue *self)
-{
-	if (self->tag != WF_V_DURATION)
-		wf_expr_throw(ev, "this is a method of durations, not of %s", wf_expr_kind_name(self));
-	return self->u.duration;
-}
-
-/* In one unit, with months of 30 and years of 365 days, as Luxon converts. */
-static double
-duration_as(const WfDuration *d, Unit unit)
-{
-	double		ms = d->months * 30 * MS_PER_DAY + d->days * MS_PER_DAY + d->ms;
-
-	if (units[unit].months > 0 && d->days == 0 && d->ms == 0)
-		return d->months / units[unit].months;
-	if (unit == UNIT_YEAR)
-		return ms / (365 * MS_PER_DAY);
-	if (units[unit].months > 0)
-		return ms / (30 * MS_PER_DAY * units[unit].months);
-	return ms / units[unit].ms;
-}
-
-static void
-duration_method_as(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
-{
-	set_number(out, duration_as(this_duration(ev, self), to_unit(ev, ARG(0))));
-}
-
-static void
-duration_to_millis(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
-{
-	set_number(out, duration_as(this_duration(ev, self), UNIT_MS));
-}
-
-/* ISO 8601: P1Y2M3DT4H5M6.7S */
-void
-wf_expr_duration_text(WfEval *ev, const WfDuration *d, WfValue *out)
-{
-	char		buf[160] = "P";
-	double		months = d->months;
-	double		ms = d->ms;
-	double		part[6] = {trunc(months / 12), fmod(months, 12), d->days, trunc(ms / 3600000), trunc(fmod(ms, 3600000) / 60000),
-	fmod(ms, 60000) / 1000};
-
-	for (int i = 0; i < 6; i++)
-	{
-		char		number[32];
-
-		if (i == 3 && (part[3] != 0 || part[4] != 0 || part[5] != 0))
-			strcat(buf, "T");
-		if (part[i] == 0)
-			continue;
-		wf_expr_format_number(part[i], number);
-		strcat(buf, number);
-		strncat(buf, &"YMDHMS"[i], 1);
-	}
-	if (strcmp(buf, "P") == 0)
-		strcat(buf, "T0S");
-	wf_expr_format(ev, out, "%s", buf);
-}
-
-static void
-duration_to_iso(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
-{
-	wf_expr_duration_text(ev, this_duration(ev, self), out);
-}
-
-/* years, months, days, hours, minutes, seconds, milliseconds */
-bool
-wf_expr_duration_member(WfEval *ev, const WfDuration *d, const char *key, uint32 len, WfValue *out)
-{
-	Unit		unit = len > 2 ? unit_by_name(key, len) : UNIT_NONE;
-
-	switch (unit)
-	{
-		case UNIT_YEAR:
-			set_number(out, trunc(d->months / 12));
-			return true;
-		case UNIT_MONTH:
-			set_number(out, fmod(d->months, 12));
-			return true;
-		case UNIT_DAY:
-			set_number(out, d->days);
-			return true;
-		case UNIT_HOUR:
-			set_number(out, trunc(d->ms / 3600000));
-			return true;
-		case UNIT_MINUTE:
-			set_number(out, trunc(fmod(d->ms, 3600000) / 60000));
-			return true;
-		case UNIT_SECOND:
-			set_number(out, trunc(fmod(d->ms, 60000) / 1000));
-			return true;
-		case UNIT_MS:
-			set_number(out, fmod(d->ms, 1000));
-			return true;
-		default:
-			return false;
-	}
-}
-
-const WfBuiltin wf_expr_duration_methods[] = {
-	{"as", duration_method_as, 1},
-	{"toMillis", duration_to_millis, 0},
-	{"toISO", duration_to_iso, 0},
-	{"toString", duration_to_iso, 0},
-	{"toJSON", duration_to_iso, 0},
-	{"valueOf", duration_to_millis, 0},
-	{NULL}
-};
-
-static void
-duration_from(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
-{
-	WfDuration	duration;
-
-	to_duration(ev, argc, argv, &duration);
-	new_duration(ev, &duration, out);
-}
-
-static const WfBuiltin duration_functions[] = {
-	{"fromObject", duration_from, 1},
-	{"fromISO", duration_from, 1},
-	{"fromMillis", duration_from, 1},
-	{NULL}
-};
-
-const WfNamespace wf_expr_duration_space = {.name = "Duration",.functions = duration_functions};

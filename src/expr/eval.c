@@ -27,6 +27,11 @@ wf_expr_eval_local(WfEval *ev, const WfExprNode *node, WfValue *out)
 	for (int i = local->up; i > 0; i--)
 		env = env->parent;
 	*out = env->slots[local->slot];
+	if (unlikely(out->tag == WF_V_HOLE))
+	{
+		ev->pos = node->pos;
+		wf_expr_throw(ev, "a parameter is read before it has a value");
+	}
 }
 
 /* -- paths -- */
@@ -327,7 +332,7 @@ static void
 bind_parameters(WfEval *ev, const WfArrowNode *arrow, int argc, WfValue *argv, WfValue *slots)
 {
 	for (int i = 0; i < arrow->n_slots; i++)
-		set_undefined(&slots[i]);
+		slots[i].tag = WF_V_HOLE;	/* not to be read yet */
 	for (int i = 0; i < arrow->n_params; i++)
 	{
 		const WfPattern *param = &arrow->params[i];

@@ -51,11 +51,15 @@ wf_expr_make_numeric(double value)
 											   Int32GetDatum(-1)));
 }
 
-/* Digits of a decimal text without sign, point, leading and trailing zeros; their count. */
+/*
+ * Digits of a decimal text without sign, point, leading and trailing zeros; their count, which may be
+ * more than there is room for.
+ */
 static int
 significant_digits(const char *text, char *out, int room)
 {
 	int			n = 0;
+	int			significant = 0;
 
 	for (; *text && *text != 'e' && *text != 'E'; text++)
 	{
@@ -64,10 +68,10 @@ significant_digits(const char *text, char *out, int room)
 		if (n < room)
 			out[n] = *text;
 		n++;
+		if (*text != '0')
+			significant = n;
 	}
-	while (n > 0 && n <= room && out[n - 1] == '0')
-		n--;
-	return n;
+	return significant;
 }
 
 /*

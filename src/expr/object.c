@@ -704,6 +704,17 @@ index_key(WfEval *ev, uint32 index, WfValue *key)
 	wf_expr_new_string(ev, buf, wf_expr_format_number(index, buf), WF_S_ASCII, key);
 }
 
+/* Named members of an array, after its elements. */
+static bool
+next_extra(const WfArray *array, uint32 i, WfValue *key, WfValue *value)
+{
+	if (array->extra == NULL || i >= array->extra->count)
+		return false;
+	set_string(key, array->extra->entries[i].key, array->extra->entries[i].len, 0);
+	*value = array->extra->entries[i].value;
+	return true;
+}
+
 bool
 wf_expr_entries_next(WfEval *ev, WfEntryIter *it, WfValue *key, WfValue *value)
 {
@@ -724,8 +735,10 @@ wf_expr_entries_next(WfEval *ev, WfEntryIter *it, WfValue *key, WfValue *value)
 		case WF_V_ARRAY:
 			while (it->i < object->u.array->count && object->u.array->items[it->i].tag == WF_V_HOLE)
 				it->i++;
-			if (object->u.array->iterator || it->i >= object->u.array->count)
+			if (object->u.array->iterator)
 				return false;
+			if (it->i >= object->u.array->count)
+				return next_extra(object->u.array, it->i++ - object->u.array->count, key, value);
 			*value = object->u.array->items[it->i];
 			break;
 		case WF_V_JSON_ARRAY:
