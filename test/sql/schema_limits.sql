@@ -20,9 +20,9 @@ CREATE FUNCTION show(schema jsonb, VARIADIC vals jsonb[]) RETURNS SETOF text LAN
 -- nesting, of schemas, of data, and of references without an end
 CREATE FUNCTION nested(prefix text, inner_part text, suffix text, depth int) RETURNS jsonb LANGUAGE sql AS $$ SELECT (repeat(prefix, depth) || inner_part || repeat(suffix, depth))::jsonb $$;
 CREATE TABLE deep AS SELECT nested('[', '', ']', 3000) AS value;
-SET max_stack_depth = '400kB';
 SELECT left(wrong(nested('{"not":', 'true', '}', 1000), '1'), 60);
 SELECT count(*) FROM (SELECT wrong('{"items": {"$ref": "#"}}', nested('[', '', ']', 500))) AS t;
+SET max_stack_depth = '400kB';
 SELECT wrong('{"$ref": "#"}', '1');
 SELECT wrong('{"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"allOf": [{"$ref": "#/$defs/a"}]}}}', '1');
 SELECT wrong('{"$dynamicAnchor": "x", "$dynamicRef": "#x"}', '1');
