@@ -21,7 +21,7 @@ set_node(WfRegexParser *p, WfRegexSet *set)
 {
 	WfRegexNode *node = wf_regex_node(WF_REGEX_SET);
 
-	wf_regex_set_settle(set, p->tree->ignore_case, p->tree->unicode);
+	wf_regex_set_settle(set, p->tree);
 	node->set = set;
 	return node;
 }
@@ -36,7 +36,7 @@ wf_regex_char_node(WfRegexParser *p, pg_wchar c)
 	{
 		set = wf_regex_set_make();
 		wf_regex_set_add(set, c, c);
-		wf_regex_set_settle(set, true, p->tree->unicode);
+		wf_regex_set_settle(set, p->tree);
 		if (set->n != 1 || set->ranges[0].lo != set->ranges[0].hi)
 		{
 			node = wf_regex_node(WF_REGEX_SET);
@@ -360,7 +360,7 @@ parse_plain_class(WfRegexParser *p)
 		else if (!is_class)
 			wf_regex_set_add(set, c, c);
 	}
-	wf_regex_set_settle(set, p->tree->ignore_case, p->tree->unicode);
+	wf_regex_set_settle(set, p->tree);
 	set->negated = negated;
 	{
 		WfRegexNode *node = wf_regex_node(WF_REGEX_SET);

@@ -46,9 +46,10 @@ add_capped(int a, int b)
 	return Min(a + b, 1 << 20);
 }
 
-/* The least number of characters that it matches. */
+static int	min_length(WfRegexNode *node);
+
 static int
-min_length(const WfRegexNode *node)
+compute_min_length(WfRegexNode *node)
 {
 	int			length = 0;
 
@@ -80,9 +81,18 @@ min_length(const WfRegexNode *node)
 	}
 }
 
+/* The least number of characters that it matches. */
+static int
+min_length(WfRegexNode *node)
+{
+	if (node->least == 0)
+		node->least = compute_min_length(node) + 1;
+	return node->least - 1;
+}
+
 /* The number of characters that it matches, if that is always the same; otherwise -1. */
 static int
-fixed_length(const WfRegexNode *node)
+fixed_length(WfRegexNode *node)
 {
 	int			length = 0;
 	int			one;
@@ -140,7 +150,7 @@ has_group(const WfRegexNode *node)
  * difference whether an empty iteration is rejected or ends the loop.
  */
 static bool
-empty_last(const WfRegexNode *node)
+empty_last(WfRegexNode *node)
 {
 	check_stack_depth();
 	switch (node->kind)
@@ -316,7 +326,7 @@ emit_boundary(Emitter *e, bool negative)
 static void
 emit_look(Emitter *e, const WfRegexNode *node)
 {
-	const WfRegexNode *inner = node->children[0];
+	WfRegexNode *inner = node->children[0];
 	bool		outer = e->behind;
 	int			n = inner->kind == WF_REGEX_CHOICE ? inner->n : 1;
 
@@ -578,7 +588,10 @@ wf_regex_emit(WfRegexTree *tree)
 	if (tree->root->kind == WF_REGEX_CHOICE)
 		appendStringInfoString(tree->out, "(?:");
 	for (int i = 1; i <= tree->n_groups; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
 		find_stale(tree, &tree->groups[i]);
+	}
 	emit(&e, tree->root);
 	if (tree->root->kind == WF_REGEX_CHOICE)
 		appendStringInfoChar(tree->out, ')');

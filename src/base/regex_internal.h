@@ -45,8 +45,9 @@ extern void wf_regex_set_add(WfRegexSet *set, pg_wchar lo, pg_wchar hi);
 /* \d \w \s (lower case) and their complements. `wide`: \w with flags i and u, which has two more. */
 extern void wf_regex_set_add_class(WfRegexSet *set, char letter, bool wide);
 extern void wf_regex_set_add_property(WfRegexSet *set, const char *item);
-/* Puts ranges in order; with `fold` adds all that equals a member but for its case. */
-extern void wf_regex_set_settle(WfRegexSet *set, bool fold, bool unicode);
+/* Puts ranges in order; with a tree that ignores case adds all that equals a member but for its case. */
+struct WfRegexTree;
+extern void wf_regex_set_settle(WfRegexSet *set, struct WfRegexTree *tree);
 /* True when a settled set holds some code point of the range; properties are taken to hold any. */
 extern bool wf_regex_set_touches(const WfRegexSet *set, pg_wchar lo, pg_wchar hi);
 /* Are two characters equal but for their case, by JavaScript's rule for this flag? */
@@ -113,6 +114,7 @@ typedef struct WfRegexNode
 	int			min;			/* REPEAT */
 	int			max;			/* WF_REGEX_INFINITE */
 	bool		lazy;
+	int			least;			/* characters that it matches at the least, plus one; 0: not computed yet */
 	bool		marked;			/* REPEAT: where an iteration began must be known */
 	int			marker;			/* PCRE2's number of the group that notes it */
 } WfRegexNode;
@@ -131,6 +133,14 @@ typedef struct WfRegexGroup
 	int			number;			/* PCRE2's; 0: never takes part */
 	List	   *stale;			/* of WfRegexStale * */
 } WfRegexGroup;
+
+/* The characters with a case of their own that a property holds. */
+typedef struct WfRegexCased
+{
+	const char *property;
+	int			n;
+	pg_wchar   *points;
+} WfRegexCased;
 
 /* What a callout decides; its number is the index in WfRegexTree.checks plus one. */
 typedef enum WfRegexCheckKind
@@ -162,6 +172,7 @@ typedef struct WfRegexTree
 	bool		multiline;
 	bool		dot_all;
 	const char *problem;		/* why it was refused, or NULL */
+	List	   *cased;			/* of WfRegexCased *: properties met, with flag i */
 	/* filled by emitting */
 	StringInfo	out;
 	int			n_numbers;		/* PCRE2's groups so far */

@@ -381,7 +381,7 @@ dot_node(const WfRegexParser *p)
 		wf_regex_set_add(node->set, '\r', '\r');
 		wf_regex_set_add(node->set, 0x2028, 0x2029);
 	}
-	wf_regex_set_settle(node->set, false, false);
+	wf_regex_set_settle(node->set, NULL);
 	return node;
 }
 

@@ -119,6 +119,27 @@ holds(const WfRegexSet *set, int n, pg_wchar c)
 /* -- case -- */
 
 /*
+ * Adds the characters at one end of a row's pairs for those of a range that are at the other: `from`
+ * is 0 for the lower end in the range, the row's delta for the upper.
+ */
+static void
+fold_range(WfRegexSet *set, int n, const WfRegexFold *fold, WfRegexRange range, int from)
+{
+	pg_wchar	lo = fold->lo + from;
+	pg_wchar	hi = Min(fold->hi + from, range.hi);
+	pg_wchar	first = Max(lo, range.lo);
+	pg_wchar	other;
+
+	first += (fold->stride - (first - lo) % fold->stride) % fold->stride;
+	for (pg_wchar c = first; c <= hi; c += fold->stride)
+	{
+		other = from == 0 ? c + fold->delta : c - fold->delta;
+		if (!holds(set, n, other))
+			wf_regex_set_add(set, other, other);
+	}
+}
+
+/*
  * Adds what members equal but for case: one pass over the table adds the other end of every pair of
  * which one end is there. Chains (K, k, Kelvin sign) take as many passes as they have links.
  */
@@ -132,17 +153,14 @@ fold_once(WfRegexSet *set, bool unicode)
 	{
 		const WfRegexFold *fold = &wf_regex_folds[i];
 
-		if ((fold->rules & rule) == 0)
-			continue;
-		for (pg_wchar c = fold->lo; c <= fold->hi; c += fold->stride)
+		for (int r = 0; (fold->rules & rule) != 0 && r < n; r++)
 		{
-			bool		low = holds(set, n, c);
-			bool		high = holds(set, n, c + fold->delta);
+			WfRegexRange range = set->ranges[r];
 
-			if (low && !high)
-				wf_regex_set_add(set, c + fold->delta, c + fold->delta);
-			else if (high && !low)
-				wf_regex_set_add(set, c, c);
+			if (range.hi < fold->lo || range.lo > fold->hi + fold->delta)
+				continue;
+			fold_range(set, n, fold, range, 0);
+			fold_range(set, n, fold, range, fold->delta);
 		}
 	}
 	if (set->n == n)
@@ -151,46 +169,81 @@ fold_once(WfRegexSet *set, bool unicode)
 	return true;
 }
 
-/* Adds every character with a case of its own that a property holds, so that folding finds it. */
-static void
-add_cased_of_properties(WfRegexSet *set)
+/* Every character with a case of its own, some of them twice. */
+static pg_wchar *
+list_cased(int *n)
 {
-	pg_wchar   *points = palloc(sizeof(pg_wchar) * 6000);
-	bool	   *matches = palloc(sizeof(bool) * 6000);
-	int			n = 0;
-	ListCell   *lc;
+	int			most = 0;
+	pg_wchar   *points;
 
+	for (int i = 0; i < wf_regex_n_folds; i++)
+		most += 2 * ((wf_regex_folds[i].hi - wf_regex_folds[i].lo) / wf_regex_folds[i].stride + 1);
+	points = palloc(sizeof(pg_wchar) * most);
+	*n = 0;
 	for (int i = 0; i < wf_regex_n_folds; i++)
 	{
 		const WfRegexFold *fold = &wf_regex_folds[i];
 
-		for (pg_wchar c = fold->lo; c <= fold->hi && n + 2 <= 6000; c += fold->stride)
+		for (pg_wchar c = fold->lo; c <= fold->hi; c += fold->stride)
 		{
-			points[n++] = c;
-			points[n++] = c + fold->delta;
+			points[(*n)++] = c;
+			points[(*n)++] = c + fold->delta;
 		}
 	}
-	foreach(lc, set->properties)
+	return points;
+}
+
+/* Those of them that a property holds; asked of PCRE2 once for each property of a pattern. */
+static const WfRegexCased *
+find_cased(WfRegexTree *tree, const char *property)
+{
+	WfRegexCased *cased;
+	ListCell   *lc;
+	bool	   *matches;
+	int			n;
+
+	foreach(lc, tree->cased)
 	{
-		if (!wf_regex_probe(lfirst(lc), points, n, matches))
-			continue;
+		cased = lfirst(lc);
+		if (strcmp(cased->property, property) == 0)
+			return cased;
+	}
+	cased = palloc0(sizeof(WfRegexCased));
+	cased->property = property;
+	cased->points = list_cased(&n);
+	matches = palloc0(sizeof(bool) * n);
+	if (wf_regex_probe(property, cased->points, n, matches))
+	{
 		for (int i = 0; i < n; i++)
 		{
 			if (matches[i])
-				wf_regex_set_add(set, points[i], points[i]);
+				cased->points[cased->n++] = cased->points[i];
 		}
 	}
-	pfree(points);
 	pfree(matches);
+	tree->cased = lappend(tree->cased, cased);
+	return cased;
 }
 
 void
-wf_regex_set_settle(WfRegexSet *set, bool fold, bool unicode)
+wf_regex_set_settle(WfRegexSet *set, WfRegexTree *tree)
 {
-	if (fold && set->properties != NIL)
-		add_cased_of_properties(set);
+	bool		fold = tree != NULL && tree->ignore_case;
+	ListCell   *lc;
+
+	foreach(lc, set->properties)
+	{
+		const WfRegexCased *cased;
+
+		if (!fold)
+			break;
+		CHECK_FOR_INTERRUPTS();
+		cased = find_cased(tree, lfirst(lc));
+		for (int i = 0; i < cased->n; i++)
+			wf_regex_set_add(set, cased->points[i], cased->points[i]);
+	}
 	merge(set);
-	while (fold && fold_once(set, unicode))
+	while (fold && fold_once(set, tree->unicode))
 		CHECK_FOR_INTERRUPTS();
 }
 
