@@ -7,8 +7,8 @@
  *
  * The derived property is computed as RFC 5892 defines it, from general categories (through the
  * regular expressions of base/, which have the tables) and normalisation (the server's), instead of
- * from a table of its own. Not checked: the Bidi rule of RFC 5893; and joining types (appendix A.1)
- * are taken by script.
+ * from a table of its own. Two approximations: joining types (appendix A.1) are taken by script, and
+ * directions for the Bidi rule of RFC 5893 by block.
  */
 #include "postgres.h"
 
@@ -170,6 +170,7 @@ typedef enum Property
 	PROPERTY_HEBREW,
 	PROPERTY_KANA_OR_HAN,
 	PROPERTY_JOINING,
+	PROPERTY_NONSPACING,
 	PROPERTY_COUNT
 } Property;
 
@@ -180,6 +181,7 @@ static const char *const property_patterns[PROPERTY_COUNT] = {
 	"^\\p{Script=Hebrew}",
 	"[\\p{Script=Hiragana}\\p{Script=Katakana}\\p{Script=Han}]",
 	"^[\\p{Script=Arabic}\\p{Script=Syriac}\\p{Script=Mandaic}\\p{Script=Mongolian}\\p{Script=Nko}\\p{Script=Phags_Pa}\\p{Script=Manichaean}\\p{Script=Psalter_Pahlavi}\\p{Script=Hanifi_Rohingya}\\p{Script=Sogdian}\\p{Script=Adlam}]",
+	"^\\p{Mn}",
 };
 
 static bool
@@ -251,6 +253,73 @@ is_virama(pg_wchar point)
 	return false;
 }
 
+/* -- directions (RFC 5893) -- */
+
+/* What the labels of a name say together: the rule binds all of them when one has a character from right to left. */
+typedef struct Bidi
+{
+	bool		any_right_to_left;
+	bool		all_valid;
+} Bidi;
+
+typedef enum Direction
+{
+	DIRECTION_LEFT = 1,
+	DIRECTION_RIGHT = 2,
+	DIRECTION_NUMBER = 4,		/* European */
+	DIRECTION_ARABIC_NUMBER = 8,
+	DIRECTION_NONE = 16,
+	DIRECTION_MARK = 32,
+} Direction;
+
+static Direction
+direction_of(pg_wchar point)
+{
+	static const pg_wchar right[][2] = {
+		{0x0590, 0x08FF}, {0xFB1D, 0xFDFF}, {0xFE70, 0xFEFF}, {0x10800, 0x10FFF}, {0x1E800, 0x1EFFF},
+	};
+
+	if ((point >= '0' && point <= '9') || (point >= 0x06F0 && point <= 0x06F9))
+		return DIRECTION_NUMBER;
+	if (point == '-')
+		return DIRECTION_NONE;
+	if (point < 0x80)
+		return DIRECTION_LEFT;
+	if ((point >= 0x0660 && point <= 0x0669) || point == 0x06DD || (point >= 0x10D30 && point <= 0x10D39))
+		return DIRECTION_ARABIC_NUMBER;
+	if (point == 0x200C || point == 0x200D || point_has(PROPERTY_NONSPACING, point))
+		return DIRECTION_MARK;
+	return in_ranges(point, right, lengthof(right)) ? DIRECTION_RIGHT : DIRECTION_LEFT;
+}
+
+/* Adds what one label says. */
+static void
+note_directions(Bidi *bidi, const pg_wchar *points, int n)
+{
+	Direction	first = direction_of(points[0]);
+	Direction	last = DIRECTION_NONE;
+	int			found = 0;
+	bool		valid;
+
+	for (int i = 0; i < n; i++)
+	{
+		Direction	direction = direction_of(points[i]);
+
+		found |= direction;
+		if (direction != DIRECTION_MARK)
+			last = direction;
+	}
+	if (first == DIRECTION_RIGHT)
+		valid = (found & DIRECTION_LEFT) == 0 &&
+			(last & (DIRECTION_RIGHT | DIRECTION_NUMBER | DIRECTION_ARABIC_NUMBER)) != 0 &&
+			(found & (DIRECTION_NUMBER | DIRECTION_ARABIC_NUMBER)) != (DIRECTION_NUMBER | DIRECTION_ARABIC_NUMBER);
+	else
+		valid = first == DIRECTION_LEFT && (found & (DIRECTION_RIGHT | DIRECTION_ARABIC_NUMBER)) == 0 &&
+			(last & (DIRECTION_LEFT | DIRECTION_NUMBER)) != 0;
+	bidi->any_right_to_left |= (found & (DIRECTION_RIGHT | DIRECTION_ARABIC_NUMBER)) != 0;
+	bidi->all_valid &= valid;
+}
+
 /* -- labels -- */
 
 /* The rules of RFC 5892, appendix A, for the code points that depend on their neighbours. */
@@ -314,7 +383,7 @@ u_label_valid(const pg_wchar *points, int n, const char *label, int len)
 
 /* What follows `xn--` in an A-label. */
 static bool
-a_label_valid(const char *rest, int len)
+a_label_valid(const char *rest, int len, Bidi *bidi)
 {
 	pg_wchar	points[LABEL_BYTES + 2];
 	char		back[LABEL_BYTES + 2];
@@ -334,29 +403,34 @@ a_label_valid(const char *rest, int len)
 		beyond_ascii |= points[i] >= 0x80;
 	}
 	points[n] = 0;
+	note_directions(bidi, points, n);
 	return beyond_ascii && u_label_valid(points, n, text, text_len) &&
 		punycode_encode(points, n, back, LABEL_BYTES) == len && pg_strncasecmp(back, rest, len) == 0;
 }
 
 /* Letters, digits and hyphens, none at the ends. */
 static bool
-ascii_label_valid(const char *label, int len)
+ascii_label_valid(const char *label, int len, Bidi *bidi)
 {
+	pg_wchar	points[LABEL_BYTES];
+
 	if (len == 0 || len > LABEL_BYTES || label[0] == '-' || label[len - 1] == '-')
 		return false;
 	for (int i = 0; i < len; i++)
 	{
 		if (!isalnum((unsigned char) label[i]) && label[i] != '-')
 			return false;
+		points[i] = (unsigned char) label[i];
 	}
 	if (len >= 4 && pg_strncasecmp(label, "xn--", 4) == 0)
-		return a_label_valid(label + 4, len - 4);
+		return a_label_valid(label + 4, len - 4, bidi);
+	note_directions(bidi, points, len);
 	return !(len >= 4 && label[2] == '-' && label[3] == '-');
 }
 
 /* A label that may be beyond ASCII; *encoded_len is what it takes in a name. */
 static bool
-wide_label_valid(const char *label, int len, int *encoded_len)
+wide_label_valid(const char *label, int len, int *encoded_len, Bidi *bidi)
 {
 	pg_wchar	points[LABEL_BYTES + 1];
 	char		encoded[LABEL_BYTES + 2];
@@ -367,8 +441,8 @@ wide_label_valid(const char *label, int len, int *encoded_len)
 		ascii &= (unsigned char) label[i] < 0x80;
 	*encoded_len = len;
 	if (ascii)
-		return ascii_label_valid(label, len);
-	if (GetDatabaseEncoding() != PG_UTF8)
+		return ascii_label_valid(label, len, bidi);
+	if (len == 0 || GetDatabaseEncoding() != PG_UTF8)
 		return false;
 	for (const char *p = label; p < label + len; p += pg_utf_mblen((const unsigned char *) p))
 	{
@@ -381,6 +455,7 @@ wide_label_valid(const char *label, int len, int *encoded_len)
 	if (*encoded_len < 0)
 		return false;
 	*encoded_len += 4;
+	note_directions(bidi, points, n);
 	return u_label_valid(points, n, label, len);
 }
 
@@ -389,6 +464,7 @@ wide_label_valid(const char *label, int len, int *encoded_len)
 bool
 wf_schema_format_hostname(const char *text, int len)
 {
+	Bidi		bidi = {.all_valid = true};
 	int			start = 0;
 
 	if (len == 0 || len > NAME_BYTES)
@@ -397,11 +473,11 @@ wf_schema_format_hostname(const char *text, int len)
 	{
 		if (i < len && text[i] != '.')
 			continue;
-		if (!ascii_label_valid(text + start, i - start))
+		if (!ascii_label_valid(text + start, i - start, &bidi))
 			return false;
 		start = i + 1;
 	}
-	return true;
+	return bidi.all_valid || !bidi.any_right_to_left;
 }
 
 /* The length of a separator at `p`: a full stop or one of its wide forms; 0 when there is none. */
@@ -419,6 +495,7 @@ separator_len(const char *p, int len)
 bool
 wf_schema_format_idn_hostname(const char *text, int len)
 {
+	Bidi		bidi = {.all_valid = true};
 	int			start = 0;
 	int			total = 0;
 	int			encoded_len;
@@ -431,11 +508,11 @@ wf_schema_format_idn_hostname(const char *text, int len)
 
 		if (separator == 0)
 			continue;
-		if (!wide_label_valid(text + start, i - start, &encoded_len))
+		if (!wide_label_valid(text + start, i - start, &encoded_len, &bidi))
 			return false;
 		total += encoded_len + (i < len);
 		start = i + separator;
 		i += separator - 1;
 	}
-	return total <= NAME_BYTES;
+	return total <= NAME_BYTES && (bidi.all_valid || !bidi.any_right_to_left);
 }

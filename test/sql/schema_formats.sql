@@ -30,7 +30,7 @@ SELECT f('duration', 'P1Y2M3DT4H5M6S', 'P1W', 'PT0S', 'P', 'P1', 'PT', 'P1YT', '
 SELECT f('email', 'a@b.co', 'a.b+c@example.com', '"a b"@example.com', '.a@b.co', 'a..b@c.co', 'a@b', 'a@', '@b', 'a@[127.0.0.1]', 'a@[IPv6:::1]', 'a@[300.0.0.1]', 'ä@b.co', 'a@-b.co', 'a@b@c', 'a b@c.co');
 SELECT f('idn-email', 'ä@exämple.com', '실례@실례.테스트', 'a b@c', '@x', 'ä@', 'a@b..c');
 SELECT f('hostname', 'example.com', 'a', 'a-b.c', '-a', 'a-', 'a..b', 'a.', '', 'a_b', repeat('a', 63), repeat('a', 64), 'xn--4gbwdl.xn--wgbh1c', 'xn--X', 'a--b', 'ab--c', '1.2', 'ä.de');
-SELECT f('idn-hostname', 'exämple.com', '실례.테스트', 'a·b', 'l·l', 'ab--ä', '-ä', 'ä-', '〮실', 'α͵', '͵α', '׳א', 'א׳', 'ab・', 'あ・', 'a。b', 'ſ', 'Ä', 'ä' || repeat('a', 59), repeat('ä', 63), 'क्‍ष', 'a‍b', '٠۰', '');
+SELECT f('idn-hostname', 'exämple.com', '실례.테스트', 'a·b', 'l·l', 'ab--ä', '-ä', 'ä-', '〮실', 'α͵', '͵α', '׳א', 'א׳', 'ab・', 'あ・', 'a。b', 'ſ', 'Ä', 'ä' || repeat('a', 59), repeat('ä', 63), 'क्‍ष', 'a‍b', '٠۰', '', 'א1', '1א', 'aא', 'אa', '0a.א', 'a0.א', 'א1٠', 'א٠', 'xn--4db.1a', 'אְ');
 SELECT f('ipv4', '0.0.0.0', '255.255.255.255', '256.0.0.1', '1.2.3', '1.2.3.4.5', '01.2.3.4', '1.2.3.4/8', '0x7f.1.1.1', '', '1..2.3', '１.2.3.4');
 SELECT f('ipv6', '::', '::1', '1::', '1:2:3:4:5:6:7:8', '1:2:3:4:5:6:7', '1:2:3:4:5:6:7:8:9', '1::2::3', ':::', '::ffff:1.2.3.4', '1:2:3:4:5:6:1.2.3.4', '1:2:3:4:5:6:7:1.2.3.4', '12345::', '::1%eth0', '::g', ':1', '1:', '::1.2.3', '1:2:3:4:5:6:7::');
 SELECT f('uri', 'http://a.test/b?c#d', 'urn:a:b', 'mailto:x@y.z', '//a.test', 'a/b', 'http://a.test/ b', 'http://[::1]:80/', 'http://[::1', 'http://a.test/%41', 'http://a.test/%4', 'http://ä.test', '1a:b', 'a:', 'http://a@b@c/', 'http://a:b/', 'http://a.test/<b>', 'http://[v1.a:b]/', 'http://[v1]/');
