@@ -421,6 +421,8 @@ wf_expr_find_last(WfEval *ev, const WfValue *string, const WfValue *what, uint32
 
 	if (what->len > string->len)
 		return -1;
+	if (what->len == 0)
+		return Min(from_byte, string->len);
 	for (at = Min(from_byte, string->len - what->len); at >= 0; at--)
 	{
 		wf_expr_spend(ev, 1);
@@ -429,8 +431,6 @@ wf_expr_find_last(WfEval *ev, const WfValue *string, const WfValue *what, uint32
 		if (at == 0)
 			break;
 	}
-	if (what->len == 0)
-		return Min(from_byte, string->len);
 	return -1;
 }
 

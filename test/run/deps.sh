@@ -72,7 +72,7 @@ for purpose in "$@"; do
 	case $purpose in
 		build) ;;
 		check)
-			wanted+=(perl libipc-run-perl clang)
+			wanted+=(perl libipc-run-perl clang nodejs)
 			[ "${WF_TIDY:-yes}" != yes ] || wanted+=(clang-tidy)
 			[ "${WF_CPPCHECK:-yes}" != yes ] || wanted+=(cppcheck)
 			[ -z "$version" ] || optional+=("postgresql-$version-pgtap" "postgresql-$version-cron")
