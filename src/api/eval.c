@@ -26,18 +26,30 @@ raise_problem(const WfExprProblem *problem)
 			 problem->hint ? errhint("%s", problem->hint) : 0));
 }
 
-/* True when the text is made of parts, not one expression alone. */
-static bool
-is_text_template(const char *source, int len, const WfNames *names, WfTemplate **tpl)
+/*
+ * The template that a text with expressions in it is, or NULL when there is none in it. Raises what is
+ * wrong with one of them.
+ */
+static WfTemplate *
+compile_text(const char *source, int len, const WfNames *names)
 {
 	JsonbValue	value;
 	WfDiagnostics *found = wf_diagnostics_begin();
+	const WfDiagnostic *first;
+	WfTemplate *tpl;
 
 	if (memmem(source, len, "{{", 2) == NULL)
-		return false;
+		return NULL;
 	wf_json_set_string(&value, source, len);
-	*tpl = wf_template_compile(&value, names, NULL, NULL, NULL, NULL, found);
-	return *tpl != NULL && (*tpl)->kind != WF_TEMPLATE_CONSTANT;
+	tpl = wf_template_compile(&value, names, NULL, NULL, NULL, NULL, found);
+	if (tpl != NULL)
+		return tpl;
+	first = linitial(found->items);
+	ereport(ERROR,
+			(errcode(first->sqlstate),
+			 errmsg_internal("%s", first->message),
+			 first->hint ? errhint("%s", first->hint) : 0));
+	return NULL;
 }
 
 /* Throws WF007 for what is no expression, WF008 and WF009 as evaluating does, 22023 for the context. */
@@ -51,13 +63,13 @@ wf_sql_eval(PG_FUNCTION_ARGS)
 	WfNames		names = {0};
 	WfScope    *scope = wf_scope_from_context(context);
 	WfExprProblem problem;
-	WfTemplate *tpl = NULL;
+	WfTemplate *tpl;
 	WfExpr	   *expr = wf_expr_compile(s, len, &names, &problem);
 	JsonbValue	result;
 
 	if (expr != NULL)
 		wf_expr_eval(expr, scope, &result);
-	else if (is_text_template(s, len, &names, &tpl))
+	else if ((tpl = compile_text(s, len, &names)) != NULL)
 		wf_template_eval(tpl, scope, &result);
 	else
 		raise_problem(&problem);

@@ -470,7 +470,7 @@ js_array_join(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue 
 		set_literal(&separator, ",");
 	wf_expr_check_stack(ev);
 	if (++ev->calls > WF_EXPR_MAX_CALLS)
-		wf_expr_over(ev, "array is nested too deeply");
+		wf_expr_over(ev, "expression is nested too deeply");
 	wf_expr_buffer_begin(&buffer, ev);
 	wf_expr_items_begin(ev, &it, self);
 	while (wf_expr_items_next(ev, &it, &element))

@@ -639,10 +639,16 @@ datetime_from_iso(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfVa
 	WfValue		text;
 	pg_tz	   *zone = zone_option(ev, ARG(1));
 	double		ms;
+	int			year;
+	int			month;
+	int			day;
 
 	wf_expr_to_string(ev, ARG(0), &text);
-	/* unlike Date, a date alone is local */
-	if (text.len == 10 && memchr(text.u.str, 'T', 10) == NULL)
+	/* unlike Date, a day that its month lacks is no date, and a date alone is local */
+	if (sscanf(wf_expr_cstring(ev, &text), "%4d-%2d-%2d", &year, &month, &day) == 3 &&
+		(month < 1 || month > 12 || day > wf_expr_days_in_month(year, month)))
+		ms = NAN;
+	else if (text.len == 10 && memchr(text.u.str, 'T', 10) == NULL)
 	{
 		ms = wf_expr_parse_date(text.u.str, text.len, NULL);
 		ms = wf_expr_from_local(ms, zone);

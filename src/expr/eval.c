@@ -366,7 +366,7 @@ call_closure(WfEval *ev, const WfClosure *closure, int argc, WfValue *argv, WfVa
 	wf_expr_spend(ev, 2);
 	wf_expr_check_stack(ev);
 	if (++ev->calls > WF_EXPR_MAX_CALLS)
-		wf_expr_over(ev, "more than %d nested calls", WF_EXPR_MAX_CALLS);
+		wf_expr_over(ev, "expression is nested too deeply");
 	if (arrow->captured)
 		env = wf_expr_alloc(ev, sizeof(WfEnv));
 	env->parent = closure->env;

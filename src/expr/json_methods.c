@@ -214,7 +214,7 @@ print(Printer *p, const WfValue *value)
 	wf_expr_spend(p->ev, 1);
 	wf_expr_check_stack(p->ev);
 	if (p->depth > WF_EXPR_MAX_CALLS)
-		wf_expr_over(p->ev, "value is nested too deeply, or holds itself");
+		wf_expr_over(p->ev, "expression is nested too deeply");
 	switch (value->tag)
 	{
 		case WF_V_UNDEFINED:
@@ -553,7 +553,7 @@ read_value(Reader *r, WfValue *out)
 	wf_expr_spend(r->ev, 1);
 	wf_expr_check_stack(r->ev);
 	if (++r->depth > WF_EXPR_MAX_CALLS)
-		wf_expr_over(r->ev, "JSON is nested too deeply");
+		wf_expr_over(r->ev, "expression is nested too deeply");
 	switch (c)
 	{
 		case '{':

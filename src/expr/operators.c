@@ -316,7 +316,7 @@ wf_expr_eval_instanceof(WfEval *ev, const WfExprNode *node, WfValue *out)
 
 	OPERANDS();
 	ev->pos = node->pos;
-	if (r.tag != WF_V_NAMESPACE || (r.u.space->call == NULL && r.u.space->construct == NULL))
+	if (r.tag != WF_V_NAMESPACE || r.u.space == &wf_expr_math || r.u.space == &wf_expr_json)
 		wf_expr_throw(ev, "the right side of \"instanceof\" must be a class");
 	name = r.u.space->name;
 	if (strcmp(name, "Object") == 0)
@@ -327,6 +327,8 @@ wf_expr_eval_instanceof(WfEval *ev, const WfExprNode *node, WfValue *out)
 		set_bool(out, l.tag == WF_V_DATE);
 	else if (strcmp(name, "DateTime") == 0)
 		set_bool(out, l.tag == WF_V_DATETIME);
+	else if (strcmp(name, "Duration") == 0)
+		set_bool(out, l.tag == WF_V_DURATION);
 	else if (strcmp(name, "RegExp") == 0)
 		set_bool(out, l.tag == WF_V_REGEXP);
 	else if (strcmp(name, "Set") == 0)

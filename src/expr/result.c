@@ -126,7 +126,7 @@ write_value(WfEval *ev, WfJsonWriter *w, const WfValue *value, int depth)
 
 	wf_expr_spend(ev, 1);
 	if (depth > WF_EXPR_MAX_CALLS)
-		wf_expr_over(ev, "result is nested too deeply");
+		wf_expr_over(ev, "expression is nested too deeply");
 	wf_expr_check_stack(ev);
 	if (put_scalar(ev, value, &scalar))
 	{

@@ -1,0 +1,74 @@
+#!/usr/bin/perl
+# expr_docs.pl: every example of docs/expressions.md gives what it says, and the page names every method.
+#
+# An example is code, an arrow, and its result as JSON, or `fails:` with a part of the message. The context is
+# the page's block of JSON.
+use strict;
+use warnings;
+use Encode;
+use JSON::PP;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $root = $ENV{WF_ROOT} // '.';
+my $cluster = PostgreSQL::Test::Cluster->new('expr_docs');
+$cluster->init(extra => [ '--encoding=UTF8', '--locale=C' ]);
+$cluster->append_conf('postgresql.conf', "timezone = 'Europe/Paris'\nfsync = off\n");
+$cluster->start;
+$cluster->safe_psql('postgres', q{
+	CREATE EXTENSION workflow;
+	CREATE TABLE example (n serial, expr text, want text);
+	CREATE FUNCTION attempt(expr text, context jsonb) RETURNS text LANGUAGE plpgsql AS $$
+	BEGIN
+		RETURN wf_eval(expr, context)::text;
+	EXCEPTION WHEN OTHERS THEN
+		RETURN 'fails: ' || sqlerrm;
+	END $$;
+});
+
+open(my $in, '<:raw', "$root/docs/expressions.md") or die "could not open the page: $!\n";
+my $page = do { local $/; <$in> };
+my ($context) = $page =~ /^```json\n(.*?)^```$/ms;
+
+my @examples;
+for my $line (split /\n/, $page)
+{
+	next if $line !~ /\xe2\x86\x92/ || $line =~ /^The examples below/;
+	while ($line =~ /(?<!`)(`+)(?!`) ?((?:(?!\1).)+?) ?\1 \xe2\x86\x92 (?:(`+)(.+?)\3|(fails: .+?)$)/g)
+	{
+		push @examples, [$2, $4 // $5];
+	}
+}
+ok(@examples > 150, 'the page has ' . @examples . ' examples');
+
+my $quoted = sub { my $t = shift; $t =~ s/'/''/g; return "'$t'"; };
+my $sql = join '', map { 'INSERT INTO example (expr, want) VALUES (' . $quoted->($_->[0]) . ', ' . $quoted->($_->[1]) . ");\n" } @examples;
+$cluster->safe_psql('postgres', "SET standard_conforming_strings = on;\n$sql");
+my $found = $cluster->safe_psql('postgres', 'SELECT json_build_array(expr, want, attempt(expr, ' . $quoted->($context)
+	  . ')) FROM example ORDER BY n');
+for (split /\n/, $found)
+{
+	my ($expr, $want, $got) = @{ decode_json($_) };
+	if ($want =~ /^fails: (.*)/)
+	{
+		ok(index($got, $1) > 0, $expr) or diag("want: $want\n got: $got");
+		next;
+	}
+	my $same = $got !~ /^fails/ && $cluster->safe_psql('postgres', 'SELECT ' . $quoted->(Encode::encode('UTF-8', $got))
+		  . '::jsonb = ' . $quoted->(Encode::encode('UTF-8', $want)) . '::jsonb') eq 't';
+	ok($same, $expr) or diag("want: $want\n got: $got");
+}
+
+my @missing;
+for my $file (glob("$root/src/expr/*.c"))
+{
+	open(my $source, '<', $file) or die "could not open $file: $!\n";
+	while (<$source>)
+	{
+		push @missing, $1 if /^\t\{"(\$?\w+)", \w+, \d+(?:, true)?\},$/ && $page !~ /(?<!\w)\Q$1\E\b/;
+	}
+}
+is("@missing", '', 'every method is on the page');
+$cluster->stop;
+done_testing();
