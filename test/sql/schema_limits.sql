@@ -19,7 +19,7 @@ CREATE FUNCTION show(schema jsonb, VARIADIC vals jsonb[]) RETURNS SETOF text LAN
 \set VERBOSITY sqlstate
 -- nesting, of schemas, of data, and of references without an end
 CREATE FUNCTION nested(prefix text, inner_part text, suffix text, depth int) RETURNS jsonb LANGUAGE sql AS $$ SELECT (repeat(prefix, depth) || inner_part || repeat(suffix, depth))::jsonb $$;
-CREATE TABLE deep AS SELECT nested('[', '', ']', 3000) AS value;
+CREATE TABLE deep AS SELECT value, jsonb_build_array(1, value) AS pair, jsonb_build_array(value, value) AS same FROM (SELECT nested('[', '', ']', 3000) AS value) AS t;
 SELECT left(wrong(nested('{"not":', 'true', '}', 1000), '1'), 60);
 SELECT count(*) FROM (SELECT wrong('{"items": {"$ref": "#"}}', nested('[', '', ']', 500))) AS t;
 SET max_stack_depth = '400kB';
@@ -27,7 +27,7 @@ SELECT wrong('{"$ref": "#"}', '1');
 SELECT wrong('{"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"allOf": [{"$ref": "#/$defs/a"}]}}}', '1');
 SELECT wrong('{"$dynamicAnchor": "x", "$dynamicRef": "#x"}', '1');
 SELECT wrong('{"items": {"$ref": "#"}}', value) FROM deep;
-SELECT wrong('{"uniqueItems": true}', jsonb_build_array(1, value)) FROM deep;
+SELECT wrong('{"uniqueItems": true}', pair), wrong('{"uniqueItems": true}', same) FROM deep;
 RESET max_stack_depth;
 
 -- a long chain of references costs no stack to compile
