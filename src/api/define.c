@@ -99,21 +99,24 @@ save(const char *name, Jsonb *definition, const Jsonb *options)
 	WfWorkflowRow *row;
 	WfVersionRow version = {0};
 	char	   *search_path = wf_engine_search_path();
-	bool		exists;
 
 	wf_store_require(WF_WORKFLOW_READ, &tenant);
 	row = wf_store_find_workflow(&tenant.tenant_id, name, false);
-	exists = row != NULL;
-	wf_store_require(exists ? WF_WORKFLOW_UPDATE : WF_WORKFLOW_CREATE, &tenant);
+	wf_store_require(row != NULL ? WF_WORKFLOW_UPDATE : WF_WORKFLOW_CREATE, &tenant);
 	check_definition(name, definition, search_path);
-	if (!exists)
+	/* another one may have made or deleted it meanwhile */
+	row = wf_store_find_workflow(&tenant.tenant_id, name, true);
+	if (row == NULL)
 	{
 		pg_uuid_t	workflow_id;
 
+		wf_store_require(WF_WORKFLOW_CREATE, &tenant);
 		wf_uuid_make(&workflow_id);
 		wf_store_insert_workflow(&tenant.tenant_id, &workflow_id, name, GetUserId());
+		row = lock_workflow(&tenant, name);
 	}
-	row = lock_workflow(&tenant, name);
+	else
+		wf_store_require(WF_WORKFLOW_UPDATE, &tenant);
 	version.version = row->last_version;
 	if (!same_as_last(&tenant, row, definition, search_path))
 	{

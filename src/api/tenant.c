@@ -28,6 +28,16 @@ require_manager(const char *name, WfTenant *tenant)
 						errhint("An admin or owner of the tenant can give it with wf_grant().")));
 }
 
+/* As require_manager, with no change of members by anybody else until the transaction ends. */
+static void
+require_only_manager(const char *name, WfTenant *tenant)
+{
+	require_manager(name, tenant);
+	wf_store_lock_tenant(&tenant->tenant_id);
+	wf_store_catch_up();
+	require_manager(name, tenant);	/* the right may have gone while we waited */
+}
+
 static void
 check_tenant_name(const char *name)
 {
@@ -139,7 +149,7 @@ wf_sql_grant(PG_FUNCTION_ARGS)
 						errhint("%s", hint != NULL ? hint : "It is one of viewer, member, admin, owner.")));
 	}
 	SPI_connect();
-	require_manager(tenant_name, &tenant);
+	require_only_manager(tenant_name, &tenant);
 	role = get_role_oid(NameStr(*PG_GETARG_NAME(0)), false);
 	check_owners(&tenant, role, strcmp(app_role, "owner") == 0);
 	wf_store_put_member(&tenant.tenant_id, role, app_role);
@@ -159,7 +169,7 @@ wf_sql_revoke(PG_FUNCTION_ARGS)
 	wf_api_not_null(fcinfo, 0, "role");
 	tenant_name = wf_api_text(fcinfo, 1, "tenant");
 	SPI_connect();
-	require_manager(tenant_name, &tenant);
+	require_only_manager(tenant_name, &tenant);
 	role = get_role_oid(NameStr(*PG_GETARG_NAME(0)), false);
 	check_owners(&tenant, role, false);
 	if (!wf_store_delete_member(&tenant.tenant_id, role))

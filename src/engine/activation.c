@@ -62,6 +62,8 @@ wf_activation_begin(Run *run, Activation *parent, WfCompiled *compiled, MemoryCo
 	wf_json_root(wf_json_copy(trigger), &activation->trigger);
 	activation->nodes = palloc0(sizeof(NodeState) * Max(compiled->graph->n_nodes, 1));
 	activation->vars = initial_vars(compiled->graph);
+	if (activation->vars != NULL)
+		run->context_bytes += VARSIZE(activation->vars);
 	MemoryContextSwitchTo(old);
 
 	become_owner(activation);
@@ -76,8 +78,38 @@ wf_activation_begin(Run *run, Activation *parent, WfCompiled *compiled, MemoryCo
 }
 
 void
+wf_activation_forget_vars(Activation *activation)
+{
+	ListCell   *cell;
+
+	foreach(cell, activation->old_vars)
+	{
+		Jsonb	   *vars = lfirst(cell);
+
+		activation->run->context_bytes -= VARSIZE(vars);
+		pfree(vars);
+	}
+	list_free(activation->old_vars);
+	activation->old_vars = NIL;
+}
+
+/* Its outputs and variables are no part of the run's context any more. */
+static void
+give_back_context(Activation *activation)
+{
+	Run		   *run = activation->run;
+
+	wf_activation_forget_vars(activation);
+	if (activation->vars != NULL)
+		run->context_bytes -= VARSIZE(activation->vars);
+	for (int i = 0; i < activation->compiled->graph->n_nodes; i++)
+		run->context_bytes -= activation->nodes[i].bytes;
+}
+
+void
 wf_activation_end(Activation *activation)
 {
+	give_back_context(activation);
 	if (activation->guc_level > 0)
 		AtEOXact_GUC(true, activation->guc_level);
 	SetUserIdAndSecContext(activation->saved_user, activation->saved_context);

@@ -16,6 +16,7 @@
 #include "base/settings.h"
 #include "engine/attempt.h"
 #include "engine/deadline.h"
+#include "engine/frame.h"
 #include "engine/scope.h"
 #include "engine/step.h"
 #include "miscadmin.h"
@@ -258,9 +259,12 @@ call_block(Run *run, Frame *frame, const WfReply *reply)
 		wf_attempt_store(run, frame, node, &outcome);
 		wf_attempt_resolve_edges(frame, node, outcome.port, outcome.more_ports);
 	}
+	else if (outcome.kind == WF_OUTCOME_ENTER)
+		wf_frame_check_depth(frame);
 	else if (outcome.kind == WF_OUTCOME_CALL)
 	{
 		open->finding = true;
+		wf_frame_check_depth(frame);
 		open->callee = wf_engine_find(&run->tenant, outcome.call.workflow, outcome.call.version);
 		wf_run_hold(run, open->callee);
 		open->finding = false;

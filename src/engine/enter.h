@@ -7,7 +7,7 @@
 #include "engine/state.h"
 
 /* The open step of the frame asks for a region, or calls the workflow that it found: that becomes the innermost frame.
- * Throws WF006 when too deep. */
+ * The attempt has seen to it that it is not too deep. */
 extern void wf_enter_region(Run *run, Frame *frame, const WfEnter *enter);
 extern void wf_enter_workflow(Run *run, Frame *frame, const WfCall *call);
 

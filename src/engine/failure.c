@@ -24,16 +24,17 @@ wf_fail_run(Run *run, WfError *error)
 
 static void pass_on(Run *run, Frame *frame, WfError *error);
 
-/* What `$node` tells of a node that failed and was handled. */
+/* What `$node` tells of a node that failed; `port` -1: its container is asked what to do. */
 static void
 store_failure(Frame *frame, const WfNode *node, Jsonb *error, Jsonb *output, int port, bool routed)
 {
 	NodeState  *state = &frame->activation->nodes[node->index];
 
 	frame->open.retired = NULL;
+	frame->activation->run->context_bytes -= state->bytes;
 	state->status = NODE_FAILED;
 	state->routed = routed;
-	state->port = node->ports[port];
+	state->port = port < 0 ? NULL : node->ports[port];
 	state->seq = frame->open.seq;
 	state->error = error;
 	state->output = output;
@@ -109,10 +110,16 @@ static void
 pass_on(Run *run, Frame *frame, WfError *error)
 {
 	WfReply		reply = {0};
+	MemoryContext old;
+	Jsonb	   *json;
 
 	if (frame->parent == NULL || !wf_attempt_is_guarded(frame))
 		wf_fail_run(run, error);
-	wf_step_journal(run, frame, "failed", NULL, NULL, wf_error_to_json(error));
+	old = MemoryContextSwitchTo(frame->memory);
+	json = wf_error_to_json(error);
+	MemoryContextSwitchTo(old);
+	store_failure(frame, frame->open.node, json, NULL, -1, false);
+	wf_step_journal(run, frame, "failed", NULL, NULL, json);
 	wf_step_forget(frame);
 	reply.failed = true;
 	reply.error = error;
@@ -141,6 +148,17 @@ handle_container_timeout(Run *run, Failure *failure)
 	reply.failed = true;
 	reply.timed_out = true;
 	reply.error = failure->error;
+	wf_json_set_null(&reply.output);
+	wf_step_resume_parent(run, frame, &reply);
+}
+
+void
+wf_handle_frame_failure(Run *run, Frame *frame)
+{
+	WfReply		reply = {.failed = true, .error = frame->failure};
+
+	if (frame->parent == NULL)
+		wf_fail_run(run, frame->failure);
 	wf_json_set_null(&reply.output);
 	wf_step_resume_parent(run, frame, &reply);
 }

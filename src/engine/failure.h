@@ -10,6 +10,9 @@
 /* Does with the failure of the frame's open step what the definition says. Throws what ends the run. */
 extern void wf_handle_failure(Run *run, Frame *frame, Failure *failure);
 
+/* The innermost frame has failed (frame->failure) with no step open: its container's step is resumed with that. */
+extern void wf_handle_frame_failure(Run *run, Frame *frame);
+
 /* Ends the run with an error that no handler may take, or that none took: throws it, run->error set. */
 pg_noreturn extern void wf_fail_run(Run *run, WfError *error);
 

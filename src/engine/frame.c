@@ -157,6 +157,15 @@ wf_frame_start(Frame *frame)
 	skip_all(frame);
 }
 
+void
+wf_frame_check_depth(const Frame *parent)
+{
+	if (parent->depth > wf_setting_max_depth)
+		ereport(ERROR, (errcode(WF_ERRCODE_LIMIT_EXCEEDED),
+						errmsg("containers and subworkflows are nested more than %d deep", wf_setting_max_depth),
+						errhint("The setting \"workflow.max_depth\" has the limit.")));
+}
+
 Frame *
 wf_frame_begin(Activation *activation, Frame *parent, int region, Frame *reuse)
 {
@@ -184,10 +193,6 @@ wf_frame_begin(Activation *activation, Frame *parent, int region, Frame *reuse)
 	frame->parent = parent;
 	frame->region = definition;
 	frame->depth = parent == NULL ? 1 : parent->depth + 1;
-	if (frame->depth > wf_setting_max_depth + 1)
-		ereport(ERROR, (errcode(WF_ERRCODE_LIMIT_EXCEEDED),
-						errmsg("containers and subworkflows are nested more than %d deep", wf_setting_max_depth),
-						errhint("The setting \"workflow.max_depth\" has the limit.")));
 	frame->path = "";
 	frame->n_unresolved = definition->n_nodes;
 	allocate(frame);
@@ -250,11 +255,29 @@ leave_loop(Frame *frame, WfEdge *edge, bool live, int from)
 		deliver(frame, edge, live);
 }
 
-/* Counts the back edges that fired; throws WF006 when one did too often. */
+/* The region fails, as if its source had: the container around may handle that. */
 static void
-count_back_edges(Frame *frame, const WfLoop *loop, LoopState *state)
+fail_back_edge(Frame *frame, const WfEdge *edge)
 {
 	const WfGraph *graph = graph_of(frame);
+	MemoryContext old = MemoryContextSwitchTo(frame->activation->run->memory);
+	WfError    *error;
+
+	error = wf_error_make(WF_ERRCODE_LIMIT_EXCEEDED,
+						  "Give the edge a condition that ends the loop, or a higher \"maxIterations\".",
+						  "edge from node \"%s\" back to node \"%s\" was taken more than %d times",
+						  graph->nodes[edge->source].id, graph->nodes[edge->target].id, edge->max_iterations);
+	error->node = graph->nodes[edge->source].id;
+	error->step = frame->activation->nodes[edge->source].seq;
+	error->attempt = 1;
+	frame->failure = error;
+	MemoryContextSwitchTo(old);
+}
+
+/* Counts the back edges that fired; false, with frame->failure set, when one did too often. */
+static bool
+count_back_edges(Frame *frame, const WfLoop *loop, LoopState *state)
+{
 	ListCell   *cell;
 
 	foreach(cell, state->live_back)
@@ -266,13 +289,13 @@ count_back_edges(Frame *frame, const WfLoop *loop, LoopState *state)
 			if (loop->back_edges[i] != edge->index)
 				continue;
 			if (++state->counts[i] > edge->max_iterations)
-				ereport(ERROR, (errcode(WF_ERRCODE_LIMIT_EXCEEDED),
-								errmsg("edge from node \"%s\" back to node \"%s\" was taken more than %d times",
-									   graph->nodes[edge->source].id, graph->nodes[edge->target].id,
-									   edge->max_iterations),
-								errhint("Give the edge a condition that ends the loop, or a higher \"maxIterations\".")));
+			{
+				fail_back_edge(frame, edge);
+				return false;
+			}
 		}
 	}
+	return true;
 }
 
 /* All nodes of a loop wait again; its header is queued with the back edges that fired. */
@@ -316,8 +339,8 @@ end_iteration(Frame *frame, const WfLoop *loop)
 
 	if (state->live_back != NIL)
 	{
-		count_back_edges(frame, loop, state);
-		iterate(frame, loop, state);
+		if (count_back_edges(frame, loop, state))
+			iterate(frame, loop, state);
 		return;
 	}
 	state->held = NIL;

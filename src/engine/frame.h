@@ -7,9 +7,11 @@
 #include "engine/state.h"
 
 /* A frame of the region; its owner fills what its nodes see and calls wf_frame_start. `parent` is NULL for a
- * run's top. `reuse`, when given, is a frame of the same region whose memory is taken over. Throws WF006 when
- * too deep. */
+ * run's top. `reuse`, when given, is a frame of the same region whose memory is taken over. */
 extern Frame *wf_frame_begin(Activation *activation, Frame *parent, int region, Frame *reuse);
+
+/* Throws WF006 when a frame above this one would be too deep. */
+extern void wf_frame_check_depth(const Frame *parent);
 
 /* Queues the starting nodes: manual triggers if there are such, else all triggers, else all. */
 extern void wf_frame_start(Frame *frame);
@@ -21,7 +23,8 @@ extern const WfNode *wf_frame_next(Frame *frame);
 extern bool wf_frame_is_done(const Frame *frame);
 
 /* A node was executed: resolves its outgoing edges, `live` by position in node->out (NULL: none is), and all that
- * follows from it: skipped nodes, further iterations of loops. Throws WF006 when a back edge has fired too often. */
+ * follows from it: skipped nodes, further iterations of loops. Sets frame->failure (WF006) when a back edge has fired
+ * too often: the frame is at an end then. */
 extern void wf_frame_finish_node(Frame *frame, const WfNode *node, const bool *live);
 
 /* The region's result by the rules for runs; in CurrentMemoryContext or borrowed from the frame. */

@@ -40,8 +40,9 @@ set_variable(WfStep *step, const char *name, const JsonbValue *value)
 	wf_json_put_field(w, name, value);
 	wf_json_end_object(w);
 	activation->vars = wf_json_finish(w);
+	if (before != NULL)
+		activation->old_vars = lappend(activation->old_vars, before);	/* the step may hold values of it */
 	MemoryContextSwitchTo(old);
-	/* what was replaced may be in use by an open container: it stays until the activation ends */
 	activation->run->context_bytes += VARSIZE(activation->vars);
 	if (activation->run->context_bytes / 1024 > (Size) wf_setting_max_context_size)
 		ereport(ERROR, (errcode(WF_ERRCODE_LIMIT_EXCEEDED),

@@ -48,12 +48,22 @@ give_up_hold(void *arg)
 void
 wf_run_hold(Run *run, WfCompiled *compiled)
 {
-	Hold	   *hold = MemoryContextAlloc(run->memory, sizeof(Hold));
+	MemoryContext old;
+	Hold	   *hold;
 
+	if (list_member_ptr(run->held, compiled))
+	{
+		wf_engine_release(compiled);	/* one hold is enough, however often it is called */
+		return;
+	}
+	hold = MemoryContextAlloc(run->memory, sizeof(Hold));
 	hold->compiled = compiled;
 	hold->callback.func = give_up_hold;
 	hold->callback.arg = hold;
 	MemoryContextRegisterResetCallback(run->memory, &hold->callback);
+	old = MemoryContextSwitchTo(run->memory);
+	run->held = lappend(run->held, compiled);
+	MemoryContextSwitchTo(old);
 }
 
 /* Adds where we are to whatever is reported while the run executes. */
@@ -252,6 +262,26 @@ execute_raising(Run *run, WfCompiled *compiled)
 
 /* -- idempotency -- */
 
+/* Raises the error of an earlier run, as far as its record tells it. */
+pg_noreturn static void
+raise_stored(const Jsonb *json)
+{
+	WfError    *error = palloc0(sizeof(WfError));
+	JsonbValue	root;
+
+	wf_json_root(json, &root);
+	error->code = wf_json_get_cstring(&root, "code");
+	error->message = wf_json_get_cstring(&root, "message");
+	error->detail = wf_json_get_cstring(&root, "detail");
+	error->hint = wf_json_get_cstring(&root, "hint");
+	error->sqlstate = WF_ERRCODE_RAISED;
+	if (error->code != NULL && strlen(error->code) == 5 && strspn(error->code, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 5)
+		error->sqlstate = MAKE_SQLSTATE(error->code[0], error->code[1], error->code[2], error->code[3], error->code[4]);
+	if (error->message == NULL)
+		error->message = "the run failed";
+	wf_error_raise(error);
+}
+
 /* The run that has this key already, as a result; false when there is none. */
 static bool
 earlier_run(Run *run, const WfCompiled *compiled, WfRunResult *result)
@@ -269,6 +299,8 @@ earlier_run(Run *run, const WfCompiled *compiled, WfRunResult *result)
 							   wf_text_clip(run->options.idempotency_key)),
 						errdetail("It is run %s.",
 								  DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(&row->run_id))))));
+	if (run->mode == WF_RUN_RAISE && row->error != NULL)
+		raise_stored(row->error);
 	result->run_id = row->run_id;
 	result->status = row->status;
 	result->output = row->output;
@@ -291,6 +323,34 @@ record(Run *run, WfRunResult *result)
 		result->steps = wf_journal_trace(run);
 	else
 		wf_journal_write(run, result->status, result->output, result->error);
+}
+
+/* A mock of a node that does not exist would be none at all; throws 22023. */
+static void
+check_mocks(const Run *run, const WfGraph *graph)
+{
+	JsonbValue	mocks;
+	JsonbValue	key;
+	JsonbValue	value;
+	WfJsonIter	it;
+
+	if (run->options.mocks == NULL)
+		return;
+	wf_json_root(run->options.mocks, &mocks);
+	wf_json_iter_begin(&it, &mocks);
+	while (wf_json_iter_next(&it, &key, &value))
+	{
+		const char *name = wf_json_cstring(&key);
+		int			node = wf_graph_find(graph, name, strlen(name));
+		const char *nearest;
+
+		if (node >= 0 && strcmp(graph->nodes[node].id, name) == 0)
+			continue;
+		nearest = node >= 0 ? graph->nodes[node].id : wf_graph_nearest(graph, wf_text_clip(name));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("option \"mocks\" names the unknown node \"%s\"", wf_text_clip(name)),
+						nearest != NULL ? errhint("Did you mean \"%s\"?", nearest) : 0));
+	}
 }
 
 /* Copies what the caller gets out of the run's memory. */
@@ -324,6 +384,7 @@ run_inside(const WfRunRequest *request, WfRunResult *result, MemoryContext memor
 	run = new_run(request, &tenant);
 	compiled = wf_engine_find(&tenant, request->workflow, run->options.version);
 	wf_run_hold(run, compiled);
+	check_mocks(run, compiled->graph);
 	if (request->mode == WF_RUN_DRY || !earlier_run(run, compiled, result))
 	{
 		context.callback = add_context;

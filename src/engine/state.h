@@ -76,6 +76,7 @@ struct Activation
 	WfCompiled *compiled;
 	NodeState  *nodes;			/* by node index */
 	Jsonb	   *vars;			/* an object, or NULL */
+	List	   *old_vars;		/* what the open step replaced: Jsonb *, freed when it is over */
 	JsonbValue	trigger;
 	MemoryContext memory;
 	bool		guarded;		/* somebody around it handles errors */
@@ -150,6 +151,7 @@ struct Frame
 	int			queue_count;
 	int		   *skips;			/* nodes to be skipped: a stack */
 	int			n_skips;
+	WfError    *failure;		/* a back edge was taken too often; in run memory, or NULL */
 
 	Frame	  **children;		/* by region of the graph: frames to be used again; NULL until the first */
 	OpenStep	open;
@@ -182,6 +184,7 @@ struct Run
 	TimestampTz last_time;		/* when the last step began */
 	Jsonb	   *input;
 	WfCompiled *compiled;		/* the run's own graph */
+	List	   *held;			/* that and those called: WfCompiled * */
 	Activation *root;
 	Activation *activation;		/* innermost */
 	Frame	   *frame;			/* innermost */

@@ -205,6 +205,8 @@ wf_step_close(Frame *frame)
 
 	if (open->retired != NULL)
 		pfree(open->retired);
+	if (frame->activation->old_vars != NIL)
+		wf_activation_forget_vars(frame->activation);
 	wf_step_forget(frame);
 	wf_frame_finish_node(frame, node, live);
 }
@@ -330,6 +332,11 @@ wf_step_advance(Run *run)
 			MemoryContextSwitchTo(run->step_memory);
 			prepare_attempt(run, run->frame);
 			begin_attempt(run, run->frame);
+			continue;
+		}
+		if (run->frame->failure != NULL)
+		{
+			wf_handle_frame_failure(run, run->frame);
 			continue;
 		}
 		node = wf_frame_next(run->frame);

@@ -34,6 +34,8 @@ extern void wf_run_hold(Run *run, WfCompiled *compiled);
 extern Activation *wf_activation_begin(Run *run, Activation *parent, WfCompiled *compiled, MemoryContext around,
 									   const JsonbValue *trigger);
 extern void wf_activation_end(Activation *activation);
+/* A step is over: nothing holds values of the variables that it replaced. */
+extern void wf_activation_forget_vars(Activation *activation);
 
 /* policy.c: may the failed step be tried again, and when not, what is done with its error. */
 extern bool wf_policy_retries(const WfNode *node, const WfError *error, int attempt, TimestampTz first_started_at);

@@ -12,11 +12,13 @@
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
+#include "common/hashfn.h"
 #include "executor/executor.h"
 #include "funcapi.h"
 #include "nodes/makefuncs.h"
 #include "miscadmin.h"
 #include "store/statements.h"
+#include "storage/lock.h"
 #include "store/store.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -238,12 +240,31 @@ wf_store_insert_run(const WfRunRow *row)
 	insert_history("run", values, nulls);
 }
 
+/*
+ * Waits for whoever runs with this key and keeps others waiting until our transaction ends, so that the second one
+ * finds the first one's run instead of making it twice. The lock is one on an object of the table, which no other code
+ * takes; keys whose hashes meet merely wait for each other.
+ */
+static void
+lock_idempotency_key(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, const char *key)
+{
+	Oid			relid = get_relname_relid("run", get_namespace_oid("wf", false));
+	uint64		hash = hash_bytes_extended(tenant_id->data, UUID_LEN, 0);
+	LOCKTAG		tag;
+
+	hash = hash_bytes_extended(workflow_id->data, UUID_LEN, hash);
+	hash = hash_bytes_extended((const unsigned char *) key, strlen(key), hash);
+	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, relid, (uint32) hash, (uint16) (hash >> 32));
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+}
+
 WfRunRow *
 wf_store_find_idempotent(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, const char *key)
 {
 	Datum		values[3] = {UUIDPGetDatum(tenant_id), UUIDPGetDatum(workflow_id), CStringGetTextDatum(key)};
 	WfRunRow   *row = NULL;
 
+	lock_idempotency_key(tenant_id, workflow_id, key);
 	if (wf_store_execute(WF_SQL_FIND_IDEMPOTENT, values, NULL) > 0)
 	{
 		row = palloc0(sizeof(WfRunRow));
@@ -253,5 +274,9 @@ wf_store_find_idempotent(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_i
 		row->error = wf_store_jsonb(0, 4);
 	}
 	SPI_freetuptable(SPI_tuptable);
+	if (row == NULL && IsolationUsesXactSnapshot() && wf_store_execute_latest(WF_SQL_FIND_IDEMPOTENT, values) > 0)
+		ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+						errmsg("could not serialize access due to a concurrent run with the same idempotency key"),
+						errhint("The transaction might succeed if retried.")));
 	return row;
 }

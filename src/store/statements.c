@@ -17,6 +17,7 @@
 #include "store/statements.h"
 #include "store/store.h"
 #include "utils/builtins.h"
+#include "utils/snapmgr.h"
 
 #define MAX_ARGS 20
 
@@ -74,7 +75,12 @@ static const Statement statements[WF_SQL_COUNT] = {
 	2, {UUIDOID, OIDOID}},
 	[WF_SQL_COUNT_OWNERS] = {
 		"SELECT pg_catalog.count(*)::pg_catalog.int4 FROM wf.member"
-		" WHERE tenant_id OPERATOR(pg_catalog.=) $1 AND app_role OPERATOR(pg_catalog.=) 'owner'",
+		" WHERE tenant_id OPERATOR(pg_catalog.=) $1 AND app_role OPERATOR(pg_catalog.=) 'owner'"
+		" AND EXISTS (SELECT 1 FROM pg_catalog.pg_roles r WHERE r.oid OPERATOR(pg_catalog.=) role::pg_catalog.oid)",
+	1, {UUIDOID}},
+	/* an update rather than a lock: with one snapshot a transaction, a second one must fail, not count what was */
+	[WF_SQL_LOCK_TENANT] = {
+		"UPDATE wf.tenant SET name = name WHERE tenant_id OPERATOR(pg_catalog.=) $1",
 	1, {UUIDOID}},
 	[WF_SQL_FIND_WORKFLOW] = {
 		"SELECT workflow_id, name, status, active_version, last_version FROM wf.workflow"
@@ -169,6 +175,22 @@ wf_store_execute(WfStatementId id, Datum *values, const char *nulls)
 	wf_store_enter(&scope);
 	result = SPI_execute_plan(plan_of(id), values, nulls, false, 0);
 	wf_store_leave(&scope);
+	if (result < 0)
+		elog(ERROR, "statement %d failed: %s", id, SPI_result_code_string(result));
+	return SPI_processed;
+}
+
+uint64
+wf_store_execute_latest(WfStatementId id, Datum *values)
+{
+	WfRoleScope scope;
+	int			result;
+
+	PushActiveSnapshot(GetLatestSnapshot());
+	wf_store_enter(&scope);
+	result = SPI_execute_plan(plan_of(id), values, NULL, true, 0);
+	wf_store_leave(&scope);
+	PopActiveSnapshot();
 	if (result < 0)
 		elog(ERROR, "statement %d failed: %s", id, SPI_result_code_string(result));
 	return SPI_processed;

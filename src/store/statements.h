@@ -19,6 +19,7 @@ typedef enum WfStatementId
 	WF_SQL_DELETE_MEMBER,
 	WF_SQL_MEMBER_ROLE,
 	WF_SQL_COUNT_OWNERS,
+	WF_SQL_LOCK_TENANT,
 	WF_SQL_FIND_WORKFLOW,
 	WF_SQL_LOCK_WORKFLOW,
 	WF_SQL_FIND_VERSION,
@@ -40,6 +41,8 @@ typedef enum WfStatementId
  * Whoever reads rows frees SPI_tuptable. Throws what the statement throws.
  */
 extern uint64 wf_store_execute(WfStatementId id, Datum *values, const char *nulls);
+/* The same for a query, on what is committed now, whatever the transaction's isolation level. */
+extern uint64 wf_store_execute_latest(WfStatementId id, Datum *values);
 
 /* Column i (from 1) of row r of SPI_tuptable, as a copy in CurrentMemoryContext or NULL / 0. */
 extern char *wf_store_text(uint64 row, int column);

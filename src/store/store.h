@@ -86,7 +86,10 @@ extern void wf_store_put_member(const pg_uuid_t *tenant_id, Oid role, const char
 extern bool wf_store_delete_member(const pg_uuid_t *tenant_id, Oid role);
 /* Application role of exactly this role in the tenant, or NULL. */
 extern const char *wf_store_member_role(const pg_uuid_t *tenant_id, Oid role);
+/* Owners that still exist as roles. */
 extern int	wf_store_count_owners(const pg_uuid_t *tenant_id);
+/* Waits for whoever changes the tenant's members and keeps others waiting until the transaction ends. */
+extern void wf_store_lock_tenant(const pg_uuid_t *tenant_id);
 
 /* -- workflows (workflow.c) -- */
 

@@ -310,6 +310,14 @@ wf_store_member_role(const pg_uuid_t *tenant_id, Oid role)
 	return wf_store_execute(WF_SQL_MEMBER_ROLE, values, NULL) > 0 ? wf_store_text(0, 1) : NULL;
 }
 
+void
+wf_store_lock_tenant(const pg_uuid_t *tenant_id)
+{
+	Datum		values[1] = {UUIDPGetDatum(tenant_id)};
+
+	wf_store_execute(WF_SQL_LOCK_TENANT, values, NULL);
+}
+
 int
 wf_store_count_owners(const pg_uuid_t *tenant_id)
 {
