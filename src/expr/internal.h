@@ -304,6 +304,7 @@ struct WfEval
 	char	   *end;
 	WfChunk    *chunks;			/* palloc'ed ones, newest first */
 	Size		used;			/* bytes in chunks */
+	Size		output;			/* bytes of the result so far */
 	const WfExpr *expr;
 	WfScope    *scope;
 	WfEnv	   *env;
@@ -327,6 +328,7 @@ struct WfEval
 extern void wf_expr_begin(WfEval *ev, const WfExpr *expr, WfScope *scope);
 extern void wf_expr_end(WfEval *ev);
 extern void *wf_expr_alloc_chunk(WfEval *ev, Size size);
+extern void wf_expr_put_out(WfEval *ev, Size bytes);
 extern void wf_expr_refuel(WfEval *ev);
 extern void wf_expr_check_size(WfEval *ev, double bytes);
 pg_noreturn extern void wf_expr_throw(WfEval *ev, const char *fmt, ...) pg_attribute_printf(2, 3);

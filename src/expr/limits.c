@@ -30,6 +30,7 @@ wf_expr_begin(WfEval *ev, const WfExpr *expr, WfScope *scope)
 	ev->end = ev->first + WF_EXPR_FIRST_CHUNK;
 	ev->chunks = NULL;
 	ev->used = 0;
+	ev->output = 0;
 	ev->expr = expr;
 	ev->scope = scope;
 	ev->env = NULL;
@@ -63,6 +64,15 @@ wf_expr_check_size(WfEval *ev, double bytes)
 
 	if (unlikely(bytes + (double) ev->used > limit))
 		wf_expr_over(ev, "expression needs more than %d kB of memory", wf_setting_expression_memory);
+}
+
+/* Accounts for `bytes` of the result; throws WF009 when it grows beyond the limit of memory. */
+void
+wf_expr_put_out(WfEval *ev, Size bytes)
+{
+	ev->output += bytes;
+	if (unlikely(ev->output > (Size) wf_setting_expression_memory * 1024))
+		wf_expr_over(ev, "result of the expression is larger than %d kB", wf_setting_expression_memory);
 }
 
 /* The slow path of wf_expr_alloc: a new chunk. What is left of the last one is given up. */

@@ -26,7 +26,8 @@ wf_expr_numeric_double(Numeric numeric)
 {
 	bool		failed = false;
 	int32		small;
-	const char *text;
+	char	   *text;
+	double		value;
 
 	if (DatumGetInt32(DirectFunctionCall1(numeric_scale, NumericGetDatum(numeric))) == 0)
 	{
@@ -35,7 +36,9 @@ wf_expr_numeric_double(Numeric numeric)
 			return small;
 	}
 	text = DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(numeric)));
-	return strtod(text, NULL);
+	value = strtod(text, NULL);
+	pfree(text);
+	return value;
 }
 
 /* A numeric in CurrentMemoryContext; NaN and infinities must not come here. */
@@ -88,17 +91,18 @@ wf_expr_numeric_text(WfEval *ev, Numeric numeric, WfValue *out)
 	int			n = significant_digits(text, its, 18);
 	double		value;
 
-	if (n <= 15)
-		return false;
-	value = strtod(text, NULL);
-	if (!isinf(value))
+	bool		exact = n <= 15;
+
+	if (!exact && n <= 18)
 	{
+		value = strtod(text, NULL);
 		wf_expr_format_number(value, buf);
-		if (n <= 18 && significant_digits(buf, mine, 18) == n && memcmp(mine, its, n) == 0)
-			return false;
+		exact = !isinf(value) && significant_digits(buf, mine, 18) == n && memcmp(mine, its, n) == 0;
 	}
-	wf_expr_new_string(ev, text, strlen(text), WF_S_ASCII, out);
-	return true;
+	if (!exact)
+		wf_expr_new_string(ev, text, strlen(text), WF_S_ASCII, out);
+	pfree(text);
+	return !exact;
 }
 
 /* -- to text -- */

@@ -347,6 +347,7 @@ wf_expr_eval_array(WfEval *ev, const WfExprNode *node, WfValue *out)
 	const WfListNode *list = (const WfListNode *) node;
 	WfArray    *array = wf_expr_new_array(ev, list->n);
 
+	wf_expr_spend(ev, list->n);
 	for (int i = 0; i < list->n; i++)
 	{
 		const WfExprNode *item = list->items[i];
@@ -382,6 +383,7 @@ wf_expr_eval_object(WfEval *ev, const WfExprNode *node, WfValue *out)
 	const WfObjectNode *literal = (const WfObjectNode *) node;
 	WfObject   *object = wf_expr_new_object(ev, literal->n);
 
+	wf_expr_spend(ev, literal->n);
 	for (int i = 0; i < literal->n; i++)
 	{
 		const WfProperty *property = &literal->properties[i];

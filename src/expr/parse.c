@@ -358,6 +358,7 @@ wf_expr_parse_single(WfParser *p)
 	const WfExprNode *no;
 	int			pos = peek(p)->pos;
 
+	CHECK_FOR_INTERRUPTS();
 	if (!descend(p))
 		return NULL;
 	if (wf_expr_at_arrow(p))
@@ -708,6 +709,14 @@ wf_expr_parse_at(const char *whole, int whole_len, int start, bool in_braces, co
 	const WfExprNode *root;
 	const WfToken *t;
 
+	if (GetDatabaseEncoding() != PG_UTF8)
+	{
+		problem->position = 0;
+		problem->message = "expressions need a database with the encoding UTF8";
+		problem->hint = NULL;
+		problem->sqlstate = WF_ERRCODE_EXPRESSION_INVALID;
+		return NULL;
+	}
 	wf_expr_lex_begin(&p.lexer, whole, whole_len, start);
 	p.names = names;
 	p.start = start;

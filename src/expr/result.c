@@ -130,6 +130,7 @@ write_value(WfEval *ev, WfJsonWriter *w, const WfValue *value, int depth)
 	wf_expr_check_stack(ev);
 	if (put_scalar(ev, value, &scalar))
 	{
+		wf_expr_put_out(ev, sizeof(JEntry) + (scalar.type == jbvString ? scalar.val.string.len : 8));
 		wf_json_put(w, &scalar);
 		return;
 	}
@@ -138,6 +139,8 @@ write_value(WfEval *ev, WfJsonWriter *w, const WfValue *value, int depth)
 		case WF_V_JSON_ARRAY:
 		case WF_V_JSON_OBJECT:
 			json_of(value, &scalar);
+			wf_expr_put_out(ev, value->len);
+			wf_expr_spend(ev, value->len >> 6);
 			wf_json_put(w, &scalar);
 			break;
 		case WF_V_OBJECT:
@@ -153,6 +156,7 @@ write_value(WfEval *ev, WfJsonWriter *w, const WfValue *value, int depth)
 					continue;
 				set_string(&key, object->entries[i].key, object->entries[i].len, 0);
 				check_string(ev, &key);
+				wf_expr_put_out(ev, key.len + sizeof(JEntry));
 				wf_json_key(w, key.u.str, key.len);
 				write_value(ev, w, &member, depth + 1);
 			}

@@ -18,6 +18,9 @@
 #include "utils/formatting.h"
 #include "utils/varlena.h"
 
+#define CASE_PIECE		(64 * 1024)	/* bytes mapped at once */
+#define NORMAL_PIECE	20000	/* code points normalized at once */
+
 /* The text of the receiver. */
 static void
 this_string(WfEval *ev, const WfValue *self, WfValue *out)
@@ -363,17 +366,27 @@ root_collation(void)
 	return collation;
 }
 
-/* Maps one stretch that is valid UTF-8. */
+/*
+ * Maps one stretch that is valid UTF-8, in pieces, so that interrupts and the clock are looked at; a
+ * piece ends behind a space when there is one, as some mappings look at the letters around.
+ */
 static void
 map_case(const char *s, uint32 len, bool upper, WfBuffer *buffer)
 {
-	char	   *mapped;
+	while (len > 0)
+	{
+		uint32		n = Min(len, CASE_PIECE);
+		char	   *mapped;
 
-	if (len == 0)
-		return;
-	mapped = upper ? str_toupper(s, len, root_collation()) : str_tolower(s, len, root_collation());
-	buffer_bytes(buffer, mapped, strlen(mapped));
-	pfree(mapped);
+		while (n < len && (n < 16 * CASE_PIECE ? s[n - 1] != ' ' : (s[n] & 0xC0) == 0x80))
+			n++;
+		wf_expr_spend(buffer->ev, n >> 2);
+		mapped = upper ? str_toupper(s, n, root_collation()) : str_tolower(s, n, root_collation());
+		buffer_bytes(buffer, mapped, strlen(mapped));
+		pfree(mapped);
+		s += n;
+		len -= n;
+	}
 }
 
 /* Upper or lower case. Bytes that are no UTF-8 text of C (U+0000, lone surrogates) stay. */
@@ -453,6 +466,34 @@ string_locale_compare(WfEval *ev, const WfValue *self, int argc, WfValue *argv, 
 	set_number(out, order < 0 ? -1 : order > 0);
 }
 
+/* A character that never joins with what stands before it: text may be normalized in pieces there. */
+static bool
+begins_piece(int32 code)
+{
+	return code < 0x300 || (code >= 0x3400 && code < 0xA000) || (code >= 0xAC00 && code < 0xD7A4);
+}
+
+/* Normalizes code points in[0..n), which ends with a zero, into the buffer. */
+static void
+normalize_piece(WfEval *ev, UnicodeNormalizationForm form, pg_wchar *in, int n, WfBuffer *buffer)
+{
+	pg_wchar   *mapped;
+
+	/* putting marks in order takes quadratic time */
+	if (n >= NORMAL_PIECE)
+		wf_expr_over(ev, "text has too many marks in a row to be normalized");
+	wf_expr_spend(ev, n);
+	in[n] = 0;
+	mapped = unicode_normalize(form, in);
+	for (pg_wchar *c = mapped; *c != 0; c++)
+	{
+		char		bytes[4];
+
+		buffer_bytes(buffer, bytes, wf_expr_encode(*c, bytes));
+	}
+	pfree(mapped);
+}
+
 static void
 string_normalize(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
 {
@@ -462,8 +503,7 @@ string_normalize(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfVal
 		UnicodeNormalizationForm form;
 	}			forms[] = {{"NFC", UNICODE_NFC}, {"NFD", UNICODE_NFD}, {"NFKC", UNICODE_NFKC}, {"NFKD", UNICODE_NFKD}};
 	int			form = -1;
-	pg_wchar   *in;
-	pg_wchar   *mapped;
+	pg_wchar   *piece;
 	WfBuffer	buffer;
 	int			n = 0;
 	int			size;
@@ -474,24 +514,24 @@ string_normalize(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfVal
 			form = i;
 	if (form < 0)
 		wf_expr_throw(ev, "normalization form must be NFC, NFD, NFKC or NFKD");
-	wf_expr_spend(ev, string.len);
-	wf_expr_check_size(ev, (double) string.len * 8 * sizeof(pg_wchar));
-	in = palloc_extended((string.len + 1) * sizeof(pg_wchar), MCXT_ALLOC_HUGE);
-	for (uint32 i = 0; i < string.len; i += size)
-		in[n++] = wf_expr_decode(string.u.str + i, string.u.str + string.len, &size);
-	in[n] = 0;
-	if (memchr(string.u.str, '\0', string.len) != NULL)
-		wf_expr_throw(ev, "normalize of a string with U+0000 is not available");
-	mapped = unicode_normalize(forms[form].form, in);
+	piece = wf_expr_alloc(ev, (NORMAL_PIECE + 1) * sizeof(pg_wchar));
 	wf_expr_buffer_begin(&buffer, ev);
-	for (pg_wchar *c = mapped; *c != 0; c++)
+	for (uint32 i = 0; i < string.len; i += size)
 	{
-		char		bytes[4];
+		int32		code = wf_expr_decode(string.u.str + i, string.u.str + string.len, &size);
 
-		buffer_bytes(&buffer, bytes, wf_expr_encode(*c, bytes));
+		if (n > 0 && (begins_piece(code) || n == NORMAL_PIECE))
+		{
+			normalize_piece(ev, forms[form].form, piece, n, &buffer);
+			n = 0;
+		}
+		if (code == 0)
+			buffer_char(&buffer, '\0');
+		else
+			piece[n++] = code;
 	}
-	pfree(in);
-	pfree(mapped);
+	if (n > 0)
+		normalize_piece(ev, forms[form].form, piece, n, &buffer);
 	wf_expr_buffer_end(&buffer, out);
 }
 
