@@ -175,6 +175,9 @@ extern const char *wf_block_schema_problem(const Jsonb *schema);
 /* Finds a block that a tenant registered (wf_register_block); the engine fills it. */
 extern const WfBlock *(*wf_block_find_custom) (const char *type);
 
+/* See WfGraphBlocks.check_broken. */
+extern void wf_block_check_broken(const WfGraph *graph, WfDiagnostics *found);
+
 /* The callbacks that graph/ needs, filled from the registry. */
 extern const WfGraphBlocks *wf_block_graph_callbacks(void);
 

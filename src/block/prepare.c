@@ -71,16 +71,15 @@ compile_template(const WfNode *node, const JsonbValue *value, const char *member
 							   has_bare ? unconstify(WfShape *, shape) : NULL, node->id, path, found);
 }
 
-static void
-prepare_node(WfNode *node, const WfNames *names, const char *search_path, bool look, WfDiagnostics *found)
+/* Compiles what a node's templates are; those that are refused are NULL. */
+static WfPrepared *
+check_templates(const WfNode *node, const WfNames *names, WfDiagnostics *found)
 {
 	WfPrepared *prepared = palloc0(sizeof(WfPrepared));
-	const WfBlock *block = node->block;
 	JsonbValue	value;
 
-	node->prepared = prepared;
 	wf_json_root(node->config, &value);
-	prepared->config = compile_template(node, &value, "config", names, wf_block_shape(block), found);
+	prepared->config = compile_template(node, &value, "config", names, wf_block_shape(node->block), found);
 	if (node->on_error_value.type != jbvNull)
 		prepared->on_error_value = compile_template(node, &node->on_error_value, "onErrorValue", names, NULL, found);
 	if (node->compensate_input != NULL)
@@ -88,6 +87,16 @@ prepare_node(WfNode *node, const WfNames *names, const char *search_path, bool l
 		wf_json_root(node->compensate_input, &value);
 		prepared->compensate_input = compile_template(node, &value, "compensate.input", names, NULL, found);
 	}
+	return prepared;
+}
+
+static void
+prepare_node(WfNode *node, const WfNames *names, const char *search_path, bool look, WfDiagnostics *found)
+{
+	WfPrepared *prepared = check_templates(node, names, found);
+	const WfBlock *block = node->block;
+
+	node->prepared = prepared;
 	if (prepared->config == NULL)
 		return;
 	if (block->prepare != NULL)
@@ -108,7 +117,7 @@ prepare_edge(const WfGraph *graph, WfEdge *edge, const WfNames *names, WfDiagnos
 	if (edge->prepared != NULL)
 		return;
 	snprintf(path, sizeof(path), "$.edges[%d].condition", edge->index);
-	report_problem(found, graph->nodes[edge->source].id, path, &problem);
+	report_problem(found, edge->source < 0 ? NULL : graph->nodes[edge->source].id, path, &problem);
 }
 
 /* The concurrency key is evaluated at a start, from the run's input; here it is only read. */
@@ -144,4 +153,59 @@ wf_block_prepare_graph(WfGraph *graph, const char *search_path, bool look, WfDia
 	current_names = outer;
 	wf_block_warn_unreached(graph, found);
 	MemoryContextSwitchTo(old);
+}
+
+/* True when something wrong was found at the node already. */
+static bool
+has_errors(const WfNode *node, const WfDiagnostics *found)
+{
+	ListCell   *cell;
+
+	foreach(cell, found->items)
+	{
+		const WfDiagnostic *item = lfirst(cell);
+
+		if (item->severity == WF_SEVERITY_ERROR && item->node != NULL && strcmp(item->node, node->id) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * What prepare would find, as far as it can be told of a graph that will not be used: expressions, and what blocks say of
+ * configs that nothing is wrong with so far. Containers are left out of the latter: they ask for their regions.
+ */
+void
+wf_block_check_broken(const WfGraph *graph, WfDiagnostics *found)
+{
+	const WfNames *outer = current_names;
+	WfNames		names = {.node_index = find_node, .nearest = find_nearest, .arg = unconstify(WfGraph *, graph)};
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "workflow check", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(scratch);
+
+	current_names = &names;
+	for (int i = 0; i < graph->n_nodes; i++)
+	{
+		WfNode		copy = graph->nodes[i];
+
+		CHECK_FOR_INTERRUPTS();
+		if (copy.id == NULL || copy.block == NULL || copy.config == NULL)
+			continue;
+		if ((copy.block->flags & WF_BLOCK_CONTAINER) != 0 || has_errors(&copy, found))
+			check_templates(&copy, &names, found);
+		else
+			prepare_node(&copy, &names, "pg_catalog", false, found);
+		MemoryContextReset(scratch);
+	}
+	for (int i = 0; i < graph->n_edges; i++)
+	{
+		WfEdge		copy = graph->edges[i];
+
+		prepare_edge(graph, &copy, &names, found);
+		MemoryContextReset(scratch);
+	}
+	check_settings(graph, &names, found);
+	current_names = outer;
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(scratch);
 }

@@ -162,6 +162,7 @@ wf_block_graph_callbacks(void)
 		.branches = graph_branches,
 		.catches = graph_catches,
 		.check = wf_block_check,
+		.check_broken = wf_block_check_broken,
 	};
 
 	return &callbacks;

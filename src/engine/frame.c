@@ -17,6 +17,7 @@
  */
 #include "postgres.h"
 
+#include "base/clock.h"
 #include "base/settings.h"
 #include "engine/frame.h"
 #include "engine/journal.h"
@@ -438,7 +439,7 @@ journal_skip(Frame *frame, const WfNode *node)
 	entry.status = "skipped";
 	entry.attempt = 1;
 	entry.input_from = -1;
-	entry.started_at = run->last_time;
+	entry.started_at = wf_clock_now();
 	wf_journal_add(run, &entry);
 }
 

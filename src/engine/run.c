@@ -98,7 +98,6 @@ new_run(const WfRunRequest *request, const WfTenant *tenant)
 	run->input = request->input;
 	run->started_by = GetUserId();
 	run->started_at = wf_clock_now();
-	run->last_time = run->started_at;
 	wf_engine_read_options(request->options, &run->options);
 	wf_uuid_make(&run->run_id);
 	MemoryContextSwitchTo(old);

@@ -181,7 +181,6 @@ struct Run
 	pg_uuid_t	run_id;
 	WfTenant	tenant;
 	TimestampTz started_at;
-	TimestampTz last_time;		/* when the last step began */
 	Jsonb	   *input;
 	WfCompiled *compiled;		/* the run's own graph */
 	List	   *held;			/* that and those called: WfCompiled * */

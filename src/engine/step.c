@@ -120,7 +120,6 @@ begin_attempt(Run *run, Frame *frame)
 	open->seq = 0;
 	open->seq = wf_journal_next(run);
 	open->started_at = wf_clock_now();
-	run->last_time = open->started_at;
 	if (open->attempt == 1)
 		open->first_started_at = open->started_at;
 	open->deadline = node->timeout_ms > 0 ? open->started_at + node->timeout_ms * 1000 : 0;

@@ -69,6 +69,20 @@ open_document(WfBuild *b, const Jsonb *definition, WfField *sections)
 	return true;
 }
 
+/* The graph will not be used, but its author shall see all at once: expressions are looked at too. */
+static void
+check_broken(WfBuild *b)
+{
+	WfGraph    *graph = b->graph;
+
+	if (b->blocks->check_broken == NULL)
+		return;
+	for (int i = 0; i < graph->n_edges; i++)
+		if (!b->linked[i])
+			graph->edges[i].source = -1;
+	b->blocks->check_broken(graph, b->found);
+}
+
 static void
 run_phases(WfBuild *b, const WfField *sections)
 {
@@ -82,11 +96,11 @@ run_phases(WfBuild *b, const WfField *sections)
 	wf_graph_settle_policies(b);
 	wf_graph_flow(b);
 	wf_graph_check_blocks(b);
+	wf_graph_index_names(b);
 	if (b->found->n_errors == b->errors_before)
-	{
 		wf_graph_guard(b);
-		wf_graph_index_names(b);
-	}
+	else
+		check_broken(b);
 }
 
 /*

@@ -209,6 +209,10 @@ typedef struct WfGraphBlocks
 	/* Adds what is wrong with the node's config: schema, own rules. Expressions are checked when the
 	 * graph is prepared. */
 	void		(*check) (const WfNode *node, WfDiagnostics *found);
+	/* Adds what is wrong with expressions, of a graph in which something else is wrong: nodes may lack a block or an id,
+	 * edges that lead nowhere have a source of -1; nothing but what the definition says of each can be relied on. What is
+	 * allocated is given back. May be NULL. */
+	void		(*check_broken) (const WfGraph *graph, WfDiagnostics *found);
 	void	   *arg;
 } WfGraphBlocks;
 

@@ -63,3 +63,11 @@ SELECT count(*) FROM wf_validate((SELECT jsonb_build_object(
 		jsonb_build_object('v', CASE WHEN i > 1 THEN format('{{ $node.n1.output.v }} {{ $node.n%s.output.v }}', i - 1) ELSE 'x' END))) ORDER BY i),
 	'edges', (SELECT jsonb_agg(jsonb_build_object('source', 'n' || i, 'target', 'n' || i + 1) ORDER BY i) FROM generate_series(1, 9999) i))
 	FROM generate_series(1, 10000) i));
+-- one look finds it all: keys, types, edges, schemas, and expressions too
+SELECT code, node, path, message, hint FROM wf_validate('{"nodes": [
+	{"id": "a", "type": "sett", "confg": {}},
+	{"id": "b", "type": "set", "config": {"variables": {"x": "{{ 1 + }}"}}},
+	{"id": "c", "type": "if", "config": {"condition": "$node.bb.output.x > 1"}},
+	{"id": "d", "type": "db.update", "config": {"table": "t", "set": {"a": 1}, "where": {}}},
+	{"id": "e", "type": "loop", "config": {"items": "{{ foo.bar }}"}}],
+	"edges": [{"source": "b", "target": "zz", "condition": "1 +"}, {"source": "b", "target": "c", "condition": "((("}]}');
