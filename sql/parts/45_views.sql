@@ -35,18 +35,18 @@ CREATE VIEW wf_segments WITH (security_invoker = true) AS
 	WHERE s.tenant_id OPERATOR(pg_catalog.=) (SELECT wf.current_tenant_id());
 COMMENT ON VIEW wf_segments IS 'segments of the runs of the current tenant';
 
+CREATE FUNCTION wf.unfold(steps wf.step[], first_seq int, input jsonb) RETURNS SETOF wf.step
+	LANGUAGE c IMMUTABLE PARALLEL SAFE ROWS 20 AS 'MODULE_PATHNAME', 'wf_sql_unfold';
+COMMENT ON FUNCTION wf.unfold(wf.step[], int, jsonb) IS 'steps of a journal row, with the inputs that it stores as numbers of steps';
+
 CREATE VIEW wf_steps WITH (security_invoker = true) AS
 	SELECT s.run_id, t.seq, t.node, t.path, t.type, t.status, t.port, t.attempt,
-		   CASE WHEN t.input_from IS NULL THEN t.input
-				WHEN t.input_from OPERATOR(pg_catalog.=) 0 THEN r.input
-				ELSE (s.steps[t.input_from OPERATOR(pg_catalog.-) s.first_seq OPERATOR(pg_catalog.+) 1]).output
-		   END AS input,
-		   t.output, t.error, t.started_at,
+		   t.input, t.output, t.error, t.started_at,
 		   (t.duration_us::pg_catalog.float8 OPERATOR(pg_catalog./) 1000.0::pg_catalog.float8) AS duration_ms,
 		   s.segment, t.log
 	FROM wf.segment s
 	JOIN wf.run r ON r.tenant_id OPERATOR(pg_catalog.=) s.tenant_id AND r.run_id OPERATOR(pg_catalog.=) s.run_id
-	CROSS JOIN LATERAL pg_catalog.unnest(s.steps) AS t
+	CROSS JOIN LATERAL wf.unfold(s.steps, s.first_seq, r.input) AS t
 	WHERE s.tenant_id OPERATOR(pg_catalog.=) (SELECT wf.current_tenant_id());
 COMMENT ON VIEW wf_steps IS 'steps of the runs of the current tenant, unfolded from the journal';
 
