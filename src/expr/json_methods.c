@@ -370,7 +370,7 @@ read_hex4(Reader *r)
 
 	for (int i = 0; i < 4; i++, r->at++)
 	{
-		int			c = r->at < r->len ? r->text[r->at] : 0;
+		int			c = r->at < r->len ? (unsigned char) r->text[r->at] : 0;
 
 		if (!isxdigit(c))
 			refuse(r);

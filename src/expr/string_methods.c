@@ -238,6 +238,7 @@ string_repeat(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue 
 	{
 		Size		total = (Size) count * string.len;
 
+		Assert(string.len > 0);
 		/* halves of pairs may join where two copies meet: only ASCII is copied blindly */
 		wf_expr_buffer_grow(&buffer, total);
 		wf_expr_buffer_string(&buffer, &string);

@@ -23,7 +23,7 @@ sub allowed
 	{
 		return !grep { index($file, substr($_, 1)) == 0 } @not;
 	}
-	return grep { $file eq $_ || (m{/$} && index($file, $_) == 0) } @{ $rule->{files} };
+	return grep { $file eq $_ || (/^\*(.*)/ && $file =~ /\Q$1\E$/) || (m{/$} && index($file, $_) == 0) } @{ $rule->{files} };
 }
 
 for my $file (Source::files('.c', 'src'), Source::files('.h', 'src'))

@@ -3,31 +3,39 @@
 # it, a header or the list of checks changed. Results depend on the tool's version: WF_TIDY=no
 # leaves it out.
 [ "${WF_TIDY:-yes}" = yes ] || exit 0
-PG_CONFIG=${PG_CONFIG:-pg_config}
-passed=build/lint/tidy
-status=0
-mkdir -p "$passed"
-newest=$(find src -name '*.h' -newer "$passed/.headers" 2>/dev/null | head -1)
-if [ ! -e "$passed/.headers" ] || [ -n "$newest" ] || [ src/.clang-tidy -nt "$passed/.headers" ]; then
-	rm -rf "$passed"
-	mkdir -p "$passed"
-	touch "$passed/.headers"
+export PASSED=build/lint/tidy
+INCLUDE=$("${PG_CONFIG:-pg_config}" --includedir-server)
+export INCLUDE
+mkdir -p "$PASSED"
+newest=$(find src -name '*.h' -newer "$PASSED/.headers" 2>/dev/null | head -1)
+if [ ! -e "$PASSED/.headers" ] || [ -n "$newest" ] || [ src/.clang-tidy -nt "$PASSED/.headers" ]; then
+	rm -rf "$PASSED"
+	mkdir -p "$PASSED"
+	touch "$PASSED/.headers"
 fi
-for file in $(find src -name '*.c' | sort); do
-	mark=$passed/${file//\//.}
-	[ "$mark" -nt "$file" ] && continue
+
+# look <file>: prints the findings, without the path by which the analyser came there; gives 1 when
+# there are any.
+look()
+{
+	local file=$1 found
+	local mark=$PASSED/${file//\//.}
+	[ "$mark" -nt "$file" ] && return 0
 	# The moment before the look, so that an edit meanwhile counts.
 	touch "$mark.new"
-	if found=$(clang-tidy --quiet "$file" -- -std=gnu11 -Isrc -I"$($PG_CONFIG --includedir-server)" \
-		-D_GNU_SOURCE -DWF_TESTING -DUSE_ASSERT_CHECKING=1 -DPGDLLEXPORT= 2>/dev/null); then
+	if found=$(clang-tidy --quiet "$file" -- -std=gnu11 -Isrc -I"$INCLUDE" -D_GNU_SOURCE -DWF_TESTING \
+		-DUSE_ASSERT_CHECKING=1 -DPGDLLEXPORT= 2>/dev/null); then
 		mv "$mark.new" "$mark"
-	else
-		# The findings, without the path by which the analyser came there.
-		printf '%s\n' "$found" | sed "s,$PWD/,," |
-			awk '/: (error|warning): / { n = 2 } / note: / { n = 0 } n-- > 0 { print; seen = 1 }
-				END { if (!seen) print "clang-tidy failed on '"$file"'" }'
-		rm -f "$mark.new"
-		status=1
+		return 0
 	fi
-done
-exit $status
+	rm -f "$mark.new"
+	found=$(printf '%s\n' "$found" | sed "s,$PWD/,," |
+		awk '/: (error|warning): / { n = 2 } / note: / { n = 0 } n-- > 0 { print; seen = 1 } END { exit !seen }') ||
+		found="clang-tidy failed on $file"
+	printf '%s\n' "$found"
+	return 1
+}
+export -f look
+
+find src -name '*.c' | sort | xargs -n 1 -P "${JOBS:-2}" bash -c 'look "$0"' && exit 0
+exit 1
