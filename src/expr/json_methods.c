@@ -346,7 +346,7 @@ typedef struct Reader
 	int			depth;
 } Reader;
 
-static void
+pg_noreturn static void
 refuse(Reader *r)
 {
 	if (r->at >= r->len)
