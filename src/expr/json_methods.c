@@ -366,7 +366,7 @@ look(Reader *r)
 static int
 read_hex4(Reader *r)
 {
-	int			code = 0;
+	uint32		code = 0;
 
 	for (int i = 0; i < 4; i++, r->at++)
 	{
@@ -374,7 +374,7 @@ read_hex4(Reader *r)
 
 		if (!isxdigit(c))
 			refuse(r);
-		code = code << 4 | (c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
+		code = code << 4 | (uint32) (c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
 	}
 	return code;
 }
