@@ -1,4 +1,5 @@
 -- setup.sql: a role without rights of its own, a small table of many types, a workflow to call.
+\o /dev/null
 CREATE EXTENSION workflow;
 CREATE ROLE fuzzer LOGIN;
 GRANT CREATE, USAGE ON SCHEMA public TO fuzzer;

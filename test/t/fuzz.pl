@@ -18,7 +18,7 @@ use Test::More;
 
 my $root = $ENV{WF_ROOT} // '.';
 my $seed = $ENV{WF_FUZZ_SEED} // (time % 1000000 + 1);
-my $rounds = $ENV{WF_FUZZ_ROUNDS} // 800;
+my $rounds = $ENV{WF_FUZZ_ROUNDS} // 600;
 srand $seed;
 diag "seed $seed";
 
