@@ -36,7 +36,7 @@ CREATE VIEW wf_segments WITH (security_invoker = true) AS
 COMMENT ON VIEW wf_segments IS 'segments of the runs of the current tenant';
 
 CREATE FUNCTION wf.unfold(steps wf.step[], first_seq int, input jsonb) RETURNS SETOF wf.step
-	LANGUAGE c IMMUTABLE PARALLEL SAFE ROWS 20 AS 'MODULE_PATHNAME', 'wf_sql_unfold';
+	LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE ROWS 20 AS 'MODULE_PATHNAME', 'wf_sql_unfold';
 COMMENT ON FUNCTION wf.unfold(wf.step[], int, jsonb) IS 'steps of a journal row, with the inputs that it stores as numbers of steps';
 
 CREATE VIEW wf_steps WITH (security_invoker = true) AS
