@@ -18,13 +18,14 @@ set_variable(WfStep *step, const char *name, const JsonbValue *value)
 {
 	Frame	   *frame = open_of(step)->scope.frame;
 	Activation *activation = frame->activation;
-	MemoryContext old = MemoryContextSwitchTo(activation->memory);
-	WfJsonWriter *w = wf_json_writer_begin();
+	MemoryContext old;
+	WfJsonWriter *w = wf_json_writer_begin();	/* in step memory; what it made is copied */
 	JsonbValue	vars;
 	JsonbValue	key;
 	JsonbValue	member;
 	WfJsonIter	it;
 	Jsonb	   *before = activation->vars;
+	Jsonb	   *made;
 
 	wf_json_begin_object(w);
 	if (before != NULL)
@@ -39,7 +40,10 @@ set_variable(WfStep *step, const char *name, const JsonbValue *value)
 	}
 	wf_json_put_field(w, name, value);
 	wf_json_end_object(w);
-	activation->vars = wf_json_finish(w);
+	made = wf_json_finish(w);
+	old = MemoryContextSwitchTo(activation->memory);
+	activation->vars = palloc(VARSIZE(made));
+	memcpy(activation->vars, made, VARSIZE(made));
 	if (before != NULL)
 		activation->old_vars = lappend(activation->old_vars, before);	/* the step may hold values of it */
 	MemoryContextSwitchTo(old);
