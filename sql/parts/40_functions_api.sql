@@ -29,6 +29,8 @@ CREATE FUNCTION wf_versions(name text)
 	RETURNS TABLE (version int, label text, active bool, created_at timestamptz, created_by name, comment text)
 	LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 	AS $$
+		-- a statement of its own, so that it raises even where no row is visible
+		SELECT wf.workflow_id($1);
 		SELECT v.version, v.label, coalesce(v.version = w.active_version, false), v.created_at, v.owner::text::name, v.comment
 		FROM wf.version v
 		JOIN wf.workflow w ON w.tenant_id = v.tenant_id AND w.workflow_id = v.workflow_id

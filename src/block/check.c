@@ -243,6 +243,9 @@ hint_for_value(const Check *check, const WfSchemaError *error, const JsonbValue 
 	JsonbValue	allowed;
 
 	wf_json_root(check->shape->document, &document);
+	if (strcmp(error->keyword, "type") == 0 && wf_json_is_string(value) && value->val.string.len > 0 &&
+		value->val.string.val[0] == '$')
+		return psprintf("An expression stands in braces: \"{{ %s }}\".", wf_text_clip(wf_json_cstring(value)));
 	if (strcmp(error->keyword, "enum") != 0 || !wf_json_is_string(value) ||
 		!locate_keyword(&document, error->keyword_path, false, &allowed))
 		return NULL;

@@ -176,11 +176,15 @@ read_policy(WfBuild *b, const WfField *f, const WfPlace *place, WfNode *node, Wf
 	read_compensate(b, &f[NODE_COMPENSATE], place, node, notes);
 }
 
-/* Ports and branches, as the block gives them; `error` is added last unless the block lists it. */
+/*
+ * Ports and branches, as the block gives them; `error` is added last unless the block lists it. A node
+ * of a block without ports (fail) has `out` when its errors are to be passed over.
+ */
 static void
 ask_block(WfBuild *b, WfNode *node, WfNodeNotes *notes)
 {
 	const WfGraphBlocks *blocks = b->blocks;
+	static const char *const out_port[] = {"out"};
 	const char *const *given = NULL;
 	int			n = 0;
 	MemoryContext old = MemoryContextSwitchTo(b->graph->memory);
@@ -191,6 +195,11 @@ ask_block(WfBuild *b, WfNode *node, WfNodeNotes *notes)
 	if (notes->is_container)
 		blocks->branches(node, &notes->n_branches, &notes->branches);
 	MemoryContextSwitchTo(old);
+	if (n == 0 && node->on_error == WF_ON_ERROR_CONTINUE)
+	{
+		given = out_port;
+		n = 1;
+	}
 
 	const char **ports = wf_graph_keep_array(b, n + 1, sizeof(char *));
 

@@ -183,6 +183,36 @@ join_words(WfBuild *b, WfConfigPart join)
 	return words[0];
 }
 
+/* Does a condition, or one of those in its `and` and `or`, name a column with `$col`? */
+static bool
+has_col(WfBuild *b, WfConfigPart on)
+{
+	WfConfigField *fields;
+	WfConfigPart ignored;
+	int			n;
+
+	check_stack_depth();
+	if (wf_query_part_is_array(&on))
+	{
+		WfConfigPart *items = wf_query_part_items(b, on, &n);
+
+		for (int i = 0; i < n; i++)
+			if (has_col(b, items[i]))
+				return true;
+		return false;
+	}
+	if (!wf_query_part_is_object(&on))
+		return false;
+	if (wf_query_part_member(b, on, "$col", &ignored))
+		return true;
+	fields = wf_query_part_fields(b, on, &n);
+	for (int i = 0; i < n; i++)
+		if (has_col(b, fields[i].value))
+			return true;
+	return false;
+}
+
+/* `on` has columns on both sides, or is a condition like any other, in which `$col` stands for a column. */
 static void
 append_join(WfBuild *b, WfConfigPart join, int index)
 {
@@ -193,7 +223,7 @@ append_join(WfBuild *b, WfConfigPart join, int index)
 	appendStringInfoString(&b->sql, " ON ");
 	if (wf_query_part_member(b, join, "on", &on) && !wf_query_part_is_null(&on))
 	{
-		wf_query_where(b, on, true);
+		wf_query_where(b, on, !has_col(b, on));
 		if (b->n_conditions > 0 || b->incomplete)
 			return;
 	}

@@ -117,3 +117,26 @@ RESET workflow.max_context_size;
 SET workflow.max_journal_size = '64kB';
 SELECT wf_run('wide') -> 'error'; TABLE things;
 RESET workflow.max_journal_size;
+
+-- Everything at once: errors in the graph keep nobody from hearing of those in expressions, nor of tables.
+\x on
+SELECT * FROM wf_validate('{
+	"nodes": [
+		{"id": "a", "type": "if", "config": {"condition": "$input.x +"}, "onEror": "fail"},
+		{"id": "b", "type": "set", "config": {"variables": {"v": "{{ $node.aa.output }}", "w": "{{ window.x }}"}}},
+		{"id": "c", "type": "db.find", "config": {"table": "thing"}},
+		{"id": "d", "type": "db.delete", "config": {"table": "things"}},
+		{"id": "e", "type": "db.update", "config": {"table": "things", "set": {"nam": "{{ 1 + }}"}, "where": {"id": 1}}},
+		{"id": "f", "type": "db.creat"},
+		{"id": "g", "type": "merge", "config": {"mode": "nOf", "n": 2}},
+		{"id": "h", "type": "filter", "config": {"items": "$input.list", "condition": "true"}}
+	],
+	"edges": [
+		{"source": "a", "sourceHandle": "tru", "target": "b"},
+		{"source": "b", "target": "g", "condition": "$foo"},
+		{"source": "c", "target": "g"},
+		{"source": "x", "target": "c", "condition": "1 2"}
+	],
+	"settings": {"concurrencyKey": "$trigger.("}
+}');
+\x off

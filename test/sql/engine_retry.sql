@@ -75,3 +75,10 @@ SELECT go('[{"id": "t", "type": "try", "retry": {"maxAttempts": 2, "initialDelay
 
 -- `$run` in a condition that is asked again and again
 SELECT go('[{"id": "l", "type": "loop", "config": {"type": "while", "condition": "($run.iteration.b ?? 0) < 3"}}, {"id": "b", "type": "noop", "parent": "l"}]');
+
+-- `fail` has no port of its own; to go on after it, it has `out`.
+SELECT wf_save('passed_over', '{"nodes": [
+	{"id": "a", "type": "fail", "config": {"code": "X", "message": "m"}, "onError": "continue", "onErrorValue": {"was": "{{ $error.code }}"}},
+	{"id": "b", "type": "set", "config": {"variables": {"port": "{{ $node.a.port }}", "input": "{{ $input }}"}}}
+], "edges": [{"source": "a", "target": "b"}]}');
+SELECT wf_call('passed_over');

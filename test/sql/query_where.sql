@@ -91,6 +91,7 @@ CREATE TABLE sale (id int PRIMARY KEY, item_id int, n int, "Odd.Name" text);
 INSERT INTO sale VALUES (10, 1, 2, 'p'), (11, 1, 3, 'q'), (12, 2, 1, 'r'), (13, 99, 1, 's');
 SELECT q('find', '{"table": "sale", "as": "s", "select": ["id", "i.name", "i.id", "\"Odd.Name\""], "joins": [{"table": "item", "as": "i", "on": {"s.item_id": "i.id"}}], "where": {"i.name": "apple"}, "orderBy": "id"}');
 SELECT q('find', '{"table": "sale", "as": "s", "select": {"sale": "s.id", "item": "i.id"}, "joins": [{"type": "left", "table": "item", "as": "i", "on": {"s.item_id": {"$col": "i.id"}, "i.qty": {"gt": "{{ $input.q }}"}}}], "orderBy": ["s.id"]}', '{"input": {"q": 1}}');
+SELECT q('find', '{"table": "sale", "as": "s", "select": ["s.id", "i.name"], "joins": [{"table": "item", "as": "i", "on": {"s.item_id": {"$col": "i.id"}, "i.name": "apple"}}], "orderBy": ["s.id"]}');
 SELECT q('findOne', '{"table": "sale", "joins": [{"table": "item", "on": {"item_id": "item.id"}}], "where": {"sale.id": 10}}');
 SELECT q('find', '{"table": "sale", "joins": [{"table": "sale", "on": {"id": "id"}}]}');
 SELECT q('find', '{"table": "sale", "joins": [{"table": "item", "on": {}}]}');
