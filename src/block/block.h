@@ -175,6 +175,9 @@ extern const char *wf_block_schema_problem(const Jsonb *schema);
 /* Finds a block that a tenant registered (wf_register_block); the engine fills it. */
 extern const WfBlock *(*wf_block_find_custom) (const char *type);
 
+/* From here on check_broken may read the database for warnings, with this search path; NULL: it may not. Returns what was
+ * said before, to be said again afterwards. */
+extern const char *wf_block_look_as(const char *search_path);
 /* See WfGraphBlocks.check_broken. */
 extern void wf_block_check_broken(const WfGraph *graph, WfDiagnostics *found);
 

@@ -24,6 +24,18 @@
 /* What the expressions of the graph being prepared may name; valid within blocks' prepare. */
 static const WfNames *current_names = NULL;
 
+/* As which version a broken graph is looked at; NULL: the database is not asked. */
+static const char *look_path = NULL;
+
+const char *
+wf_block_look_as(const char *search_path)
+{
+	const char *before = look_path;
+
+	look_path = search_path;
+	return before;
+}
+
 static int
 find_node(const WfNames *names, const char *name, int len)
 {
@@ -173,7 +185,8 @@ has_errors(const WfNode *node, const WfDiagnostics *found)
 
 /*
  * What prepare would find, as far as it can be told of a graph that will not be used: expressions, and what blocks say of
- * configs that nothing is wrong with so far. Containers are left out of the latter: they ask for their regions.
+ * configs that nothing is wrong with so far. Containers and merges are left out of the latter: they ask for their
+ * regions and edges.
  */
 void
 wf_block_check_broken(const WfGraph *graph, WfDiagnostics *found)
@@ -191,10 +204,10 @@ wf_block_check_broken(const WfGraph *graph, WfDiagnostics *found)
 		CHECK_FOR_INTERRUPTS();
 		if (copy.id == NULL || copy.block == NULL || copy.config == NULL)
 			continue;
-		if ((copy.block->flags & WF_BLOCK_CONTAINER) != 0 || has_errors(&copy, found))
+		if ((copy.block->flags & (WF_BLOCK_CONTAINER | WF_BLOCK_MERGES)) != 0 || has_errors(&copy, found))
 			check_templates(&copy, &names, found);
 		else
-			prepare_node(&copy, &names, "pg_catalog", false, found);
+			prepare_node(&copy, &names, look_path != NULL ? look_path : "pg_catalog", look_path != NULL, found);
 		MemoryContextReset(scratch);
 	}
 	for (int i = 0; i < graph->n_edges; i++)

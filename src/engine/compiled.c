@@ -117,7 +117,10 @@ wf_engine_compile(const Jsonb *definition, const char *search_path, bool look, M
 						   wf_setting_max_definition_size);
 		return NULL;
 	}
+	const char *before = wf_block_look_as(look ? search_path : NULL);
+
 	graph = wf_graph_compile(definition, wf_block_graph_callbacks(), parent, found);
+	(void) wf_block_look_as(before);
 	if (graph == NULL)
 		return NULL;
 	wf_block_prepare_graph(graph, search_path, look, found);

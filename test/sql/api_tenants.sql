@@ -40,6 +40,7 @@ SELECT started_by, status FROM wf_runs;
 
 -- A role that is no member sees nothing and may call nothing.
 SET ROLE regress_wf_nobody;
+SELECT count(*) FROM wf_versions('w');
 SELECT wf_current_tenant() IS NULL AS none, wf_can('workflow:read');
 SELECT (SELECT count(*) FROM wf_workflows), (SELECT count(*) FROM wf_runs), (SELECT count(*) FROM wf_steps),
 	   (SELECT count(*) FROM wf_segments), (SELECT count(*) FROM wf.tenant), (SELECT count(*) FROM wf.member);
