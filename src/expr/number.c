@@ -358,13 +358,22 @@ wf_expr_parse_radix(const char *str, uint32 len, int radix)
 
 	if (len == 0)
 		return NAN;
-	for (uint32 i = 0; i < len; i++)
+	/* in groups that 32 bits hold, whose rounding is V8's */
+	for (uint32 i = 0; i < len;)
 	{
-		int			digit = digit_value(str[i]);
+		uint32		part = 0;
+		uint32		multiplier = 1;
 
-		if (digit >= radix)
-			return NAN;
-		value = value * radix + digit;
+		while (i < len && multiplier * (uint32) radix <= PG_UINT32_MAX / 36)
+		{
+			int			digit = digit_value(str[i++]);
+
+			if (digit >= radix)
+				return NAN;
+			part = part * radix + digit;
+			multiplier *= radix;
+		}
+		value = value * multiplier + part;
 	}
 	if (value < 9007199254740992.0)
 		return value;

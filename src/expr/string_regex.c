@@ -644,8 +644,6 @@ replace_text(WfEval *ev, const WfValue *string, const WfValue *what, const WfVal
 	wf_expr_buffer_begin(&buffer, ev);
 	while (at >= 0)
 	{
-		int			size = 1;
-
 		match.offsets[0] = at;
 		match.offsets[1] = at + what->len;
 		wf_expr_slice_bytes(string, done, at, &piece);
@@ -654,18 +652,34 @@ replace_text(WfEval *ev, const WfValue *string, const WfValue *what, const WfVal
 		done = at + what->len;
 		if (!all)
 			break;
-		if (what->len == 0)
-		{
-			if (at >= string->len)
-				break;
-			wf_expr_decode(string->u.str + at, string->u.str + string->len, &size);
-			at += size;
-		}
-		else
-			at = wf_expr_find(ev, string, what, done);
+		at = wf_expr_find(ev, string, what, done);
 	}
 	wf_expr_slice_bytes(string, done, string->len, &piece);
 	wf_expr_buffer_string(&buffer, &piece);
+	wf_expr_buffer_end(&buffer, out);
+}
+
+/* replaceAll of "": before every UTF-16 unit, between the halves of a pair too, and at the end. */
+static void
+replace_between(WfEval *ev, const WfValue *string, const WfValue *replacement, WfValue *out)
+{
+	uint32		units = wf_expr_units(ev, string);
+	WfBuffer	buffer;
+	WfValue		unit;
+	Match		match;
+
+	match.n = 1;
+	match.offsets = match.on_stack;
+	wf_expr_buffer_begin(&buffer, ev);
+	for (uint32 i = 0; i <= units; i++)
+	{
+		match.offsets[0] = match.offsets[1] = wf_expr_place(ev, string, i).byte;
+		put_replacement(ev, &buffer, replacement, string, &match, NULL);
+		if (i == units)
+			break;
+		wf_expr_substring(ev, string, i, i + 1, &unit);
+		wf_expr_buffer_string(&buffer, &unit);
+	}
 	wf_expr_buffer_end(&buffer, out);
 }
 
@@ -685,6 +699,8 @@ replace(WfEval *ev, const WfValue *self, int argc, WfValue *argv, bool all, WfVa
 		wf_expr_to_string(ev, ARG(1), &replacement);
 	if (ARG(0)->tag == WF_V_REGEXP)
 		replace_regexp(ev, &string, ARG(0)->u.regexp, &replacement, out);
+	else if (all && what.len == 0)
+		replace_between(ev, &string, &replacement, out);
 	else
 		replace_text(ev, &string, &what, &replacement, all, out);
 }
