@@ -188,7 +188,7 @@ js_array_fill(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue 
 
 	wf_expr_spend(ev, array->count / 8);
 	to = Min(to, array->count);	/* a conversion may have changed it */
-	for (double i = from; i < to; i++)
+	for (int64 i = from; i < to; i++)
 		array->items[(uint32) i] = *ARG(0);
 	set_array(out, array);
 }

@@ -195,7 +195,7 @@ find_from_end(WfEval *ev, const WfValue *self, const WfValue *fn, WfValue *eleme
 	WfValue		result;
 
 	wf_expr_callback(ev, fn);
-	for (double i = (double) wf_expr_array_count(self) - 1; i >= 0; i--)
+	for (int64 i = (double) wf_expr_array_count(self) - 1; i >= 0; i--)
 	{
 		wf_expr_array_at(self, (uint32) i, element);
 		if (element->tag == WF_V_HOLE)
@@ -258,7 +258,7 @@ js_array_reduce_right(WfEval *ev, const WfValue *self, int argc, WfValue *argv, 
 
 	if (have)
 		*out = argv[1];
-	for (double i = (double) wf_expr_array_count(self) - 1; i >= 0; i--)
+	for (int64 i = (double) wf_expr_array_count(self) - 1; i >= 0; i--)
 	{
 		wf_expr_array_at(self, (uint32) i, &element);
 		if (element.tag == WF_V_HOLE || element.tag == WF_V_UNDEFINED)
@@ -293,7 +293,7 @@ js_array_includes(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfVa
 
 	wf_expr_items_begin(ev, &it, self);
 	set_bool(out, false);
-	for (double i = 0; wf_expr_items_next(ev, &it, &element); i++)
+	for (int64 i = 0; wf_expr_items_next(ev, &it, &element); i++)
 	{
 		if (i < from)
 			continue;
@@ -316,7 +316,7 @@ js_array_index_of(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfVa
 
 	wf_expr_items_begin(ev, &it, self);
 	set_number(out, -1);
-	for (double i = 0; wf_expr_items_next(ev, &it, &element); i++)
+	for (int64 i = 0; wf_expr_items_next(ev, &it, &element); i++)
 		if (i >= from && element.tag != WF_V_HOLE && wf_expr_strict_equal(ev, &element, ARG(0)))
 		{
 			set_number(out, i);
@@ -331,9 +331,9 @@ js_array_last_index_of(WfEval *ev, const WfValue *self, int argc, WfValue *argv,
 	double		from = argc > 1 ? wf_expr_to_integer(ev, ARG(1)) : count - 1;
 	WfValue		element;
 
-	from = from < 0 ? from + count : Min(from, count - 1);
+	from = from < 0 ? Max(from + count, -1) : Min(from, count - 1);
 	set_number(out, -1);
-	for (double i = from; i >= 0; i--)
+	for (int64 i = from; i >= 0; i--)
 	{
 		wf_expr_spend(ev, 1);
 		wf_expr_array_at(self, (uint32) i, &element);
@@ -374,7 +374,7 @@ js_array_slice(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue
 	WfValue		element;
 
 	wf_expr_items_begin(ev, &it, self);
-	for (double i = 0; i < to && wf_expr_items_next(ev, &it, &element); i++)
+	for (int64 i = 0; i < to && wf_expr_items_next(ev, &it, &element); i++)
 		if (i >= from)
 			*wf_expr_array_add(ev, result) = element;
 	set_array(out, result);
@@ -649,7 +649,7 @@ js_array_from(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue 
 		count = wf_expr_to_integer(ev, &element);
 		wf_expr_check_size(ev, count * sizeof(WfValue));
 	}
-	for (double i = 0;; i++)
+	for (int64 i = 0;; i++)
 	{
 		if (is_iterable(ARG(0)))
 		{

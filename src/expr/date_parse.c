@@ -134,12 +134,12 @@ parse_iso(const char *s, uint32 len, pg_tz *zone, double *out)
 				return false;
 			if (next_char(&scan) == '.')
 			{
-				double		unit = 100;
+				int			unit = 100;
 
 				scan.at++;
 				if (!isdigit(next_char(&scan)))
 					return false;
-				for (; isdigit(next_char(&scan)); scan.at++, unit = floor(unit / 10))
+				for (; isdigit(next_char(&scan)); scan.at++, unit /= 10)
 					fraction += (next_char(&scan) - '0') * unit;
 			}
 		}

@@ -128,11 +128,12 @@ start_of(double ms, pg_tz *zone, WfUnit unit)
 {
 	WfCivil		c;
 	double		day;
+	int			first;
 
 	if (isnan(ms))
 		return ms;
 	wf_expr_civil(ms, zone, &c);
-	if (unit >= WF_UNIT_HOUR)
+	if (unit >= WF_UNIT_HOUR && unit < WF_UNIT_NONE)
 	{
 		double		local = ms + c.offset * 1000.0;
 		double		size = wf_expr_time_units[unit].ms;
@@ -145,7 +146,8 @@ start_of(double ms, pg_tz *zone, WfUnit unit)
 			day = wf_expr_make_day(c.year, 0, 1);
 			break;
 		case WF_UNIT_QUARTER:
-			day = wf_expr_make_day(c.year, (c.month - 1) / 3 * 3, 1);
+			first = (c.month - 1) / 3 * 3;
+			day = wf_expr_make_day(c.year, first, 1);
 			break;
 		case WF_UNIT_MONTH:
 			day = wf_expr_make_day(c.year, c.month - 1, 1);
@@ -275,28 +277,30 @@ static double
 difference(double later, double earlier, pg_tz *zone, WfUnit unit)
 {
 	WfDuration	one = {0};
-	double		n;
+	double		swapped;
 	double		low;
 	double		high;
+	int64		n;
 
 	if (isnan(later) || isnan(earlier))
 		return NAN;
-	if (unit >= WF_UNIT_HOUR)
+	if (unit >= WF_UNIT_HOUR && unit < WF_UNIT_NONE)
 		return (later - earlier) / wf_expr_time_units[unit].ms;
 	if (later < earlier)
 	{
-		n = difference(earlier, later, zone, unit);
-		return n == 0 ? 0 : -n;
+		swapped = difference(earlier, later, zone, unit);
+		return swapped == 0 ? 0 : -swapped;
 	}
-	n = floor((later - earlier) / (wf_expr_time_units[unit].months > 0 ? wf_expr_time_units[unit].months * 31 * MS_PER_DAY : wf_expr_time_units[unit].ms));
+	n = (int64) ((later - earlier) / (wf_expr_time_units[unit].months > 0 ?
+									  wf_expr_time_units[unit].months * 31 * MS_PER_DAY : wf_expr_time_units[unit].ms));
 	for (;; n++)
 	{
 		CHECK_FOR_INTERRUPTS();
 		memset(&one, 0, sizeof(one));
-		wf_expr_add_unit(&one, unit, n);
+		wf_expr_add_unit(&one, unit, (double) n);
 		low = add_duration(earlier, zone, &one, 1);
 		memset(&one, 0, sizeof(one));
-		wf_expr_add_unit(&one, unit, n + 1);
+		wf_expr_add_unit(&one, unit, (double) (n + 1));
 		high = add_duration(earlier, zone, &one, 1);
 		if (low > later)
 		{
@@ -307,9 +311,9 @@ difference(double later, double earlier, pg_tz *zone, WfUnit unit)
 			break;
 		/* months are never longer than 31 days: catch up in larger steps */
 		if (wf_expr_time_units[unit].months > 0)
-			n += floor((later - high) / (wf_expr_time_units[unit].months * 31 * MS_PER_DAY));
+			n += (int64) ((later - high) / (wf_expr_time_units[unit].months * 31 * MS_PER_DAY));
 	}
-	return n + (later - low) / (high - low);
+	return (double) n + (later - low) / (high - low);
 }
 
 static void
@@ -519,6 +523,7 @@ wf_expr_moment_member(WfEval *ev, const WfMoment *m, const char *key, uint32 len
 	WfCivil		c = {0};
 	double		week_year = 0;
 	const char *zone;
+	int			quarter;
 
 	set_string(&name, key, len, 0);
 	if (wf_expr_string_is(&name, "isValid"))
@@ -529,6 +534,7 @@ wf_expr_moment_member(WfEval *ev, const WfMoment *m, const char *key, uint32 len
 	set_number(out, NAN);
 	if (m->valid)
 		wf_expr_civil(wf_expr_moment_ms(m), m->zone, &c);
+	quarter = (c.month - 1) / 3 + 1;
 #define MEMBER(text, expression) \
 	if (wf_expr_string_is(&name, text)) \
 	{ \
@@ -544,7 +550,7 @@ wf_expr_moment_member(WfEval *ev, const WfMoment *m, const char *key, uint32 len
 	MEMBER("second", c.second)
 	MEMBER("millisecond", c.ms)
 	MEMBER("weekday", (c.weekday + 6) % 7 + 1)
-	MEMBER("quarter", (c.month - 1) / 3 + 1)
+	MEMBER("quarter", quarter)
 	MEMBER("ordinal", wf_expr_day_of_year(&c))
 	MEMBER("weekNumber", wf_expr_week(&c, &week_year))
 	MEMBER("weekYear", (wf_expr_week(&c, &week_year), week_year))

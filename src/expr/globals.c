@@ -238,9 +238,7 @@ atob_function(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue 
 	wf_expr_buffer_begin(&buffer, ev);
 	for (int64 i = 0; i < n; i++)
 	{
-		char		c[4];
-
-		buffer_bytes(&buffer, c, wf_expr_encode(bytes[i], c));
+		wf_expr_buffer_code(&buffer, bytes[i]);
 	}
 	wf_expr_buffer_end(&buffer, out);
 }

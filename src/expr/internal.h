@@ -775,6 +775,7 @@ extern bool wf_expr_string_is(const WfValue *string, const char *text);
 extern void wf_expr_buffer_begin(WfBuffer *buffer, WfEval *ev);
 extern void wf_expr_buffer_grow(WfBuffer *buffer, Size more);
 extern void wf_expr_buffer_string(WfBuffer *buffer, const WfValue *string);
+extern void wf_expr_buffer_code(WfBuffer *buffer, uint32 code);
 extern void wf_expr_buffer_end(WfBuffer *buffer, WfValue *out);
 
 static inline void

@@ -128,7 +128,7 @@ print_array(Printer *p, const WfValue *value)
 	WfItemIter	it;
 	WfValue		item;
 	WfValue		key;
-	double		i = 0;
+	int64		i = 0;
 
 	buffer_char(&p->buffer, '[');
 	p->depth++;
@@ -363,7 +363,7 @@ look(Reader *r)
 	return r->at < r->len ? (unsigned char) r->text[r->at] : -1;
 }
 
-static int
+static uint32
 read_hex4(Reader *r)
 {
 	uint32		code = 0;

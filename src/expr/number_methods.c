@@ -70,7 +70,7 @@ static void
 round_digits(double value, int digits, char *out, int *exponent)
 {
 	char		buf[420];
-	char		all[400];
+	char		all[400] = "";
 	int			n = 0;
 	char	   *e;
 

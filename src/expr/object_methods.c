@@ -287,7 +287,7 @@ object_group_by(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValu
 	WfValue		call[2];
 
 	wf_expr_items_begin(ev, &it, ARG(0));
-	for (double i = 0; wf_expr_items_next(ev, &it, &call[0]); i++)
+	for (int64 i = 0; wf_expr_items_next(ev, &it, &call[0]); i++)
 	{
 		WfValue		item = call[0];
 		WfValue		given;

@@ -235,16 +235,19 @@ string_repeat(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue 
 		count = 0;
 	wf_expr_buffer_begin(&buffer, ev);
 	if (count > 0)
+		wf_expr_buffer_grow(&buffer, (Size) count * string.len);
+	if (count > 0 && wf_expr_units(ev, &string) == string.len)
 	{
 		Size		total = (Size) count * string.len;
 
-		Assert(string.len > 0);
-		/* halves of pairs may join where two copies meet: only ASCII is copied blindly */
-		wf_expr_buffer_grow(&buffer, total);
 		wf_expr_buffer_string(&buffer, &string);
-		while (buffer.len < total && wf_expr_units(ev, &string) == string.len)
+		while (buffer.len < total)
 			buffer_bytes(&buffer, buffer.data, Min(buffer.len, total - buffer.len));
-		for (double i = buffer.len / string.len; i < count && wf_expr_units(ev, &string) != string.len; i++)
+	}
+	else
+	{
+		/* halves of pairs may join where two copies meet */
+		for (int64 i = 0; i < count; i++)
 			wf_expr_buffer_string(&buffer, &string);
 	}
 	wf_expr_buffer_end(&buffer, out);
@@ -488,9 +491,7 @@ normalize_piece(WfEval *ev, UnicodeNormalizationForm form, pg_wchar *in, int n, 
 	mapped = unicode_normalize(form, in);
 	for (pg_wchar *c = mapped; *c != 0; c++)
 	{
-		char		bytes[4];
-
-		buffer_bytes(buffer, bytes, wf_expr_encode(*c, bytes));
+		wf_expr_buffer_code(buffer, *c);
 	}
 	pfree(mapped);
 }

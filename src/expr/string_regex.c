@@ -687,7 +687,7 @@ static void
 replace(WfEval *ev, const WfValue *self, int argc, WfValue *argv, bool all, WfValue *out)
 {
 	WfValue		string;
-	WfValue		what = *ARG(0);
+	WfValue		what = {0};
 	WfValue		replacement = *ARG(1);
 
 	this_text(ev, self, &string);

@@ -241,7 +241,6 @@ wf_expr_substring(WfEval *ev, const WfValue *string, uint32 from, uint32 to, WfV
 	WfPlace		begin;
 	WfPlace		end;
 	WfBuffer	buffer;
-	char		unit[4];
 	const char *stop;
 	int			size;
 
@@ -264,7 +263,7 @@ wf_expr_substring(WfEval *ev, const WfValue *string, uint32 from, uint32 to, WfV
 	{
 		int32		code = wf_expr_decode(source.u.str + begin.byte, stop, &size);
 
-		buffer_bytes(&buffer, unit, wf_expr_encode(0xDC00 + (code & 0x3FF), unit));
+		wf_expr_buffer_code(&buffer, 0xDC00 + (code & 0x3FF));
 		begin.byte += 4;
 	}
 	if (end.byte > begin.byte)
@@ -273,7 +272,7 @@ wf_expr_substring(WfEval *ev, const WfValue *string, uint32 from, uint32 to, WfV
 	{
 		int32		code = wf_expr_decode(source.u.str + end.byte, stop, &size);
 
-		buffer_bytes(&buffer, unit, wf_expr_encode(0xD800 + ((code - 0x10000) >> 10), unit));
+		wf_expr_buffer_code(&buffer, 0xD800 + ((code - 0x10000) >> 10));
 	}
 	wf_expr_buffer_end(&buffer, out);
 }
@@ -561,6 +560,16 @@ wf_expr_buffer_string(WfBuffer *buffer, const WfValue *string)
 	}
 	buffer_bytes(buffer, s, len);
 	wf_expr_spend(buffer->ev, 1 + (len >> 4));
+}
+
+/* Appends one code point or surrogate, which joins with nothing. */
+void
+wf_expr_buffer_code(WfBuffer *buffer, uint32 code)
+{
+	char		bytes[4] = "";
+	int			n = wf_expr_encode(code, bytes);
+
+	buffer_bytes(buffer, bytes, n);
 }
 
 /* Gives the string; what the buffer has in reserve goes back when it is the newest of the arena. */
