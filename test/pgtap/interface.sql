@@ -1,0 +1,83 @@
+-- The public interface: functions with their signatures, defaults and properties; views with their columns; and nothing
+-- beside them.
+\set ON_ERROR_STOP on
+SET client_min_messages = warning;
+CREATE SCHEMA tap;
+CREATE EXTENSION pgtap SCHEMA tap;
+CREATE SCHEMA api;
+CREATE EXTENSION workflow SCHEMA api;
+SET search_path = api, tap;
+BEGIN;
+SELECT * FROM no_plan();
+
+CREATE TEMP TABLE wanted (name text, arguments text, result text, n_defaults int);
+INSERT INTO wanted VALUES
+	('wf_save', 'name text, definition jsonb, options jsonb DEFAULT ''{}''::jsonb', 'integer', 1),
+	('wf_validate', 'definition jsonb', 'TABLE(severity text, code text, node text, path text, message text, hint text)', 0),
+	('wf_activate', 'name text, version integer', 'void', 0),
+	('wf_set_status', 'name text, status text', 'void', 0),
+	('wf_delete', 'name text', 'void', 0),
+	('wf_versions', 'name text', 'TABLE(version integer, label text, active boolean, created_at timestamp with time zone, created_by name, comment text)', 0),
+	('wf_blocks', '', 'TABLE(type text, category text, summary text, ports text[], suspends boolean, config_schema jsonb, output_schema jsonb)', 0),
+	('wf_register_block', 'type text, function regprocedure, config_schema jsonb DEFAULT ''{}''::jsonb, ports text[] DEFAULT ''{out}''::text[]', 'void', 2),
+	('wf_explain', 'name text, version integer DEFAULT NULL::integer, plans boolean DEFAULT false', 'SETOF text', 2),
+	('wf_eval', 'expression text, context jsonb DEFAULT ''{}''::jsonb', 'jsonb', 1),
+	('wf_run', 'workflow text, input jsonb DEFAULT ''{}''::jsonb, options jsonb DEFAULT ''{}''::jsonb', 'jsonb', 2),
+	('wf_call', 'workflow text, input jsonb DEFAULT ''{}''::jsonb, options jsonb DEFAULT ''{}''::jsonb', 'jsonb', 2),
+	('wf_dry_run', 'workflow text, input jsonb DEFAULT ''{}''::jsonb, options jsonb DEFAULT ''{}''::jsonb', 'jsonb', 2),
+	('wf_create_tenant', 'name text, options jsonb DEFAULT ''{}''::jsonb', 'uuid', 1),
+	('wf_grant', 'role name, tenant text, app_role text', 'void', 0),
+	('wf_revoke', 'role name, tenant text', 'void', 0),
+	('wf_use_tenant', 'tenant text', 'void', 0),
+	('wf_current_tenant', '', 'text', 0),
+	('wf_can', 'permission text', 'boolean', 0);
+CREATE TEMP VIEW found AS
+	SELECT p.oid, p.proname::text AS name, pg_get_function_arguments(p.oid) AS arguments, pg_get_function_result(p.oid) AS result, p.pronargdefaults::int AS n_defaults, p.prosecdef, p.proparallel, p.provolatile
+	FROM pg_proc p JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
+	JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'workflow'
+	WHERE p.pronamespace = 'api'::regnamespace;
+
+SELECT set_eq('SELECT name FROM found', 'SELECT name FROM wanted', 'the functions of the interface, and no others');
+SELECT is((SELECT arguments FROM found f WHERE f.name = w.name), w.arguments, w.name || ': arguments') FROM wanted w ORDER BY name;
+SELECT is((SELECT result FROM found f WHERE f.name = w.name), w.result, w.name || ': result') FROM wanted w ORDER BY name;
+SELECT is((SELECT count(*) FROM found f WHERE f.name = w.name), 1::bigint, w.name || ' is there once') FROM wanted w ORDER BY name;
+SELECT is_empty($$SELECT name FROM found WHERE prosecdef$$, 'no function runs as its owner');
+SELECT is_empty($$SELECT name FROM found WHERE provolatile <> 'v' AND name IN ('wf_save', 'wf_activate', 'wf_set_status', 'wf_delete', 'wf_register_block', 'wf_run', 'wf_call', 'wf_dry_run', 'wf_create_tenant', 'wf_grant', 'wf_revoke', 'wf_use_tenant')$$, 'what writes is volatile');
+SELECT is_empty($$SELECT name FROM found WHERE proparallel <> 'u' AND name IN ('wf_save', 'wf_run', 'wf_call', 'wf_dry_run')$$, 'and never runs in a parallel worker');
+SELECT is_empty($$SELECT name FROM found WHERE NOT has_function_privilege('public', oid, 'EXECUTE')$$, 'everybody may call them: they ask for rights themselves');
+SELECT is_empty($$SELECT name FROM found WHERE obj_description(oid, 'pg_proc') IS NULL$$, 'each has a comment');
+
+-- views
+CREATE FUNCTION pg_temp.columns_of(view text) RETURNS SETOF text LANGUAGE sql AS $$
+	SELECT attname || ' ' || format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = to_regclass('api.' || view) AND attnum > 0 AND NOT attisdropped ORDER BY attnum $$;
+SELECT set_eq($$SELECT c.relname::text FROM pg_class c JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e' WHERE c.relnamespace = 'api'::regnamespace AND c.relkind IN ('r', 'v', 'm', 'f', 'p', 'S')$$,
+	ARRAY['wf_workflows', 'wf_runs', 'wf_steps', 'wf_segments'], 'the views, and no other relation');
+SELECT results_eq($$SELECT pg_temp.columns_of('wf_runs')$$, ARRAY['run_id uuid', 'workflow text', 'version integer', 'status text', 'trigger text', 'input jsonb', 'output jsonb', 'error jsonb', 'correlation_id text', 'tags text[]', 'parent_run_id uuid', 'started_by text',
+	'queued_at timestamp with time zone', 'started_at timestamp with time zone', 'finished_at timestamp with time zone', 'duration_ms double precision', 'current_nodes text[]', 'progress jsonb', 'wake_at timestamp with time zone', 'attempt integer'], 'wf_runs: columns');
+SELECT results_eq($$SELECT pg_temp.columns_of('wf_steps')$$, ARRAY['run_id uuid', 'seq integer', 'node text', 'path text', 'type text', 'status text', 'port text', 'attempt integer', 'input jsonb', 'output jsonb', 'error jsonb', 'started_at timestamp with time zone', 'duration_ms double precision', 'segment integer', 'log text[]'], 'wf_steps: columns');
+SELECT is_empty($$SELECT relname FROM pg_class WHERE relnamespace = 'api'::regnamespace AND relkind = 'v' AND NOT coalesce(reloptions @> ARRAY['security_invoker=true'], false)$$, 'views show what the caller may see');
+SELECT is_empty($$SELECT relname FROM pg_class WHERE relnamespace = 'api'::regnamespace AND relkind = 'v' AND NOT has_table_privilege('public', oid, 'SELECT')$$, 'everybody may ask them');
+
+-- beneath: every table is bound by row-level security, and nobody but the engine writes
+SELECT is_empty($$SELECT relname FROM pg_class WHERE relnamespace = 'wf'::regnamespace AND relkind IN ('r', 'p') AND NOT (relrowsecurity AND relforcerowsecurity)$$, 'row-level security is forced on every table');
+SELECT is_empty($$SELECT relname FROM pg_class c WHERE relnamespace = 'wf'::regnamespace AND relkind IN ('r', 'p') AND NOT EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = c.oid AND attnum = 1 AND attname = 'tenant_id' AND attnotnull)$$, 'tenant_id leads every table');
+SELECT is_empty($$SELECT i.indexrelid::regclass FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid WHERE relnamespace = 'wf'::regnamespace AND i.indisprimary AND i.indkey[0] <> 1$$, 'and every primary key');
+SELECT is_empty($$SELECT relname, p FROM pg_class, unnest(ARRAY['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) p WHERE relnamespace = 'wf'::regnamespace AND relkind IN ('r', 'p') AND has_table_privilege('public', pg_class.oid, p)$$, 'nobody may write a table');
+SELECT is_empty($$SELECT 1 FROM pg_auth_members WHERE roleid = 'wf_engine'::regrole$$, 'nobody is a member of wf_engine');
+SELECT is((SELECT rolsuper OR rolcanlogin OR rolbypassrls OR rolcreaterole OR rolcreatedb OR rolreplication FROM pg_roles WHERE rolname = 'wf_engine'), false, 'wf_engine has no attributes');
+
+-- it works from another schema than public, whatever the search path
+SET LOCAL search_path = tap;
+SELECT is(api.wf_save('w', '{"nodes": [{"id": "a", "type": "noop"}], "edges": []}'), 1, 'wf_save');
+SELECT is(api.wf_call('w', '{"k": 1}'), '{"k": 1}', 'wf_call');
+SELECT is((SELECT count(*) FROM api.wf_steps), 1::bigint, 'wf_steps');
+SELECT is((SELECT array_agg(k ORDER BY k) FROM jsonb_object_keys(api.wf_run('w')) k), ARRAY['error', 'output', 'run_id', 'status'], 'the envelope of wf_run');
+SELECT is((SELECT array_agg(k ORDER BY k) FROM jsonb_object_keys(api.wf_dry_run('w')) k), ARRAY['error', 'output', 'run_id', 'status', 'steps'], 'the envelope of wf_dry_run');
+SELECT throws_ok($$SELECT api.wf_run('none')$$, 'WF001');
+SELECT throws_ok($$SELECT api.wf_save('x', '[]')$$, 'WF002');
+SELECT throws_ok($$SELECT api.wf_eval('(')$$, 'WF007');
+SELECT throws_ok($$SELECT api.wf_eval('null.x')$$, 'WF008');
+SELECT throws_ok($$SELECT api.wf_run('w', '{}', '{"no": 1}')$$, '22023');
+SELECT throws_ok($$SELECT api.wf_run(NULL)$$, '22004');
+SELECT * FROM finish();
+ROLLBACK;
