@@ -304,6 +304,7 @@ run_run(char *text, int len)
 	int			nest = GetCurrentTransactionNestLevel();
 
 	SPI_execute("SET LOCAL client_min_messages = error", false, 0);
+	SPI_execute("SELECT set_config('fuzz.before', md5(string_agg(r::text, '|' ORDER BY id)), true) FROM fuzz_row r", false, 0);
 	SPI_execute_with_args("SELECT wf_save('fuzz', $1 - 'input')", 1, types, values, NULL, false, 0);
 	SPI_execute_with_args("CREATE TEMP TABLE fuzz_run ON COMMIT DROP AS SELECT wf_run('fuzz',"
 						  " CASE WHEN jsonb_typeof($1->'input') = 'object' THEN $1->'input' ELSE '{\"n\": 1}' END,"
@@ -312,13 +313,25 @@ run_run(char *text, int len)
 	must(strcmp(GetConfigOption("search_path", false, false), path) == 0, "search_path is another");
 	must(GetCurrentTransactionNestLevel() == nest, "a subtransaction was left open");
 	must(sql_true("SELECT r->>'status' IN ('completed', 'failed') FROM fuzz_run"), "status of the run");
+	must(sql_true("SELECT r->>'status' = 'completed' OR current_setting('fuzz.before') = (SELECT md5(string_agg(r::text, '|' ORDER BY id))"
+				  " FROM fuzz_row r) FROM fuzz_run"), "it failed, and the table is not as before");
 	must(sql_true("SELECT count(*) = 0 FROM wf_steps s, fuzz_run f WHERE s.run_id = (f.r->>'run_id')::uuid AND s.status NOT IN"
 				  " ('completed', 'failed', 'skipped', 'retrying', 'cancelled', 'compensated')"), "status of a step");
 	must(sql_true("SELECT count(*) = coalesce(max(seq), 0) AND count(DISTINCT seq) = count(*) AND coalesce(min(seq), 1) = 1"
 				  " FROM wf_steps s, fuzz_run f WHERE s.run_id = (f.r->>'run_id')::uuid"), "seq has gaps");
 }
 
+/* Writes behind the end of a chunk: shows that this would be seen. */
+static void
+run_canary(char *text, int len)
+{
+	volatile char *chunk = palloc(10 + len % 2);
+
+	chunk[10 + len % 2] = 'x';
+}
+
 static const Target targets[] = {
+	{"canary", run_canary, false, false},
 	{"expr", run_expr, false, false},
 	{"template", run_template, true, false},
 	{"regex", run_regex, false, false},

@@ -8,7 +8,7 @@
 #   2. The corpus of test/fuzz with random changes, through the SQL interface: whatever the answer is, it
 #      is no internal error and no crash.
 #
-# WF_FUZZ_SEED and WF_FUZZ_ROUNDS choose; what is wrong is shown with its input.
+# WF_FUZZ_SEED, WF_FUZZ_ROUNDS and WF_FUZZ_SECONDS (whole runs) choose; what is wrong is shown with its input.
 use strict;
 use warnings;
 use JSON::PP;
@@ -19,6 +19,7 @@ use Test::More;
 my $root = $ENV{WF_ROOT} // '.';
 my $seed = $ENV{WF_FUZZ_SEED} // (time % 1000000 + 1);
 my $rounds = $ENV{WF_FUZZ_ROUNDS} // 600;
+my $seconds = $ENV{WF_FUZZ_SECONDS} // 20;
 srand $seed;
 diag "seed $seed";
 
@@ -265,12 +266,12 @@ for my $batch (1 .. $rounds / 20)
 		$outcomes{$2}++;
 		push @wrong, "$2\n  definition $definitions[$1]\n  input $inputs[$1]" unless $2 =~ /^(refused|completed|failed)$/;
 	}
-	last if $died || time - $from > 25;
+	last if $died || time - $from > $seconds;
 }
 is(scalar @wrong, 0, 'whole runs keep their promises');
 diag join "\n", @wrong[ 0 .. ($#wrong > 9 ? 9 : $#wrong) ] if @wrong;
 diag join ', ', map { "$_: $outcomes{$_}" } grep { /^\w+$/ } sort keys %outcomes;
-cmp_ok($outcomes{$_} // 0, '>', $rounds / 40, "outcome $_ is represented") for 'completed', 'failed';
+cmp_ok($outcomes{$_} // 0, '>', 10, "outcome $_ is represented") for 'completed', 'failed';
 
 # -- the timer, the session and memory after runs --
 
