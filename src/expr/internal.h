@@ -800,6 +800,7 @@ buffer_char(WfBuffer *buffer, char c)
 extern void *wf_expr_regrow(WfEval *ev, void *old, Size old_size, Size size);
 extern WfArray *wf_expr_new_array(WfEval *ev, uint32 capacity);
 extern WfValue *wf_expr_array_add(WfEval *ev, WfArray *array);	/* a new last element, to be filled */
+extern void wf_expr_array_reserve(WfEval *ev, WfArray *array, Size more);
 extern void wf_expr_array_resize(WfEval *ev, WfArray *array, double count);
 extern uint32 wf_expr_array_count(const WfValue *array);
 extern void wf_expr_array_at(const WfValue *array, uint32 index, WfValue *out);
@@ -807,6 +808,7 @@ extern WfArray *wf_expr_own_array(WfEval *ev, const WfValue *array);	/* itself, 
 extern WfArray *wf_expr_copy_array(WfEval *ev, const WfValue *array);
 
 extern WfObject *wf_expr_new_object(WfEval *ev, uint32 capacity);
+extern void wf_expr_object_reserve(WfEval *ev, WfObject *object, Size more);
 extern void wf_expr_object_put(WfEval *ev, WfObject *object, const char *key, uint32 len, const WfValue *value);
 extern WfValue *wf_expr_object_find(const WfObject *object, const char *key, uint32 len);
 extern void wf_expr_put_field(WfEval *ev, WfObject *object, const char *key, const WfValue *value);

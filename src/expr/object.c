@@ -51,6 +51,18 @@ wf_expr_array_add(WfEval *ev, WfArray *array)
 	return &array->items[array->count++];
 }
 
+/* Makes room for `more` elements more. */
+void
+wf_expr_array_reserve(WfEval *ev, WfArray *array, Size more)
+{
+	Size		capacity = array->count + more;
+
+	if (capacity <= array->capacity)
+		return;
+	array->items = wf_expr_regrow(ev, array->items, array->count * sizeof(WfValue), capacity * sizeof(WfValue));
+	array->capacity = capacity;
+}
+
 /* Sets the number of elements; new ones are holes. */
 void
 wf_expr_array_resize(WfEval *ev, WfArray *array, double count)
@@ -198,6 +210,32 @@ find_entry(const WfObject *object, const char *key, uint32 len, uint32 hash)
 	return NULL;
 }
 
+/* Makes the table that finds members by their hash, for `n` of them. */
+static void
+make_slots(WfEval *ev, WfObject *object, Size n)
+{
+	object->n_slots = SMALL_OBJECT * 4;
+	while (object->n_slots < n * 2)
+		object->n_slots *= 2;
+	wf_expr_check_size(ev, (double) object->n_slots * sizeof(uint32));
+	object->slots = wf_expr_alloc(ev, object->n_slots * sizeof(uint32));
+	fill_slots(object);
+}
+
+/* Makes room for `more` members more. */
+void
+wf_expr_object_reserve(WfEval *ev, WfObject *object, Size more)
+{
+	Size		capacity = object->count + more;
+
+	if (capacity <= object->capacity)
+		return;
+	object->entries = wf_expr_regrow(ev, object->entries, object->count * sizeof(WfEntry), capacity * sizeof(WfEntry));
+	object->capacity = capacity;
+	if (capacity > SMALL_OBJECT && object->n_slots < capacity * 2)
+		make_slots(ev, object, capacity);
+}
+
 /* The member's value, in place; NULL when there is none. */
 WfValue *
 wf_expr_object_find(const WfObject *object, const char *key, uint32 len)
@@ -235,14 +273,10 @@ wf_expr_object_put(WfEval *ev, WfObject *object, const char *key, uint32 len, co
 	entry->value = *value;
 	if (wf_expr_is_index_key(key, len, &index))
 		object->has_index = true;
-	if (object->count <= SMALL_OBJECT)
+	if (object->slots == NULL && object->count <= SMALL_OBJECT)
 		return;
 	if (object->n_slots < object->count * 2)
-	{
-		object->n_slots = object->n_slots == 0 ? SMALL_OBJECT * 4 : object->n_slots * 2;
-		object->slots = wf_expr_alloc(ev, object->n_slots * sizeof(uint32));
-		fill_slots(object);
-	}
+		make_slots(ev, object, object->count * 2);
 	else
 	{
 		uint32		at = hash & (object->n_slots - 1);

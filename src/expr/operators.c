@@ -345,7 +345,8 @@ void
 wf_expr_eval_array(WfEval *ev, const WfExprNode *node, WfValue *out)
 {
 	const WfListNode *list = (const WfListNode *) node;
-	WfArray    *array = wf_expr_new_array(ev, list->n);
+	bool		spreads = list->n > 0 && list->items[0]->kind == WF_N_SPREAD;
+	WfArray    *array = wf_expr_new_array(ev, spreads ? 0 : list->n);
 
 	wf_expr_spend(ev, list->n);
 	for (int i = 0; i < list->n; i++)
@@ -361,6 +362,8 @@ wf_expr_eval_array(WfEval *ev, const WfExprNode *node, WfValue *out)
 			item->a->eval(ev, item->a, &value);
 			ev->pos = item->pos;
 			wf_expr_items_begin(ev, &it, &value);
+			if (value.tag == WF_V_ARRAY || value.tag == WF_V_JSON_ARRAY)
+				wf_expr_array_reserve(ev, array, (Size) wf_expr_array_count(&value) + list->n - i - 1);
 			while (wf_expr_items_next(ev, &it, &value))
 			{
 				if (value.tag == WF_V_HOLE)
@@ -381,7 +384,8 @@ void
 wf_expr_eval_object(WfEval *ev, const WfExprNode *node, WfValue *out)
 {
 	const WfObjectNode *literal = (const WfObjectNode *) node;
-	WfObject   *object = wf_expr_new_object(ev, literal->n);
+	bool		spreads = literal->n > 0 && literal->properties[0].spread;
+	WfObject   *object = wf_expr_new_object(ev, spreads ? 0 : literal->n);
 
 	wf_expr_spend(ev, literal->n);
 	for (int i = 0; i < literal->n; i++)
@@ -395,6 +399,8 @@ wf_expr_eval_object(WfEval *ev, const WfExprNode *node, WfValue *out)
 		{
 			property->value->eval(ev, property->value, &value);
 			wf_expr_entries_begin(ev, &it, &value);
+			if (value.tag == WF_V_OBJECT)
+				wf_expr_object_reserve(ev, object, (Size) value.u.object->count + literal->n - i - 1);
 			{
 				WfValue		member;
 

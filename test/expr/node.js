@@ -36,7 +36,8 @@ function evaluate(expr, ctx)
 	{
 		const value = new Function('$input', '$item', '$index', '$vars', `"use strict"; return (${expr}\n)`)(
 			copy.input, copy.item, copy.index, copy.vars);
-		const text = JSON.stringify(value);
+		/* some versions of ICU put a narrow space before AM and PM */
+		const text = JSON.stringify(value)?.replace(/\u202f(?=[AaPp]\.?[Mm])/g, ' ');
 		if (text === undefined)
 			return 'null';
 		/* escapes that the text itself holds, not those of text within a string */
@@ -200,7 +201,7 @@ const productions = {
 	num: [
 		(d, l) => P('(', gen('num', d - 1, l), ' ', pick(['+', '-', '*', '/', '%']), ' ', gen('num', d - 1, l), ')'),
 		(d, l) => P('(', gen('any', d - 1, l), ' ', pick(['-', '*', '/', '%', '|', '&', '^', '<<', '>>', '>>>']), ' ', gen('any', d - 1, l), ')'),
-		(d, l) => P('(', gen('num', d - 1, l), ' ** ', pick(['2', '3', '-1', '0']), ')'),
+		(d, l) => P('(', gen('num', d - 1, l), ' ** ', pick(['2', '-1', '0']), ')'),
 		(d, l) => P(pick(['-', '+', '~']), gen(pick(['num', 'str', 'any']), d - 1, l)),
 		(d, l) => P('Math.', pick(['floor', 'ceil', 'round', 'abs', 'trunc', 'sign', 'sqrt', 'fround', 'clz32']), '(', gen('num', d - 1, l), ')'),
 		(d, l) => P('Math.', pick(['max', 'min', 'imul', 'hypot']), '(', gen('num', d - 1, l), ', ', gen('num', d - 1, l), ')'),
