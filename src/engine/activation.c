@@ -45,6 +45,7 @@ become_owner(Activation *activation)
 							   compiled->name),
 						errhint("Save the workflow again as the role that it shall run as.")));
 	SetUserIdAndSecContext(compiled->owner, activation->saved_context | SECURITY_LOCAL_USERID_CHANGE);
+	activation->is_owner = true;
 }
 
 Activation *
@@ -112,6 +113,8 @@ wf_activation_end(Activation *activation)
 	give_back_context(activation);
 	if (activation->guc_level > 0)
 		AtEOXact_GUC(true, activation->guc_level);
-	SetUserIdAndSecContext(activation->saved_user, activation->saved_context);
+	/* a SET ROLE by the SQL of an invoker's run stays, as it does after a function */
+	if (activation->is_owner)
+		SetUserIdAndSecContext(activation->saved_user, activation->saved_context);
 	activation->run->activation = activation->parent;
 }

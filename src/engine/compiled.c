@@ -178,7 +178,8 @@ wf_engine_search_path(void)
 	{
 		char	   *name = get_namespace_name(lfirst_oid(cell));
 
-		if (name != NULL)
+		/* a session's temporary schema means nothing to others: pg_temp stands for each one's own */
+		if (name != NULL && !isAnyTempNamespace(lfirst_oid(cell)))
 			appendStringInfo(&path, "%s, ", quote_identifier(name));
 	}
 	/* last, so that nobody's temporary table stands in for what was meant */

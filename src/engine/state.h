@@ -82,6 +82,7 @@ struct Activation
 	bool		guarded;		/* somebody around it handles errors */
 	/* to undo when it ends */
 	int			guc_level;		/* 0: nothing was set */
+	bool		is_owner;		/* the user id was changed */
 	Oid			saved_user;
 	int			saved_context;
 };

@@ -171,6 +171,22 @@ DO $$ BEGIN PERFORM wf_call('definer', '{"n": 0}'); EXCEPTION WHEN division_by_z
 SELECT short(wf_dry_run('definer', '{"n": 1}')), short(wf_dry_run('definer', '{"n": 0}')), who();
 RESET ROLE;
 SELECT v, count(*) FROM other.t GROUP BY v;
+-- SET ROLE in a run is what it is in a function: it stays in force, and is undone with what failed; an owner's run may not
+SELECT short(wf_run('sql', '{"sql": "SELECT set_config(''role'', ''wf_test_caller'', false)"}')), current_user, current_setting('role');
+RESET ROLE;
+SELECT wf_save('role', '{"nodes": [{"id": "r", "type": "db.query", "config": {"sql": "SELECT set_config(''role'', ''wf_test_caller'', false)"}}, {"id": "w", "type": "db.query", "config": {"sql": "SELECT current_user::text, 1 / $1::int", "params": ["{{ $trigger.n }}"]}}], "edges": [{"source": "r", "target": "w"}]}');
+SELECT short(wf_run('role', '{"n": 0}')), current_user, current_setting('role');
+SELECT short(wf_run('role', '{"n": 1}')), current_user, current_setting('role');
+RESET ROLE;
+SET ROLE wf_test_owner;
+SELECT wf_save('role definer', '{"nodes": [{"id": "r", "type": "db.query", "config": {"sql": "SELECT set_config(''role'', ''none'', false)"}}], "edges": [], "settings": {"security": "definer"}}');
+RESET ROLE;
+SELECT short(wf_run('role definer')), current_user, current_setting('role');
+-- a temporary schema in the search path of a save is everybody's own
+SET search_path = pg_temp, public; CREATE TEMP TABLE temporary (i int);
+SELECT wf_save('temp', '{"nodes": [{"id": "a", "type": "noop"}], "edges": []}');
+RESET search_path;
+SELECT search_path FROM wf.version JOIN wf.workflow USING (workflow_id) WHERE name = 'temp';
 -- an owner that is gone
 DROP OWNED BY wf_test_owner;
 SELECT wf_revoke('wf_test_owner', 'default');
