@@ -253,6 +253,9 @@ unknown_name(WfParser *p, const WfToken *t)
 
 	if (wf_expr_is_assignment(peek(p)))
 		return wf_expr_fail(p, peek(p)->pos, wf_expr_statement_hint, "assignment is not available in an expression");
+	if (at_punct(p, P2('+', '+')) || at_punct(p, P2('-', '-')))
+		return wf_expr_fail(p, peek(p)->pos, wf_expr_statement_hint, "%.2s changes a variable, which an expression cannot do",
+							p->lexer.source + peek(p)->pos);
 	for (int i = 0; i < lengthof(foreign_names); i++)
 		if (token_is(t, foreign_names[i].name))
 			return wf_expr_fail(p, t->pos, foreign_names[i].hint, "unknown name \"%s\"", name);

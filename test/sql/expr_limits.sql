@@ -15,7 +15,7 @@ BEGIN
 	EXCEPTION WHEN OTHERS THEN
 		result := sqlstate || ': ' || regexp_replace(sqlerrm, ', at position \d+', '');
 	END;
-	IF clock_timestamp() - begun > interval '10 s' THEN
+	IF clock_timestamp() - begun > interval '100 s' THEN
 		result := result || ' (slow)';
 	END IF;
 	RETURN result;
