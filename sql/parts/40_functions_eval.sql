@@ -2,7 +2,7 @@
 
 CREATE FUNCTION wf_eval(expression text, context jsonb DEFAULT '{}')
 RETURNS jsonb
-LANGUAGE C STABLE STRICT PARALLEL SAFE
+LANGUAGE C STABLE STRICT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'wf_sql_eval';
 
 COMMENT ON FUNCTION wf_eval(text, jsonb) IS

@@ -49,6 +49,18 @@ put_block(ReturnSetInfo *result, const char *type, const char *category, const c
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
+/* The ports, and `error` behind them: of a block that leaves there by itself. */
+static const char *const *
+with_error(const char *const *ports, int *n)
+{
+	const char **all = palloc(sizeof(char *) * (*n + 1));
+
+	for (int i = 0; i < *n; i++)
+		all[i] = ports[i];
+	all[(*n)++] = "error";
+	return all;
+}
+
 PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_blocks);
 
 Datum
@@ -66,10 +78,14 @@ wf_sql_blocks(PG_FUNCTION_ARGS)
 	for (int i = 0; i < n; i++)
 	{
 		int			n_ports = 0;
+		const char *const *ports;
 
 		while (blocks[i]->ports != NULL && blocks[i]->ports[n_ports] != NULL)
 			n_ports++;
-		put_block(result, blocks[i]->type, blocks[i]->category, blocks[i]->summary, blocks[i]->ports, n_ports,
+		ports = blocks[i]->ports;
+		if ((blocks[i]->flags & WF_BLOCK_ERRORS_OUT) != 0)
+			ports = with_error(ports, &n_ports);
+		put_block(result, blocks[i]->type, blocks[i]->category, blocks[i]->summary, ports, n_ports,
 				  (blocks[i]->flags & WF_BLOCK_SUSPENDS) != 0, wf_json_parse(blocks[i]->config_schema),
 				  wf_json_parse(blocks[i]->output_schema));
 	}

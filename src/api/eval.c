@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "expr/expr.h"
+#include "store/store.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
@@ -66,7 +67,9 @@ wf_sql_eval(PG_FUNCTION_ARGS)
 	WfTemplate *tpl;
 	WfExpr	   *expr = wf_expr_compile(s, len, &names, &problem);
 	JsonbValue	result;
+	WfTenant	tenant;
 
+	wf_store_require(WF_WORKFLOW_READ, &tenant);
 	if (expr != NULL)
 		wf_expr_eval(expr, scope, &result);
 	else if ((tpl = compile_text(s, len, &names)) != NULL)

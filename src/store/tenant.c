@@ -181,7 +181,13 @@ wf_store_tenant_named(const char *name, WfTenant *tenant)
 	return found && rights_from_above(role, tenant);
 }
 
-/* The one tenant that a role is a member of: directly if there is such, else by another role. */
+/* The id of the tenant `default`, as the extension's script has it. */
+static const pg_uuid_t default_tenant = {{0, 0, 0, 0, 0, 0, 0x70, 0, 0x80, 0, 0, 0, 0, 0, 0, 1}};
+
+/*
+ * The one tenant that a role is a member of: directly if there is such, else by another role. A superuser of several
+ * acts for `default` if that is one of them: who creates tenants becomes their owner, and goes on as before.
+ */
 static bool
 only_tenant(Oid role, WfTenant *tenant, WfError **problem)
 {
@@ -192,7 +198,9 @@ only_tenant(Oid role, WfTenant *tenant, WfError **problem)
 	for (int i = 0; i < mine->n; i++)
 		n_direct += mine->items[i].direct ? 1 : 0;
 	for (int i = 0; i < mine->n; i++)
-		if ((n_direct == 1 && mine->items[i].direct) || (n_direct == 0 && mine->n == 1))
+		if ((n_direct == 1 && mine->items[i].direct) || (n_direct == 0 && mine->n == 1) ||
+			(n_direct > 1 && mine->items[i].direct && superuser_arg(role) &&
+			 same_tenant(&mine->items[i].tenant.tenant_id, &default_tenant)))
 			chosen = i;
 	if (chosen >= 0)
 	{

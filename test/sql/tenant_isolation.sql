@@ -108,7 +108,7 @@ GRANT wf_test_group TO wf_test_viewer;
 SET ROLE wf_test_viewer; SELECT wf_current_tenant(), wf_run('w', '{"secret": "by group"}')->>'status'; RESET ROLE;
 REVOKE wf_test_group FROM wf_test_viewer;
 SET ROLE wf_test_viewer; SELECT wf_current_tenant() IS NULL; SELECT wf_run('w'); RESET ROLE;
--- a superuser may look at any, and has to name it
+-- a superuser may look at any; of several of its own it acts for `default`
 SELECT wf_current_tenant(); SELECT wf_use_tenant('b'); SELECT count(*) > 0 FROM wf_runs; RESET workflow.tenant;
 
 DROP FUNCTION as_b;
