@@ -17,6 +17,7 @@
 #include "base/settings.h"
 #include "base/text.h"
 #include "catalog/namespace.h"
+#include "engine/custom.h"
 #include "engine/engine.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
@@ -37,6 +38,8 @@ typedef struct Entry
 
 static Entry entries[CACHE_MOST];
 static int	n_entries = 0;
+static int	n_holds = 0;		/* of all entries and dropped ones */
+static int	n_compiling = 0;
 static uint64 entries_generation = 0;
 static uint64 use_counter = 0;
 
@@ -55,6 +58,7 @@ void
 wf_engine_release(WfCompiled *compiled)
 {
 	Assert(compiled->n_users > 0);
+	n_holds--;
 	if (--compiled->n_users == 0 && compiled->dropped)
 		MemoryContextDelete(compiled->memory);
 }
@@ -103,6 +107,32 @@ lay_out(WfCompiled *compiled)
 
 /* -- compiling -- */
 
+/* Reads and prepares; NULL when it cannot be read. What a failed compile leaves is below `parent`. */
+static WfGraph *
+compile(const Jsonb *definition, const char *search_path, bool look, MemoryContext parent, WfDiagnostics *found)
+{
+	const char *before = wf_block_look_as(look ? search_path : NULL);
+	WfGraph    *volatile graph = NULL;
+
+	if (n_holds == 0 && n_compiling == 0)
+		wf_custom_give_back();
+	n_compiling++;
+	PG_TRY();
+	{
+		graph = wf_graph_compile(definition, wf_block_graph_callbacks(), parent, found);
+		(void) wf_block_look_as(before);
+		if (graph != NULL)
+			wf_block_prepare_graph(graph, search_path, look, found);
+	}
+	PG_FINALLY();
+	{
+		(void) wf_block_look_as(before);
+		n_compiling--;
+	}
+	PG_END_TRY();
+	return graph;
+}
+
 WfGraph *
 wf_engine_compile(const Jsonb *definition, const char *search_path, bool look, MemoryContext parent,
 				  WfDiagnostics *found)
@@ -117,13 +147,9 @@ wf_engine_compile(const Jsonb *definition, const char *search_path, bool look, M
 						   wf_setting_max_definition_size);
 		return NULL;
 	}
-	const char *before = wf_block_look_as(look ? search_path : NULL);
-
-	graph = wf_graph_compile(definition, wf_block_graph_callbacks(), parent, found);
-	(void) wf_block_look_as(before);
+	graph = compile(definition, search_path, look, parent, found);
 	if (graph == NULL)
 		return NULL;
-	wf_block_prepare_graph(graph, search_path, look, found);
 	if (found->n_errors > 0)
 	{
 		wf_graph_free(graph);
@@ -319,6 +345,7 @@ wf_engine_find(const WfTenant *tenant, const char *name, int version)
 	{
 		entry->used = ++use_counter;
 		entry->compiled->n_users++;
+		n_holds++;
 		return entry->compiled;
 	}
 	row = wf_store_find_workflow(&tenant->tenant_id, name, false);
@@ -333,5 +360,6 @@ wf_engine_find(const WfTenant *tenant, const char *name, int version)
 		MemoryContextSetParent(compiled->memory, CacheMemoryContext);
 	}
 	compiled->n_users = 1;
+	n_holds++;
 	return compiled;
 }

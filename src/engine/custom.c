@@ -3,8 +3,9 @@
  *
  * The registry asks here for a type that is not built in. What the current tenant registered under it is read
  * once and kept until the store's generation moves; then all are forgotten together, with the compiled graphs that
- * point at them (compiled.c follows the same generation). Blocks that a run still points at stay alive: their
- * memory is given back one generation late, when no run is active.
+ * point at them (compiled.c follows the same generation). It may move at any time, in the middle of a compile too, and
+ * runs hold graphs: so what is forgotten is only retired, and given back when no graph is held or being made. What may
+ * not be kept (one snapshot a transaction) is retired from the start.
  */
 #include "postgres.h"
 
@@ -25,7 +26,8 @@ typedef struct Known
 	struct Known *next;
 } Known;
 
-static MemoryContext memory = NULL;
+static MemoryContext memory = NULL; /* a child for each of `known` */
+static MemoryContext retired = NULL;	/* forgotten ones */
 static Known *known = NULL;
 static uint64 known_generation = 0;
 
@@ -34,17 +36,23 @@ forget_all(uint64 generation)
 {
 	known = NULL;
 	known_generation = generation;
-	if (memory != NULL && !wf_engine_is_running())
-	{
-		MemoryContextDelete(memory);
-		memory = NULL;
-	}
-	if (memory == NULL)
-		memory = AllocSetContextCreate(CacheMemoryContext, "workflow registered blocks", ALLOCSET_SMALL_SIZES);
+	if (retired == NULL)
+		retired = AllocSetContextCreate(CacheMemoryContext, "workflow retired blocks", ALLOCSET_SMALL_SIZES);
+	if (memory != NULL)
+		MemoryContextSetParent(memory, retired);
+	memory = NULL;				/* should the next line throw */
+	memory = AllocSetContextCreate(CacheMemoryContext, "workflow registered blocks", ALLOCSET_SMALL_SIZES);
+}
+
+void
+wf_custom_give_back(void)
+{
+	if (retired != NULL && retired->firstchild != NULL)
+		MemoryContextDeleteChildren(retired);
 }
 
 static const WfBlock *
-look_up(const WfTenant *tenant, const char *type)
+look_up(const WfTenant *tenant, const char *type, MemoryContext into)
 {
 	const WfBlock *block = NULL;
 	WfBlockRow *row;
@@ -62,7 +70,7 @@ look_up(const WfTenant *tenant, const char *type)
 		call->args[0].value = CStringGetTextDatum(row->function);
 		call->args[0].isnull = false;
 		function = to_regprocedure(call);
-		old = MemoryContextSwitchTo(memory);
+		old = MemoryContextSwitchTo(into);
 		block = wf_block_custom_make(row->type, call->isnull ? InvalidOid : DatumGetObjectId(function),
 									 row->config_schema, row->ports);
 		MemoryContextSwitchTo(old);
@@ -77,6 +85,7 @@ find_custom(const char *type)
 	uint64		generation = wf_store_generation();
 	WfTenant	tenant;
 	Known	   *item;
+	MemoryContext own;
 
 	if (!wf_store_current_tenant(&tenant, NULL))
 		return NULL;
@@ -85,12 +94,14 @@ find_custom(const char *type)
 	for (item = known; item != NULL; item = item->next)
 		if (memcmp(&item->tenant.tenant_id, &tenant.tenant_id, sizeof(pg_uuid_t)) == 0 && strcmp(item->type, type) == 0)
 			return item->block;
-	item = MemoryContextAllocZero(memory, sizeof(Known));
+	own = AllocSetContextCreate(retired, "workflow registered block", ALLOCSET_SMALL_SIZES);
+	item = MemoryContextAllocZero(own, sizeof(Known));
 	item->tenant = tenant;
-	item->type = MemoryContextStrdup(memory, type);
-	item->block = look_up(&tenant, type);
-	if (wf_store_may_cache(generation))
+	item->type = MemoryContextStrdup(own, type);
+	item->block = look_up(&tenant, type, own);
+	if (wf_store_may_cache(generation) && generation == known_generation)
 	{
+		MemoryContextSetParent(own, memory);
 		item->next = known;
 		known = item;
 	}

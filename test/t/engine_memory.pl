@@ -73,6 +73,31 @@ for my $workflow ('rounds', 'back', 'sub rounds')
 	cmp_ok($after - $before, '<', 10240, "$workflow: peak of $many rounds, kB more than of $few") if defined $before;
 	$session->quit;
 }
+# Saving, compiling, refusing and explaining over and over, with blocks of one's own, in transactions of both kinds.
+$cluster->safe_psql('postgres', q{
+	CREATE FUNCTION echo(config jsonb, input jsonb) RETURNS jsonb LANGUAGE sql AS $$ SELECT input $$;
+	SELECT wf_register_block('acme.echo', 'echo(jsonb, jsonb)');
+	CREATE FUNCTION churn(n int) RETURNS void LANGUAGE plpgsql AS $$
+	BEGIN
+		FOR i IN 1..n LOOP
+			PERFORM wf_save('churn', jsonb_build_object('nodes', jsonb_build_array('{"id": "a", "type": "acme.echo"}'::jsonb, jsonb_build_object('id', 'b', 'type', 'db.findOne', 'config', jsonb_build_object('table', 't', 'where', jsonb_build_object('id', i)))), 'edges', '[]'::jsonb));
+			PERFORM wf_run('churn', '{}', '{"version": 1}'), wf_run('churn');
+			BEGIN PERFORM wf_save('bad', '{"nodes": [{"id": "a", "type": "nope"}], "edges": []}'); EXCEPTION WHEN SQLSTATE 'WF002' THEN NULL; END;
+			PERFORM count(*) FROM wf_validate('{"nodes": [{"id": "a", "type": "db.find", "config": {"table": "nope"}}], "edges": []}');
+			PERFORM count(*) FROM wf_explain('churn');
+		END LOOP;
+	END $$;
+});
+for my $level ('READ COMMITTED', 'REPEATABLE READ')
+{
+	my $session = $cluster->background_psql('postgres', timeout => 3600);
+	my $churn = sub { $session->query_safe("BEGIN ISOLATION LEVEL $level; SELECT churn($_[0]); COMMIT;") };
+	$churn->(100);
+	my $before = contexts($session);
+	$churn->($few / 2);
+	cmp_ok(contexts($session) - $before, '<', 512, "$level: contexts after many saves, kB more than after few");
+	$session->quit;
+}
 my $log = slurp_file($cluster->logfile);
 unlike($log, qr/leak|was not closed|PANIC|TRAP|non-empty SPI|alloc set/, 'no resource was left behind');
 done_testing();
