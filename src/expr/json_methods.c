@@ -439,7 +439,6 @@ static void
 read_number(Reader *r, WfValue *out)
 {
 	uint32		from = r->at;
-	uint32		digits = 0;
 	const char *t = r->text;
 
 	if (t[r->at] == '-')
@@ -451,7 +450,7 @@ read_number(Reader *r, WfValue *out)
 		if (r->at >= r->len || !isdigit((unsigned char) t[r->at]))
 			refuse(r);
 		while (r->at < r->len && isdigit((unsigned char) t[r->at]))
-			r->at++, digits++;
+			r->at++;
 	}
 	for (int part = 0; part < 2; part++)
 	{
@@ -463,7 +462,7 @@ read_number(Reader *r, WfValue *out)
 		if (r->at >= r->len || !isdigit((unsigned char) t[r->at]))
 			refuse(r);
 		while (r->at < r->len && isdigit((unsigned char) t[r->at]))
-			r->at++, digits++;
+			r->at++;
 	}
 	set_number(out, wf_expr_parse_number(t + from, r->at - from));
 }

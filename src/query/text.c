@@ -115,8 +115,10 @@ typedef struct ParamUses
 } ParamUses;
 
 static bool
-find_params(Node *node, ParamUses *uses)
+find_params(Node *node, void *arg)
 {
+	ParamUses  *uses = arg;
+
 	if (node == NULL)
 		return false;
 	if (IsA(node, ParamRef))

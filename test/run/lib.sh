@@ -10,7 +10,8 @@ set -u
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 cd "$ROOT" || exit 1
 
-export LC_ALL=C.UTF-8
+# LANG too: the modules of PostgreSQL's own tests take LC_ALL away.
+export LC_ALL=C.UTF-8 LANG=C.UTF-8
 unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES GNUMAKEFLAGS
 for name in "${!PG@}"; do
 	[ "$name" = PG_CONFIG ] || [ "$name" = PGVERSION ] || unset "$name"
