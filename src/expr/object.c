@@ -275,7 +275,7 @@ wf_expr_object_put(WfEval *ev, WfObject *object, const char *key, uint32 len, co
 		object->has_index = true;
 	if (object->slots == NULL && object->count <= SMALL_OBJECT)
 		return;
-	if (object->n_slots < object->count * 2)
+	if (object->slots == NULL || object->n_slots < object->count * 2)
 		make_slots(ev, object, object->count * 2);
 	else
 	{

@@ -172,7 +172,7 @@ perl_suite()
 		tree=$HERE/tree
 		rm -rf "$tree"
 		mkdir -p "$tree"
-		cp -r docs expected sql src test workflow.control "$tree/"
+		cp -r README.md docs expected sql src test workflow.control "$tree/"
 		chmod -R a+rX "$tree"
 	fi
 	for file in test/t/*.pl; do
