@@ -55,6 +55,7 @@ my $found = $cluster->safe_psql('postgres', 'SELECT json_build_array(expr, want,
 for (split /\n/, $found)
 {
 	my ($expr, $want, $got, $same) = @{ decode_json($_) };
+	utf8::encode($_) for $expr, $want, $got;
 	if ($want =~ /^fails: (.*)/)
 	{
 		ok(index($got, $1) > 0, $expr) or diag("want: $want\n got: $got");
