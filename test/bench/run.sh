@@ -30,7 +30,7 @@ sql()
 }
 
 "$PRIVATE_BIN/psql" -X -q -d postgres -c "CREATE DATABASE bench"
-sql -c "SET client_min_messages = warning" -f test/bench/setup.sql
+sql -c "SET client_min_messages = warning" -f test/bench/setup.sql >/dev/null
 
 say "$("$PG_CONFIG" --version), $(nproc) cores, $ROUNDS rounds of $SECONDS_EACH s, medians"
 
@@ -60,7 +60,8 @@ compare()
 		rm -f "$WORK/$key.$script"
 	done
 	for ((round = 0; round < ROUNDS; round++)); do
-		for script in "$@"; do
+		# in another order each round: what one leaves to be flushed is not always the same one's burden
+		for script in $(shuf -e "$@"); do
 			latency "$script" "$clients" "$sync" >>"$WORK/$key.$script"
 		done
 	done
