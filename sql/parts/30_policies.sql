@@ -9,7 +9,8 @@ DO $$
 DECLARE
 	t text;
 BEGIN
-	FOREACH t IN ARRAY ARRAY['tenant', 'member', 'workflow', 'version', 'block', 'run', 'segment']
+	FOREACH t IN ARRAY ARRAY['tenant', 'member', 'workflow', 'version', 'block', 'run', 'segment', 'queue', 'held', 'gate',
+		'live', 'wait', 'event', 'task', 'idempotency', 'failed']
 	LOOP
 		EXECUTE pg_catalog.format('REVOKE ALL ON wf.%I FROM PUBLIC', t);
 		EXECUTE pg_catalog.format('ALTER TABLE wf.%I ENABLE ROW LEVEL SECURITY', t);

@@ -27,6 +27,9 @@ typedef enum WfOutcomeKind
 	WF_OUTCOME_ENTER,			/* a container: run `enter` and call resume with what came of it */
 	WF_OUTCOME_RETURN,			/* ends the run with `output` */
 	WF_OUTCOME_CALL,			/* run another workflow inline: `call`; resume gets its result */
+	WF_OUTCOME_WAIT,			/* suspend: `wait`; resume gets what came */
+	WF_OUTCOME_BLOCKED,			/* containers that enter several regions: nothing more to enter for now; resume gets
+								 * what comes of those entered */
 } WfOutcomeKind;
 
 /* Which region of the container to run next, and what its nodes see. */
@@ -41,6 +44,8 @@ typedef struct WfEnter
 	JsonbValue	items;			/* `$items` */
 	const WfError *error;		/* `$error` within (catch branches), or NULL */
 	TimestampTz deadline;		/* 0: none; past it the region is cancelled and the reply is `timed_out` */
+	bool		spawn;			/* mode workers: as a run of its own; resume is called at once, with `blocked`, and
+								 * again with what comes of it; `index` tells several of one region apart */
 } WfEnter;
 
 typedef struct WfCall
@@ -49,6 +54,52 @@ typedef struct WfCall
 	int			version;		/* 0: the active one */
 	JsonbValue	input;
 } WfCall;
+
+/* -- waiting -- */
+
+typedef enum WfWaitKind
+{
+	WF_WAIT_TIME,				/* for `until` */
+	WF_WAIT_EVENT,				/* for `event`, at most until `until` */
+	WF_WAIT_TASK,				/* for a person or an external worker: `task` */
+	WF_WAIT_RUN,				/* for a child run: `call` */
+	WF_WAIT_NOTHING,			/* a child run that nobody waits for (detached): `call`; resume is called at once */
+} WfWaitKind;
+
+/* A task as a block describes it. */
+typedef struct WfTaskSpec
+{
+	bool		is_approval;	/* else work for an external worker */
+	const char *queue;			/* of such a worker */
+	const char *title;
+	const char *body;
+	Jsonb	   *assignees;		/* array of role names, or NULL */
+	int			quorum;			/* so many who choose the first outcome; 0: one */
+	bool		allow_self;		/* who started the run may decide */
+	Jsonb	   *outcomes;		/* array of names */
+	Jsonb	   *form;			/* a JSON Schema, or NULL */
+	Jsonb	   *payload;
+	int64		lease_ms;		/* 0: as the worker says */
+	int			max_attempts;	/* leases that may fail or run out; 0: any number */
+	int64		escalate_ms;	/* 0: never */
+	Jsonb	   *escalate_to;	/* array of role names */
+} WfTaskSpec;
+
+/*
+ * What a step waits for. The reply's `output` is, for TIME null; EVENT the payload; TASK {outcome, data, by, at} or the
+ * external worker's result; RUN the child's output; NOTHING {"run_id"}. `timed_out` says that `until` has passed
+ * first; a TIME never times out. A step that waits is resumed in another segment, or at once when what it waits for has
+ * come already.
+ */
+typedef struct WfWait
+{
+	WfWaitKind	kind;
+	TimestampTz until;			/* 0: for ever */
+	const char *event;
+	const char *correlation;	/* or NULL: any */
+	const WfTaskSpec *task;
+	WfCall		call;
+} WfWait;
 
 typedef struct WfOutcome
 {
@@ -59,6 +110,7 @@ typedef struct WfOutcome
 	WfError	   *error;
 	WfEnter		enter;
 	WfCall		call;
+	WfWait		wait;
 } WfOutcome;
 
 /* What came of a region or of a called workflow. Values live until the next step of the container. */
@@ -67,7 +119,11 @@ typedef struct WfReply
 	bool		failed;
 	const WfError *error;		/* when failed */
 	JsonbValue	output;			/* of the region: its result by the rules for runs */
-	bool		timed_out;		/* `enter.deadline` passed; `failed` and `error` (WF004) are set as well */
+	bool		timed_out;		/* `enter.deadline` passed (`failed` and `error`, WF004, are set as well), or `wait.until` */
+	int			region;			/* which of node->regions it is of; of waits and calls: -1 */
+	int64		index;			/* `enter.index` of it */
+	bool		blocked;		/* nothing has come of the region yet: it waits. Only blocks with WF_BLOCK_CONCURRENT are
+								 * asked then; they enter another one, or are BLOCKED */
 } WfReply;
 
 /* -- the step -- */
@@ -122,6 +178,7 @@ struct WfStep
 #define WF_BLOCK_MERGES		0x0020	/* sees its arrivals; `$input` is still set */
 #define WF_BLOCK_ERRORS_OUT	0x0040	/* `error` is one of its own ports (try, subworkflow) */
 #define WF_BLOCK_EARLY		0x0080	/* may run before all its edges are resolved: see ready */
+#define WF_BLOCK_CONCURRENT	0x0100	/* goes on with other regions while one waits (WfReply.blocked) */
 
 typedef struct WfBlock
 {
@@ -148,6 +205,11 @@ typedef struct WfBlock
 	 * what a failed one did is undone. Blocks that call a workflow: the same for the call, with a NULL branch. */
 	bool		(*catches) (const WfNode *node, const char *branch);
 	bool		(*suspends) (const WfNode *node);						/* when that depends on the config */
+	/* Blocks with a state (step->state): as JSON when the run is suspended while the step is open, and back, in
+	 * step->state_memory, when it goes on, perhaps in another process. Both are called with CurrentMemoryContext
+	 * state_memory. A block whose outcomes can be ENTER, WAIT or CALL needs them unless it has no state. */
+	Jsonb	   *(*save) (WfStep *step);
+	void	   *(*load) (WfStep *step, const JsonbValue *saved);
 	/* EARLY: may it run with these arrivals, `n_pending` edges unresolved? */
 	bool		(*ready) (const WfNode *node, int n_arrivals, int n_pending);
 	/* Reads the database and adds warnings (unknown tables); after prepare, only when asked to look. */

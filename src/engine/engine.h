@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "block/block.h"
 #include "graph/graph.h"
+#include "store/runtime.h"
 #include "store/store.h"
 
 /* -- compiled workflows (compiled.c) -- */
@@ -100,6 +101,44 @@ typedef struct WfRunResult
  * with one snapshot, serialization failures. In mode WF_RUN_RAISE it throws the run's error.
  */
 extern void wf_engine_run(const WfRunRequest *request, WfRunResult *result);
+
+/* -- runs in the background (start.c, turn.c, control.c) -- */
+
+/* wf_start, wf_start_many: queues runs of one workflow, with the ids in the order of the inputs; a start that the
+ * policy `skip` leaves out has is_skipped. Throws what wf_engine_run throws before a run begins; 55000 without workers. */
+typedef struct WfStarted
+{
+	pg_uuid_t	run_id;
+	bool		is_skipped;
+} WfStarted;
+extern void wf_engine_start(const char *workflow, Jsonb **inputs, int n, const Jsonb *options, const char *trigger,
+							WfStarted *out);
+
+typedef enum WfTurn
+{
+	WF_TURN_DONE,				/* the message was dealt with, and what came of it is written */
+	WF_TURN_BUSY,				/* another process has the run: the message stays as it is */
+	WF_TURN_SLOW,				/* over `slice_end`: what it did is undone; it is to be dealt with alone */
+} WfTurn;
+
+/*
+ * Deals with one claimed message in the current transaction, as the session's role: executes a segment of its run, with
+ * the further messages to that run that are there. A run that fails is recorded so. `slice_end` 0: it may take as long as it
+ * takes. Throws for what is not the run's own failure (shutdown, lack of memory, errors of the engine's own statements):
+ * the caller aborts the (sub)transaction. Opens its own SPI connection. The transaction needs an active snapshot for none of it.
+ */
+extern WfTurn wf_engine_turn(const WfMessage *message, TimestampTz slice_end);
+
+/* As above, but the run fails with this error (its transaction could not be committed, its role may not connect ...). */
+extern void wf_engine_fail(const WfMessage *message, const WfError *error);
+
+/* wf_cancel, wf_pause, wf_resume, wf_signal: false when the run has ended or is not of the tenant. */
+extern bool wf_engine_cancel(const pg_uuid_t *run_id, const char *reason);
+extern bool wf_engine_pause(const pg_uuid_t *run_id);
+extern bool wf_engine_resume(const pg_uuid_t *run_id);
+/* wf_retry: the envelope; wf_migrate. Throw WF014 when the run is not in a state for it. */
+extern void wf_engine_retry(const pg_uuid_t *run_id, const char *from_node, const Jsonb *options, WfRunResult *result);
+extern void wf_engine_migrate(const pg_uuid_t *run_id, int version);
 
 /* True while this backend executes a run. */
 extern bool wf_engine_is_running(void);

@@ -1,0 +1,229 @@
+/*
+ * runtime.h: rows of runs that are alive: messages, what they wait for, tasks, events.
+ *
+ * A run is an actor. Whatever is to happen to it is a message (wf.queue); whoever holds the lock of its row in wf.live
+ * deals with its messages, in the transaction that executes its next segment. Nothing else changes a run that is
+ * alive, so that a caller never waits for a segment that executes, and a segment never for a caller's transaction.
+ * Callers hold an SPI connection; results are in CurrentMemoryContext.
+ */
+#ifndef WF_STORE_RUNTIME_H
+#define WF_STORE_RUNTIME_H
+
+#include "storage/itemptr.h"
+#include "store/store.h"
+
+/* -- messages (queue.c) -- */
+
+typedef enum WfMessageKind
+{
+	WF_MESSAGE_START = 0,		/* payload: the input; message_id = run_id */
+	WF_MESSAGE_TIMER,			/* the wait of `step` is due; step 0: the run's start or time-out */
+	WF_MESSAGE_SIGNAL,			/* payload: {"event", "payload"}; kept until the run asks */
+	WF_MESSAGE_EVENT,			/* to `step`; payload: {"event_id", "payload"} */
+	WF_MESSAGE_TASK,			/* to `step`; payload: what the task gave, {"failed": error} when it failed */
+	WF_MESSAGE_CHILD,			/* to `step`; payload: {"run_id", "index", "region", "status", "output", "error"} */
+	WF_MESSAGE_CANCEL,			/* payload: the reason, a string, or NULL */
+	WF_MESSAGE_GO,				/* go on: after a retry by hand, a resume, with a compensation */
+	WF_MESSAGE_REPLY,			/* to `step`; payload: the answer to a request */
+	WF_MESSAGE_PARK,			/* it took its worker down too often */
+} WfMessageKind;
+
+typedef struct WfMessage
+{
+	pg_uuid_t	tenant_id;
+	pg_uuid_t	message_id;		/* version 7; all zero when sent: one is made */
+	pg_uuid_t	run_id;
+	Oid			role;			/* as whom the run executes: the worker's session */
+	int			priority;
+	WfMessageKind kind;
+	int			step;			/* the step that it is for; 0: the run */
+	int			crashes;		/* workers that went down over it */
+	TimestampTz ready_at;
+	pg_uuid_t	workflow_id;	/* starts only; else all zero */
+	int			version;		/* starts only */
+	Jsonb	   *payload;		/* or NULL */
+	Jsonb	   *options;		/* starts: what is not as usual, see engine/start.c; or NULL */
+	ItemPointerData tid;		/* of a claimed row */
+} WfMessage;
+
+/* Adds messages to the queue; when the transaction commits, a worker of the role is woken. */
+extern void wf_store_send(WfMessage *messages, int n);
+/* Keeps a message back: of a paused run (gate NULL), or a start at a gate, of which `gate_size` may pass at once. */
+extern void wf_store_hold(WfMessage *message, const char *gate, int gate_size);
+/* Moves what was kept back of a paused run into the queue. */
+extern void wf_store_release_held(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id);
+
+/*
+ * Claims messages of the role: at most `most` (WfMessage *), of the highest priority first, and of the tenants in turn,
+ * beginning behind *last_tenant, which is set to the last one served. Rows are locked (FOR UPDATE SKIP LOCKED) until the
+ * transaction ends. A start that is claimed comes with all that it needs.
+ */
+extern List *wf_store_claim(Oid role, int most, pg_uuid_t *last_tenant);
+/* One message by its id, if it is there and nobody holds it; else NULL. */
+extern WfMessage *wf_store_claim_one(const pg_uuid_t *tenant_id, const pg_uuid_t *message_id);
+/* The start of a run, if it is in the queue (or held: *held) and nobody holds it. *exists: it is there, locked or not. */
+extern WfMessage *wf_store_claim_start(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, bool *exists);
+/* Deletes a claimed message. */
+extern void wf_store_take(const WfMessage *message);
+/* Deletes all messages to the run that nobody holds, kept back ones too. */
+extern void wf_store_take_all(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id);
+
+/* -- gates -- */
+
+/* How many runs are within or wait at the gate; locked against others who ask, until the transaction ends. */
+extern int	wf_store_count_gate(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, const char *gate);
+/* Runs within the gate (pg_uuid_t *). */
+extern List *wf_store_gate_runs(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, const char *gate);
+/* The run has ended; the keeper lets the next one through. */
+extern void wf_store_leave_gate(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, const char *gate,
+								const pg_uuid_t *run_id);
+
+/* -- live runs (live.c) -- */
+
+typedef struct WfLiveRow
+{
+	pg_uuid_t	tenant_id;
+	pg_uuid_t	run_id;
+	pg_uuid_t	workflow_id;
+	int			version;
+	Oid			role;
+	int			priority;
+	const char *status;			/* queued, waiting, paused, compensating */
+	int			attempt;
+	TimestampTz queued_at;
+	TimestampTz started_at;		/* 0: not yet */
+	TimestampTz deadline;		/* 0: none */
+	int			n_segments;
+	int			n_steps;
+	bool		has_parent;
+	pg_uuid_t	parent_run_id;
+	Jsonb	   *input;			/* or NULL; like options not written by an update */
+	Jsonb	   *options;
+	ArrayType  *current_nodes;	/* text[], or NULL */
+	Jsonb	   *progress;		/* or NULL */
+	Jsonb	   *signals;		/* array of {"event", "payload"}, or NULL */
+	Jsonb	   *state;			/* or NULL: not begun */
+} WfLiveRow;
+
+typedef enum WfLockMode
+{
+	WF_LOCK_NONE,
+	WF_LOCK_SKIP,				/* FOR UPDATE; as if it were not there when somebody has it */
+	WF_LOCK_WAIT,				/* FOR UPDATE */
+} WfLockMode;
+
+extern WfLiveRow *wf_store_find_live(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, WfLockMode lock);
+extern void wf_store_insert_live(const WfLiveRow *row);
+/* Writes all but ids, input and options. */
+extern void wf_store_update_live(const WfLiveRow *row);
+extern void wf_store_delete_live(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id);
+/* Runs that have this parent and are alive: in the queue, held, or live (WfRunKey *). */
+typedef struct WfRunKey
+{
+	pg_uuid_t	run_id;
+	Oid			role;
+	int			priority;
+} WfRunKey;
+extern List *wf_store_children(const pg_uuid_t *tenant_id, const pg_uuid_t *parent_run_id);
+/* Is the run alive, and as whom does it execute? False for one that has ended or is not of the tenant. */
+extern bool wf_store_is_alive(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, WfRunKey *key);
+
+/* -- waits (wait.c) -- */
+
+typedef struct WfWaitRow
+{
+	pg_uuid_t	tenant_id;
+	pg_uuid_t	run_id;
+	int			step;
+	const char *kind;			/* start, deadline, time, event, task, child, retry, request */
+	TimestampTz wake_at;		/* 0: none */
+	Oid			role;
+	int			priority;
+	const char *event;			/* or NULL */
+	const char *correlation;	/* or NULL */
+} WfWaitRow;
+
+/* Adds a wait, or replaces that of the same step. When it commits, the keeper looks no later than at wake_at. */
+extern void wf_store_put_wait(const WfWaitRow *row);
+/* Deletes the wait of a step; step -1: all of the run. */
+extern void wf_store_delete_wait(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, int step);
+
+/* -- events (event.c) -- */
+
+/* The oldest buffered event of this name and correlation (NULL: any) that is not in `seen` (uuid texts); false: none. */
+extern bool wf_store_find_event(const pg_uuid_t *tenant_id, const char *event, const char *correlation,
+								ArrayType *seen, pg_uuid_t *event_id, Jsonb **payload);
+/* Sends an event to all that wait for it, and buffers it; how many runs were woken; -1: `unique_id` was there already. */
+extern int	wf_store_emit(const pg_uuid_t *tenant_id, const char *event, const char *correlation, Jsonb *payload,
+						  const char *unique_id);
+
+/* -- tasks (task.c) -- */
+
+typedef struct WfTaskRow
+{
+	pg_uuid_t	tenant_id;
+	pg_uuid_t	task_id;
+	pg_uuid_t	run_id;
+	int			step;
+	pg_uuid_t	workflow_id;
+	const char *node;
+	const char *kind;			/* approval, task */
+	const char *queue;			/* task */
+	const char *title;			/* approval; or NULL */
+	const char *body;			/* or NULL */
+	ArrayType  *assignees;		/* text[], or NULL: any member who may complete tasks */
+	int			quorum;
+	bool		allow_self;
+	ArrayType  *outcomes;		/* text[]; approval */
+	Jsonb	   *form;			/* JSON Schema, or NULL */
+	Jsonb	   *payload;		/* or NULL */
+	int64		lease_ms;		/* task: 0: as the one who polls says */
+	TimestampTz escalate_at;	/* 0: never */
+	ArrayType  *escalate_to;	/* text[], or NULL */
+	int			max_attempts;
+	Oid			started_by;		/* of the run */
+	Oid			role;
+	int			priority;
+	TimestampTz due_at;			/* 0: never */
+} WfTaskRow;
+
+extern void wf_store_insert_task(const WfTaskRow *row);
+/* Closes the open task of a step (-1: all of the run) as expired or cancelled. */
+extern void wf_store_close_task(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, int step, const char *status);
+
+/* -- failed runs (live.c) -- */
+
+/* Keeps what wf_retry needs; the row's status, waits and signals are not kept. */
+extern void wf_store_insert_failed(const WfLiveRow *row, TimestampTz failed_at);
+/* Takes it back (deletes and returns it, locked); NULL when there is none. */
+extern WfLiveRow *wf_store_take_failed(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id);
+
+/* -- history of runs (run.c) -- */
+
+/* The record of an ended run; NULL when there is none. */
+extern WfRunRow *wf_store_find_run(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id);
+/* A run goes on (wf_retry): its record is taken out of history. */
+extern void wf_store_delete_run(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id);
+
+/* -- idempotency (run.c) -- */
+
+/* Takes the key for the run; false, with *earlier, when another run has it. Waits for whoever takes the same key. */
+extern bool wf_store_take_key(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, const char *key,
+							  const pg_uuid_t *run_id, pg_uuid_t *earlier);
+
+/* -- the keeper (keeper.c); run with the rights of wf_engine, for all tenants -- */
+
+/* Sends the messages of waits that are due, at most `most`; how many, and when the next one is due (0: never). */
+extern int	wf_store_fire_waits(TimestampTz now, int most, TimestampTz *next);
+/* Lets starts through gates that have room; how many. */
+extern int	wf_store_open_gates(void);
+/* Delivers events that nobody was found for when they came to those who wait by now; drops those older than `before`. */
+extern int	wf_store_match_events(TimestampTz before);
+/* Escalates tasks that are due; when the next one is (0: never). */
+extern int	wf_store_escalate(TimestampTz now, TimestampTz *next);
+/* Roles that have messages in the queue (Oid). */
+extern List *wf_store_ready_roles(void);
+/* Counts a crash on all messages of the run, and on its start; the new count. At `most` the run is parked. */
+extern void wf_store_count_crash(const pg_uuid_t *run_id, int most);
+
+#endif
