@@ -37,6 +37,9 @@ typedef struct WfCompiled
 	int		   *n_region_loops;	/* by region */
 	int		  **region_loops;	/* by region: loop indexes, inner ones after outer ones */
 
+	struct Bitmapset **reads;	/* by node: nodes that it reads; NULL until needed.c is asked */
+	const WfExpr *concurrency_key;	/* settings.concurrencyKey, or NULL */
+
 	MemoryContext memory;		/* owns all of this */
 	int			n_users;		/* runs that hold it */
 	bool		dropped;		/* no longer in the cache; freed with its last user */
@@ -57,6 +60,10 @@ extern WfGraph *wf_engine_compile(const Jsonb *definition, const char *search_pa
  * named), WF002 when the definition does not compile any more. Needs an SPI connection.
  */
 extern WfCompiled *wf_engine_find(const WfTenant *tenant, const char *name, int version);
+/* A version by the id of its workflow, whatever that's status: what a run that is alive goes on with. */
+extern WfCompiled *wf_engine_find_id(const WfTenant *tenant, const pg_uuid_t *workflow_id, int version);
+/* Is that version in the cache, so that finding it can not fail? */
+extern bool wf_engine_is_ready(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, int version);
 extern void wf_engine_release(WfCompiled *compiled);
 
 /* Throws WF001 with the nearest name as hint. */

@@ -161,22 +161,22 @@ enum
 };
 
 void
-wf_store_insert_segment(const WfRunRow *run, int segment, int first_seq, int n_steps, Datum *steps)
+wf_store_insert_segment(const WfSegmentRow *row)
 {
 	ArrayType  *array;
 	Datum		values[SEGMENT_COLUMNS];
 	bool		nulls[SEGMENT_COLUMNS] = {0};
 
 	look_up_step();
-	array = construct_array(steps, n_steps, step.type, -1, false, TYPALIGN_DOUBLE);
-	values[SEGMENT_TENANT_ID] = UUIDPGetDatum(&run->tenant_id);
-	values[SEGMENT_RUN_ID] = UUIDPGetDatum(&run->run_id);
-	values[SEGMENT_SEGMENT] = Int32GetDatum(segment);
-	values[SEGMENT_ATTEMPT] = Int32GetDatum(1);
-	values[SEGMENT_FIRST_SEQ] = Int32GetDatum(first_seq);
-	values[SEGMENT_STARTED_AT] = TimestampTzGetDatum(run->started_at);
-	values[SEGMENT_FINISHED_AT] = TimestampTzGetDatum(run->finished_at);
-	values[SEGMENT_STATUS] = CStringGetTextDatum(run->status);
+	array = construct_array(row->steps, row->n_steps, step.type, -1, false, TYPALIGN_DOUBLE);
+	values[SEGMENT_TENANT_ID] = UUIDPGetDatum(&row->tenant_id);
+	values[SEGMENT_RUN_ID] = UUIDPGetDatum(&row->run_id);
+	values[SEGMENT_SEGMENT] = Int32GetDatum(row->segment);
+	values[SEGMENT_ATTEMPT] = Int32GetDatum(row->attempt);
+	values[SEGMENT_FIRST_SEQ] = Int32GetDatum(row->first_seq);
+	values[SEGMENT_STARTED_AT] = TimestampTzGetDatum(row->started_at);
+	values[SEGMENT_FINISHED_AT] = TimestampTzGetDatum(row->finished_at);
+	values[SEGMENT_STATUS] = CStringGetTextDatum(row->status);
 	values[SEGMENT_STEPS] = PointerGetDatum(array);
 	insert_history("segment", values, nulls);
 }
@@ -218,10 +218,11 @@ wf_store_insert_run(const WfRunRow *row)
 	values[RUN_RUN_ID] = UUIDPGetDatum(&row->run_id);
 	values[RUN_WORKFLOW_ID] = UUIDPGetDatum(&row->workflow_id);
 	values[RUN_VERSION] = Int32GetDatum(row->version);
-	values[RUN_ATTEMPT] = Int32GetDatum(1);
+	values[RUN_ATTEMPT] = Int32GetDatum(row->attempt);
 	values[RUN_STARTED_AT] = TimestampTzGetDatum(row->started_at);
+	nulls[RUN_STARTED_AT] = row->started_at == 0;
 	values[RUN_FINISHED_AT] = TimestampTzGetDatum(row->finished_at);
-	values[RUN_QUEUED_AT] = TimestampTzGetDatum(row->started_at);
+	values[RUN_QUEUED_AT] = TimestampTzGetDatum(row->queued_at);
 	nulls[RUN_WAKE_AT] = true;
 	values[RUN_STARTED_BY] = ObjectIdGetDatum(row->started_by);
 	values[RUN_STATUS] = CStringGetTextDatum(row->status);

@@ -26,6 +26,7 @@ typedef enum WfMessageKind
 	WF_MESSAGE_GO,				/* go on: after a retry by hand, a resume, with a compensation */
 	WF_MESSAGE_REPLY,			/* to `step`; payload: the answer to a request */
 	WF_MESSAGE_PARK,			/* it took its worker down too often */
+	WF_MESSAGE_PAUSE,			/* messages are kept back from now on */
 } WfMessageKind;
 
 typedef struct WfMessage
@@ -188,6 +189,8 @@ typedef struct WfTaskRow
 } WfTaskRow;
 
 extern void wf_store_insert_task(const WfTaskRow *row);
+/* Opens the task of a step again that was cancelled with its run; false when there is none. */
+extern bool wf_store_reopen_task(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, int step);
 /* Closes the open task of a step (-1: all of the run) as expired or cancelled. */
 extern void wf_store_close_task(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, int step, const char *status);
 

@@ -46,6 +46,9 @@ static const Statement statements[WF_SQL_COUNT] = {
 	[WF_SQL_TENANT_BY_NAME] = {
 		"SELECT tenant_id, name FROM wf.tenant WHERE name OPERATOR(pg_catalog.=) $1",
 	1, {TEXTOID}},
+	[WF_SQL_TENANT_BY_ID] = {
+		"SELECT name FROM wf.tenant WHERE tenant_id OPERATOR(pg_catalog.=) $1",
+	1, {UUIDOID}},
 	/* a tenant and those above it */
 	[WF_SQL_TENANT_CHAIN] = {
 		"WITH RECURSIVE chain (tenant_id, parent_id) AS ("
@@ -87,6 +90,10 @@ static const Statement statements[WF_SQL_COUNT] = {
 		" WHERE tenant_id OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
 		" AND status OPERATOR(pg_catalog.<>) 'deleted'",
 	2, {UUIDOID, TEXTOID}},
+	[WF_SQL_FIND_WORKFLOW_ID] = {
+		"SELECT workflow_id, name, status, active_version, last_version FROM wf.workflow"
+		" WHERE tenant_id OPERATOR(pg_catalog.=) $1 AND workflow_id OPERATOR(pg_catalog.=) $2",
+	2, {UUIDOID, UUIDOID}},
 	[WF_SQL_LOCK_WORKFLOW] = {
 		"SELECT workflow_id, name, status, active_version, last_version FROM wf.workflow"
 		" WHERE tenant_id OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
