@@ -158,8 +158,10 @@ typedef struct WfRunRow
 	const char *idempotency_key;	/* or NULL */
 	const pg_uuid_t *parent_run_id;	/* or NULL */
 	Oid			started_by;
-	TimestampTz started_at;
+	TimestampTz started_at;		/* 0: it ended before it began */
 	TimestampTz finished_at;
+	int			attempt;		/* 0: the first */
+	TimestampTz queued_at;		/* 0: started at once */
 } WfRunRow;
 
 /* Inserts an ended run. Throws 23505 when its idempotency key is taken. */
