@@ -11,6 +11,8 @@
 #include "utils/guc.h"
 
 char	   *wf_setting_tenant = NULL;
+int			wf_setting_event_buffer_time;
+int			wf_setting_retention;
 int			wf_setting_max_nodes;
 int			wf_setting_max_depth;
 int			wf_setting_max_iterations;
@@ -44,6 +46,8 @@ typedef struct StringSetting
 } StringSetting;
 
 static const IntSetting int_settings[] = {
+	{"workflow.event_buffer_time", "Time that an event is kept for runs that begin to wait for it later.",
+	&wf_setting_event_buffer_time, 5 * 60 * 1000, 0, INT_MAX, PGC_SUSET, GUC_UNIT_MS},
 	{"workflow.expression_memory", "Memory that one expression may use.",
 	&wf_setting_expression_memory, 32 * 1024, 64, 1024 * 1024, PGC_USERSET, GUC_UNIT_KB},
 	{"workflow.expression_time", "Time that one expression may take.",
@@ -62,6 +66,8 @@ static const IntSetting int_settings[] = {
 	&wf_setting_max_nodes, 10000, 1, 1000000, PGC_SUSET, 0},
 	{"workflow.max_output_size", "Size of the output of one node.",
 	&wf_setting_max_output_size, 64 * 1024, 1, 256 * 1024, PGC_SUSET, GUC_UNIT_KB},
+	{"workflow.retention", "Time that ended runs are kept; 0: for ever.",
+	&wf_setting_retention, 0, 0, INT_MAX, PGC_SUSET, GUC_UNIT_MIN},
 };
 
 static const StringSetting string_settings[] = {

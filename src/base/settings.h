@@ -7,6 +7,8 @@
 #include "postgres.h"
 
 extern char *wf_setting_tenant;			/* name of the tenant to act for; empty: the only one */
+extern int	wf_setting_event_buffer_time;	/* ms that an event is kept for */
+extern int	wf_setting_retention;	/* minutes that ended runs are kept; 0: for ever */
 extern int	wf_setting_max_nodes;		/* nodes in a definition */
 extern int	wf_setting_max_depth;		/* nested containers, inline subworkflows, runs in runs */
 extern int	wf_setting_max_iterations;	/* steps of one run */

@@ -161,10 +161,10 @@ typedef struct WfRunRow
 	const char *idempotency_key;	/* or NULL */
 	const pg_uuid_t *parent_run_id;	/* or NULL */
 	Oid			started_by;
-	int			attempt;
-	TimestampTz queued_at;
-	TimestampTz started_at;
+	TimestampTz started_at;		/* 0: it ended before it began */
 	TimestampTz finished_at;
+	int			attempt;		/* from 1 */
+	TimestampTz queued_at;
 } WfRunRow;
 
 /* Inserts an ended run. Throws 23505 when its idempotency key is taken. */
