@@ -169,7 +169,6 @@ wf_loop_save(WfStep *step)
 	wf_json_put_field_cstring(w, "type", type_names[state->type]);
 	wf_json_put_field_int64(w, "entered", state->entered);
 	wf_json_put_field_int64(w, "finished", state->finished);
-	wf_json_put_field_int64(w, "most", state->most);
 	if (state->workers)
 		wf_json_put_field_int64(w, "limit", state->limit);
 	if (state->type == WF_LOOP_FOREACH)
@@ -187,7 +186,10 @@ wf_loop_save(WfStep *step)
 		wf_json_put_field_int64(w, "step", state->step);
 	}
 	else
+	{
+		wf_json_put_field_int64(w, "most", state->most);
 		wf_json_put_field(w, "last", &state->last);
+	}
 	save_rounds(w, "results", &state->results);
 	save_rounds(w, "errors", &state->errors);
 	wf_json_end_object(w);

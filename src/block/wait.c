@@ -152,7 +152,8 @@ until_validate(const WfNode *node, WfDiagnostics *found)
 	JsonbValue	time;
 	TimestampTz until;
 
-	if (!wf_block_fixed(node, "time", &time) || !wf_json_is_string(&time) || wf_block_is_template(&time))
+	if (!wf_block_fixed(node, "time", &time) || !wf_json_is_string(&time) || time.val.string.len == 0 ||
+		wf_block_is_template(&time))
 		return;
 	if (!wf_expr_parse_time(wf_json_cstring(&time), &until))
 		wf_block_report(node, found, "time", TIME_HINT, "\"time\" is not a time: %s",
