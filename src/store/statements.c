@@ -367,6 +367,10 @@ static const Statement statements[WF_SQL_COUNT] = {
 		"UPDATE wf.task SET status = $3, closed_at = $4 WHERE tenant_id" EQ "$1 AND run_id" EQ "$2"
 		" AND status" EQ "'open'",
 	4, {UUIDOID, UUIDOID, TEXTOID, TIMESTAMPTZOID}},
+	[WF_SQL_REOPEN_TASK] = {
+		"UPDATE wf.task SET status = 'open', closed_at = NULL, claimed_by = NULL, lease_until = NULL WHERE tenant_id" EQ
+		"$1 AND run_id" EQ "$2 AND status" EQ "'cancelled' AND step" EQ "$3",
+	3, {UUIDOID, UUIDOID, INT4OID}},
 	[WF_SQL_LOCK_TASK] = {
 		"SELECT run_id, step, kind, assignees, claimed_by, lease_until, quorum, allow_self, outcomes, form, decisions,"
 		" status, attempt, max_attempts, started_by, role, priority::pg_catalog.int4, lease_ms FROM wf.task"

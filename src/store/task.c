@@ -106,6 +106,14 @@ wf_store_close_task(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, int ste
 	wf_store_execute(step < 0 ? WF_SQL_CLOSE_TASKS : WF_SQL_CLOSE_TASK, values, NULL);
 }
 
+bool
+wf_store_reopen_task(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, int step)
+{
+	Datum		values[3] = {UUIDPGetDatum(tenant_id), UUIDPGetDatum(run_id), Int32GetDatum(step)};
+
+	return wf_store_execute(WF_SQL_REOPEN_TASK, values, NULL) > 0;
+}
+
 WfTask *
 wf_store_lock_task(const pg_uuid_t *tenant_id, const pg_uuid_t *task_id)
 {
