@@ -24,6 +24,41 @@
 #define wf_compat_may_execute(function, role) (pg_proc_aclcheck((function), (role), ACL_EXECUTE) == ACLCHECK_OK)
 #endif
 
+/* Makes the index entries of a tuple that was inserted; users include executor/executor.h. */
+#if PG_VERSION_NUM >= 160000
+#define wf_compat_insert_index_entries(target, slot, estate) \
+	ExecInsertIndexTuples((target), (slot), (estate), false, false, NULL, NIL, false)
+#else
+#define wf_compat_insert_index_entries(target, slot, estate) \
+	ExecInsertIndexTuples((target), (slot), (estate), false, false, NULL, NIL)
+#endif
+
+/* Takes a heavyweight lock if it is to be had at once; users include storage/lock.h. */
+#if PG_VERSION_NUM >= 180000
+#define wf_compat_try_lock(tag, mode) LockAcquireExtended((tag), (mode), false, true, false, NULL, false)
+#else
+#define wf_compat_try_lock(tag, mode) LockAcquireExtended((tag), (mode), false, true, false, NULL)
+#endif
+
+/* PG 18 can count what index scans do; users include access/genam.h. */
+#if PG_VERSION_NUM >= 180000
+#define wf_compat_index_scan(heap, index, snapshot, n_keys) index_beginscan((heap), (index), (snapshot), NULL, (n_keys), 0)
+#else
+#define wf_compat_index_scan(heap, index, snapshot, n_keys) index_beginscan((heap), (index), (snapshot), (n_keys), 0)
+#endif
+
+/* The same change: CONNECT on a database; ownership of a database and of an extension. */
+#if PG_VERSION_NUM >= 160000
+#define wf_compat_may_connect(database, role) \
+	(object_aclcheck(DatabaseRelationId, (database), (role), ACL_CONNECT) == ACLCHECK_OK)
+#define wf_compat_owns_database(database, role) object_ownercheck(DatabaseRelationId, (database), (role))
+#define wf_compat_owns_extension(extension, role) object_ownercheck(ExtensionRelationId, (extension), (role))
+#else
+#define wf_compat_may_connect(database, role) (pg_database_aclcheck((database), (role), ACL_CONNECT) == ACLCHECK_OK)
+#define wf_compat_owns_database(database, role) pg_database_ownercheck((database), (role))
+#define wf_compat_owns_extension(extension, role) pg_extension_ownercheck((extension), (role))
+#endif
+
 /* PG_MODULE_MAGIC_EXT is in 18 only. */
 #if PG_VERSION_NUM < 180000
 #define PG_MODULE_MAGIC_EXT(...) PG_MODULE_MAGIC
