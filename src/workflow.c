@@ -5,10 +5,12 @@
 
 #include "base/compat.h"
 #include "base/settings.h"
+#include "base/wake.h"
 #include "engine/engine.h"
 #include "fmgr.h"
 #include "query/query.h"
 #include "store/store.h"
+#include "worker/worker.h"
 
 PG_MODULE_MAGIC_EXT(.name = "workflow", .version = "0.1");
 
@@ -18,7 +20,9 @@ void
 _PG_init(void)
 {
 	wf_settings_init();
+	wf_wake_init();
 	wf_store_init();
 	wf_query_init();
 	wf_engine_init();
+	wf_worker_init();
 }

@@ -47,6 +47,18 @@
 #define wf_compat_index_scan(heap, index, snapshot, n_keys) index_beginscan((heap), (index), (snapshot), (n_keys), 0)
 #endif
 
+/* The same change: CONNECT on a database; ownership of a database and of an extension. */
+#if PG_VERSION_NUM >= 160000
+#define wf_compat_may_connect(database, role) \
+	(object_aclcheck(DatabaseRelationId, (database), (role), ACL_CONNECT) == ACLCHECK_OK)
+#define wf_compat_owns_database(database, role) object_ownercheck(DatabaseRelationId, (database), (role))
+#define wf_compat_owns_extension(extension, role) object_ownercheck(ExtensionRelationId, (extension), (role))
+#else
+#define wf_compat_may_connect(database, role) (pg_database_aclcheck((database), (role), ACL_CONNECT) == ACLCHECK_OK)
+#define wf_compat_owns_database(database, role) pg_database_ownercheck((database), (role))
+#define wf_compat_owns_extension(extension, role) pg_extension_ownercheck((extension), (role))
+#endif
+
 /* PG_MODULE_MAGIC_EXT is in 18 only. */
 #if PG_VERSION_NUM < 180000
 #define PG_MODULE_MAGIC_EXT(...) PG_MODULE_MAGIC

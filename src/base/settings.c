@@ -8,11 +8,17 @@
 #include <limits.h>
 
 #include "base/settings.h"
+#include "miscadmin.h"
 #include "utils/guc.h"
 
 char	   *wf_setting_tenant = NULL;
 int			wf_setting_event_buffer_time;
 int			wf_setting_retention;
+char	   *wf_setting_databases = NULL;
+int			wf_setting_batch_time;
+int			wf_setting_max_crashes;
+int			wf_setting_max_workers;
+int			wf_setting_worker_idle_timeout;
 int			wf_setting_max_nodes;
 int			wf_setting_max_depth;
 int			wf_setting_max_iterations;
@@ -46,6 +52,8 @@ typedef struct StringSetting
 } StringSetting;
 
 static const IntSetting int_settings[] = {
+	{"workflow.batch_time", "Time that a worker gives to the runs that it commits together.",
+	&wf_setting_batch_time, 5, 1, 60000, PGC_SIGHUP, GUC_UNIT_MS},
 	{"workflow.event_buffer_time", "Time that an event is kept for runs that begin to wait for it later.",
 	&wf_setting_event_buffer_time, 5 * 60 * 1000, 0, INT_MAX, PGC_SUSET, GUC_UNIT_MS},
 	{"workflow.expression_memory", "Memory that one expression may use.",
@@ -54,6 +62,8 @@ static const IntSetting int_settings[] = {
 	&wf_setting_expression_time, 250, 1, INT_MAX, PGC_USERSET, GUC_UNIT_MS},
 	{"workflow.max_context_size", "Size of all outputs that a run holds at once.",
 	&wf_setting_max_context_size, 256 * 1024, 16, 1024 * 1024, PGC_SUSET, GUC_UNIT_KB},
+	{"workflow.max_crashes", "Workers that may go down over a run before it is parked.",
+	&wf_setting_max_crashes, 3, 1, 1000, PGC_SIGHUP, 0},
 	{"workflow.max_definition_size", "Size of a definition.",
 	&wf_setting_max_definition_size, 16 * 1024, 16, 256 * 1024, PGC_SUSET, GUC_UNIT_KB},
 	{"workflow.max_depth", "Nesting of containers, inline subworkflows, and runs started by runs.",
@@ -66,14 +76,27 @@ static const IntSetting int_settings[] = {
 	&wf_setting_max_nodes, 10000, 1, 1000000, PGC_SUSET, 0},
 	{"workflow.max_output_size", "Size of the output of one node.",
 	&wf_setting_max_output_size, 64 * 1024, 1, 256 * 1024, PGC_SUSET, GUC_UNIT_KB},
+	{"workflow.max_workers", "Worker processes of the server.",
+	&wf_setting_max_workers, 4, 1, 256, PGC_POSTMASTER, 0},
 	{"workflow.retention", "Time that ended runs are kept; 0: for ever.",
 	&wf_setting_retention, 0, 0, INT_MAX, PGC_SUSET, GUC_UNIT_MIN},
+	{"workflow.worker_idle_timeout", "Time after which a worker that has nothing to do ends; 0: never.",
+	&wf_setting_worker_idle_timeout, 60 * 1000, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS},
 };
 
 static const StringSetting string_settings[] = {
+	{"workflow.databases", "Databases in which runs are carried on; empty: all that have the extension.",
+	&wf_setting_databases, "", PGC_SIGHUP, GUC_LIST_INPUT},
 	{"workflow.tenant", "Tenant to act for; empty: the only one that the role is a member of.",
 	&wf_setting_tenant, "", PGC_USERSET, 0},
 };
+
+/* What is fixed when the server starts can be defined then only; later on such a setting has no effect at all. */
+static GucContext
+context_of(GucContext context)
+{
+	return context == PGC_POSTMASTER && !process_shared_preload_libraries_in_progress ? PGC_SIGHUP : context;
+}
 
 void
 wf_settings_init(void)
@@ -83,7 +106,7 @@ wf_settings_init(void)
 		const IntSetting *s = &int_settings[i];
 
 		DefineCustomIntVariable(s->name, s->description, NULL, s->variable, s->boot, s->min, s->max,
-								s->context, s->flags, NULL, NULL, NULL);
+								context_of(s->context), s->flags, NULL, NULL, NULL);
 	}
 	for (int i = 0; i < lengthof(string_settings); i++)
 	{

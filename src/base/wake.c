@@ -1,65 +1,372 @@
 /*
- * wake.c: does nothing yet.
+ * wake.c: what a transaction leaves for others to do, told to them when it commits.
+ *
+ * 1. While it runs, a transaction notes what it did: messages for a role, a wait that ends then, a run that has ended, a
+ *    run to be cancelled; and, for the launcher, a database that came to have the extension. Notes are in the
+ *    transaction's memory, each with the subtransaction that made it, and go with that one when it is rolled back.
+ * 2. After the commit is visible (XACT_EVENT_COMMIT) they are acted on, all under one lock. Nothing there can fail. A
+ *    transaction that noted nothing looks at one variable.
+ * 3. A prepared transaction forgets its notes; COMMIT PREPARED, in whichever session, makes the keeper of the
+ *    database look at everything (wf_wake_look_at_everything; the hook is in src/worker/command.c).
+ * 4. Awaits are entries of shared memory; whoever ends a run looks there only if there are any.
+ *
+ * Callbacks are registered once a backend. NOTIFY would do most of this at the price of a lock, server wide, in everybody's
+ * commit.
  */
 #include "postgres.h"
 
+#include <signal.h>
+
+#include "access/xact.h"
+#include "base/clock.h"
+#include "base/process.h"
 #include "base/wake.h"
+#include "miscadmin.h"
+#include "storage/ipc.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+typedef enum NoteKind
+{
+	NOTE_ROLE,
+	NOTE_KEEPER,
+	NOTE_AWAITERS,
+	NOTE_INTERRUPT,
+	NOTE_DATABASE,
+	NOTE_LOOK,
+} NoteKind;
+
+typedef struct Note
+{
+	NoteKind	kind;
+	SubTransactionId subxact;
+	union
+	{
+		Oid			role;
+		Oid			database;
+		TimestampTz when;
+		pg_uuid_t	run_id;
+	}			about;
+} Note;
+
+/* In TopTransactionContext; NULL when there are none. */
+static Note *notes = NULL;
+static int	n_notes = 0;
+static int	notes_size = 0;
+
+static bool awaits = false;
+static bool unbars_at_end = false;	/* this transaction keeps our processes out until it ends */
+
+#define LOOK_BACK 8				/* equal notes among so many of the last are noted once */
 
 bool
 wf_wake_available(void)
 {
+	return wf_processes != NULL;
+}
+
+/* -- noting -- */
+
+static bool
+same(const Note *a, const Note *b)
+{
+	if (a->kind != b->kind || a->subxact != b->subxact)
+		return false;
+	switch (a->kind)
+	{
+		case NOTE_ROLE:
+			return a->about.role == b->about.role;
+		case NOTE_AWAITERS:
+		case NOTE_INTERRUPT:
+			return memcmp(&a->about.run_id, &b->about.run_id, sizeof(pg_uuid_t)) == 0;
+		case NOTE_DATABASE:
+			return a->about.database == b->about.database;
+		case NOTE_KEEPER:
+		case NOTE_LOOK:
+			return true;
+	}
 	return false;
+}
+
+static void
+add_note(Note *note)
+{
+	if (wf_processes == NULL || !IsTransactionState())
+		return;
+	note->subxact = GetCurrentSubTransactionId();
+	for (int i = n_notes - 1; i >= 0 && i >= n_notes - LOOK_BACK; i--)
+	{
+		if (!same(&notes[i], note))
+			continue;
+		if (note->kind == NOTE_KEEPER && note->about.when < notes[i].about.when)
+			notes[i].about.when = note->about.when;
+		return;
+	}
+	if (notes == NULL)
+	{
+		notes_size = 16;
+		notes = MemoryContextAlloc(TopTransactionContext, sizeof(Note) * notes_size);
+	}
+	else if (n_notes == notes_size)
+	{
+		notes = repalloc_huge(notes, sizeof(Note) * notes_size * 2);
+		notes_size *= 2;
+	}
+	notes[n_notes++] = *note;
 }
 
 void
 wf_wake_role_at_commit(Oid role)
 {
+	add_note(&(Note) {.kind = NOTE_ROLE, .about.role = role});
 }
 
 void
 wf_wake_keeper_at_commit(TimestampTz when)
 {
+	add_note(&(Note) {.kind = NOTE_KEEPER, .about.when = when});
 }
 
 void
 wf_wake_awaiters_at_commit(const pg_uuid_t *run_id)
 {
+	add_note(&(Note) {.kind = NOTE_AWAITERS, .about.run_id = *run_id});
 }
 
 void
 wf_wake_interrupt_at_commit(const pg_uuid_t *run_id)
 {
+	add_note(&(Note) {.kind = NOTE_INTERRUPT, .about.run_id = *run_id});
+}
+
+void
+wf_wake_launcher_at_commit(Oid database)
+{
+	add_note(&(Note) {.kind = NOTE_DATABASE, .about.database = database});
+}
+
+void
+wf_wake_look_at_commit(void)
+{
+	add_note(&(Note) {.kind = NOTE_LOOK});
+}
+
+void
+wf_wake_unbar_at_end(void)
+{
+	unbars_at_end = true;
+}
+
+/* -- acting; the lock is held, nothing may fail -- */
+
+static void
+wake_keeper(TimestampTz when, bool look)
+{
+	WfKeeperSlot *keeper = wf_process_keeper_of(MyDatabaseId);
+
+	if (keeper == NULL)
+		return;
+	keeper->look |= look;
+	if (when < keeper->due)
+		keeper->due = when;
+	if (keeper->process.state == WF_PROCESS_IDLE && (look || when < keeper->sleeps_until))
+		wf_process_wake(&keeper->process);
+}
+
+static void
+wake_awaiters(const pg_uuid_t *run_id)
+{
+	int			n = pg_atomic_read_u32(&wf_processes->n_awaits);
+
+	for (int i = 0; i < n; i++)
+		if (wf_awaits[i].database == MyDatabaseId &&
+			(run_id == NULL || memcmp(&wf_awaits[i].run_id, run_id, sizeof(pg_uuid_t)) == 0))
+			wf_process_wake_procno(wf_awaits[i].procno);
+}
+
+static void
+interrupt(const pg_uuid_t *run_id)
+{
+	for (int i = 0; i < wf_processes->n_workers; i++)
+	{
+		WfWorkerSlot *slot = &wf_worker_slots[i];
+		bool		found;
+
+		if (slot->process.pid == 0 || slot->process.pid == MyProcPid || slot->process.database != MyDatabaseId)
+			continue;
+		SpinLockAcquire(&slot->mutex);
+		found = slot->executes && memcmp(&slot->run_id, run_id, sizeof(pg_uuid_t)) == 0;
+		slot->interrupted |= found;
+		SpinLockRelease(&slot->mutex);
+		if (found)
+			kill(slot->process.pid, SIGINT);
+	}
+}
+
+static void
+act(void)
+{
+	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
+	for (int i = 0; i < n_notes; i++)
+	{
+		const Note *note = &notes[i];
+
+		switch (note->kind)
+		{
+			case NOTE_ROLE:
+				wf_process_ring(MyDatabaseId, note->about.role);
+				break;
+			case NOTE_KEEPER:
+				wake_keeper(note->about.when, false);
+				break;
+			case NOTE_AWAITERS:
+				wake_awaiters(&note->about.run_id);
+				break;
+			case NOTE_INTERRUPT:
+				interrupt(&note->about.run_id);
+				break;
+			case NOTE_DATABASE:
+				wf_process_found(note->about.database);
+				break;
+			case NOTE_LOOK:
+				wake_keeper(DT_NOEND, true);
+				break;
+		}
+	}
+	LWLockRelease(wf_processes_lock);
+}
+
+void
+wf_wake_look_at_everything(void)
+{
+	if (wf_processes == NULL)
+		return;
+	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
+	wake_keeper(DT_NOEND, true);
+	wake_awaiters(NULL);
+	LWLockRelease(wf_processes_lock);
+}
+
+/* -- awaits -- */
+
+static void
+end_await_at_exit(int code, Datum arg)
+{
+	wf_wake_await_end();
 }
 
 void
 wf_wake_await_begin(const pg_uuid_t *run_id)
 {
+	static bool registered = false;
+
+	if (wf_processes == NULL)
+		return;
+	if (!registered)
+	{
+		before_shmem_exit(end_await_at_exit, (Datum) 0);
+		registered = true;
+	}
+	wf_wake_await_end();
+	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
+	if (pg_atomic_read_u32(&wf_processes->n_awaits) < (uint32) MaxBackends)
+	{
+		int			n = pg_atomic_read_u32(&wf_processes->n_awaits);
+
+		wf_awaits[n] = (WfAwait)
+		{
+			.run_id = *run_id, .database = MyDatabaseId, .procno = wf_process_my_procno()
+		};
+		pg_atomic_write_u32(&wf_processes->n_awaits, n + 1);
+		awaits = true;
+	}
+	LWLockRelease(wf_processes_lock);
 }
 
 void
 wf_wake_await_end(void)
 {
+	int			n;
+
+	if (!awaits)
+		return;
+	awaits = false;
+	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
+	n = pg_atomic_read_u32(&wf_processes->n_awaits);
+	for (int i = 0; i < n; i++)
+	{
+		if (wf_awaits[i].procno != wf_process_my_procno())
+			continue;
+		wf_awaits[i] = wf_awaits[n - 1];
+		pg_atomic_write_u32(&wf_processes->n_awaits, n - 1);
+		break;
+	}
+	LWLockRelease(wf_processes_lock);
 }
 
-void
-wf_wake_executing(const pg_uuid_t *run_id, const char *node)
+/* -- ends of transactions -- */
+
+static void
+forget(void)
 {
+	notes = NULL;
+	n_notes = 0;
+	notes_size = 0;
 }
 
-bool
-wf_wake_was_interrupted(void)
+static void
+at_transaction_end(XactEvent event, void *arg)
 {
-	return false;
+	switch (event)
+	{
+		case XACT_EVENT_COMMIT:
+			if (n_notes > 0)
+				act();
+			break;
+		case XACT_EVENT_ABORT:
+		case XACT_EVENT_PREPARE:
+			break;
+		default:
+			return;
+	}
+	if (notes != NULL)
+		forget();
+	if (awaits)
+		wf_wake_await_end();
+	if (unbars_at_end)
+	{
+		unbars_at_end = false;
+		wf_process_unbar(InvalidOid);
+	}
 }
 
-int
-wf_wake_list_executing(WfExecuting **out)
+static void
+at_subtransaction_end(SubXactEvent event, SubTransactionId mine, SubTransactionId parent, void *arg)
 {
-	*out = NULL;
-	return 0;
+	int			n = 0;
+
+	if (event == SUBXACT_EVENT_ABORT_SUB && awaits)
+		wf_wake_await_end();
+	if (n_notes == 0 || (event != SUBXACT_EVENT_ABORT_SUB && event != SUBXACT_EVENT_COMMIT_SUB))
+		return;
+	if (event == SUBXACT_EVENT_COMMIT_SUB)
+	{
+		for (int i = n_notes - 1; i >= 0 && notes[i].subxact >= mine; i--)
+			notes[i].subxact = parent;
+		return;
+	}
+	/* subtransactions within it have handed theirs over, or are gone */
+	for (int i = 0; i < n_notes; i++)
+		if (notes[i].subxact != mine)
+			notes[n++] = notes[i];
+	n_notes = n;
 }
 
 void
 wf_wake_init(void)
 {
+	if (process_shared_preload_libraries_in_progress)
+		wf_process_init();
+	RegisterXactCallback(at_transaction_end, NULL);
+	RegisterSubXactCallback(at_subtransaction_end, NULL);
 }

@@ -25,6 +25,15 @@ extern void wf_wake_awaiters_at_commit(const pg_uuid_t *run_id);
 /* The run is to be cancelled: the worker that executes it, if one does, is interrupted. */
 extern void wf_wake_interrupt_at_commit(const pg_uuid_t *run_id);
 
+/* The database may have come to have the extension (InvalidOid: there may be new ones): the launcher starts its keeper. */
+extern void wf_wake_launcher_at_commit(Oid database);
+/* Rows came in another way (COPY): the keeper of the database looks at everything. */
+extern void wf_wake_look_at_commit(void);
+/* Processes that wf_process_bar keeps out may come in again when the transaction ends, however it ends. */
+extern void wf_wake_unbar_at_end(void);
+/* At once: another transaction of this database has just committed, nobody knows what. */
+extern void wf_wake_look_at_everything(void);
+
 /* -- for wf_await -- */
 
 /* From now on an end of the run sets this backend's latch. At most one run at a time; ended by an error, too. */

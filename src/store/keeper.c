@@ -110,7 +110,7 @@ wf_store_ready_roles(void)
 	return roles;
 }
 
-void
+int
 wf_store_count_crash(const pg_uuid_t *run_id, int most)
 {
 	Datum		values[1] = {UUIDPGetDatum(run_id)};
@@ -128,10 +128,11 @@ wf_store_count_crash(const pg_uuid_t *run_id, int most)
 	}
 	SPI_freetuptable(SPI_tuptable);
 	if (n == 0 || crashes < most)
-		return;
+		return crashes;
 	/* nobody shall execute it any more: what is for the run is kept back, and goes with it when it is parked */
 	wf_store_execute(WF_SQL_HOLD_RUN, values, NULL);
 	park.run_id = *run_id;
 	park.crashes = 0;
 	wf_store_send(&park, 1);
+	return crashes;
 }

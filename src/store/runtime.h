@@ -241,6 +241,6 @@ extern int	wf_store_escalate(TimestampTz now, TimestampTz *next);
 /* Roles that have messages in the queue (Oid). */
 extern List *wf_store_ready_roles(void);
 /* Counts a crash on all messages of the run, and on its start; the new count. At `most` the run is parked. */
-extern void wf_store_count_crash(const pg_uuid_t *run_id, int most);
+extern int	wf_store_count_crash(const pg_uuid_t *run_id, int most);
 
 #endif

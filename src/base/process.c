@@ -1,0 +1,387 @@
+/*
+ * process.c: the struct that our processes share, and its small moves.
+ *
+ * 1. The postmaster makes it (shmem_request_hook, shmem_startup_hook); arrays of workers, keepers and awaits
+ *    follow it, of sizes that are known then. After a crash of the server it is made anew, all zero.
+ * 2. A worker's slot goes from free to starting (launcher), to busy and idle in turns (the worker), to free (the
+ *    worker's end, whatever its cause). A commit that finds an idle worker of its role sets that one's latch; one that
+ *    finds busy ones only rings them, so that they look again before they sleep, and tells the launcher that the role
+ *    could do with one more. A worker that finds nothing left and was not rung withdraws that demand.
+ * 3. The launcher is woken for a demand at once when the role has no worker at all; else only when it is not awake
+ *    anyway: under load it looks at demands every few milliseconds, instead of at every commit.
+ * 4. A bar keeps our processes out of a database for the time of a command. Who attaches asks for it under the same
+ *    lock, before connecting, so that none slips in.
+ *
+ * Why not the postmaster's table of background workers, nor pg_stat_activity: neither can be asked at a commit
+ * for less than a microsecond, nor waited for.
+ */
+#include "postgres.h"
+
+#include <signal.h>
+
+#include "base/clock.h"
+#include "base/process.h"
+#include "base/settings.h"
+#include "miscadmin.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/proc.h"
+#include "storage/shmem.h"
+#include "utils/timestamp.h"
+#include "utils/wait_event.h"
+
+#define LOCK_NAME "workflow"
+
+WfProcesses *wf_processes = NULL;
+LWLock	   *wf_processes_lock = NULL;
+WfWorkerSlot *wf_worker_slots = NULL;
+WfKeeperSlot *wf_keeper_slots = NULL;
+WfAwait    *wf_awaits = NULL;
+WfWorkerSlot *wf_my_worker = NULL;
+WfKeeperSlot *wf_my_keeper = NULL;
+
+static shmem_request_hook_type previous_request = NULL;
+static shmem_startup_hook_type previous_startup = NULL;
+
+/* -- making it -- */
+
+static Size
+struct_size(void)
+{
+	return MAXALIGN(sizeof(WfProcesses));
+}
+
+static Size
+workers_size(void)
+{
+	return MAXALIGN(mul_size(sizeof(WfWorkerSlot), wf_setting_max_workers));
+}
+
+static Size
+keepers_size(void)
+{
+	return MAXALIGN(mul_size(sizeof(WfKeeperSlot), max_worker_processes));
+}
+
+static Size
+total_size(void)
+{
+	return add_size(add_size(struct_size(), workers_size()),
+					add_size(keepers_size(), mul_size(sizeof(WfAwait), MaxBackends)));
+}
+
+static void
+request(void)
+{
+	if (previous_request != NULL)
+		previous_request();
+	RequestAddinShmemSpace(total_size());
+	RequestNamedLWLockTranche(LOCK_NAME, 1);
+}
+
+static void
+startup(void)
+{
+	bool		found;
+	char	   *base;
+
+	if (previous_startup != NULL)
+		previous_startup();
+	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+	base = ShmemInitStruct("workflow processes", total_size(), &found);
+	wf_processes = (WfProcesses *) base;
+	wf_worker_slots = (WfWorkerSlot *) (base + struct_size());
+	wf_keeper_slots = (WfKeeperSlot *) (base + struct_size() + workers_size());
+	wf_awaits = (WfAwait *) (base + struct_size() + workers_size() + keepers_size());
+	wf_processes_lock = &GetNamedLWLockTranche(LOCK_NAME)->lock;
+	if (!found)
+	{
+		memset(base, 0, total_size());
+		wf_processes->n_workers = wf_setting_max_workers;
+		wf_processes->n_keepers = max_worker_processes;
+		pg_atomic_init_u32(&wf_processes->n_awaits, 0);
+		pg_atomic_init_u64(&wf_processes->n_wakes, 0);
+		for (int i = 0; i < wf_processes->n_workers; i++)
+			SpinLockInit(&wf_worker_slots[i].mutex);
+	}
+	LWLockRelease(AddinShmemInitLock);
+}
+
+void
+wf_process_init(void)
+{
+	previous_request = shmem_request_hook;
+	shmem_request_hook = request;
+	previous_startup = shmem_startup_hook;
+	shmem_startup_hook = startup;
+}
+
+/* -- processes -- */
+
+int
+wf_process_my_procno(void)
+{
+	return MyProc - ProcGlobal->allProcs;
+}
+
+void
+wf_process_wake_procno(int procno)
+{
+	SetLatch(&ProcGlobal->allProcs[procno].procLatch);
+}
+
+void
+wf_process_wake(const WfProcess *process)
+{
+	if (process->pid != 0)
+		wf_process_wake_procno(process->procno);
+}
+
+void
+wf_process_fill(WfProcess *process, WfProcessState state, Oid database)
+{
+	process->database = database;
+	process->pid = MyProcPid;
+	process->procno = wf_process_my_procno();
+	process->since = wf_clock_now();
+	process->state = state;
+}
+
+bool
+wf_process_is_barred(Oid database)
+{
+	for (int i = 0; i < wf_processes->n_bars; i++)
+		if (wf_processes->bars[i].database == database)
+			return true;
+	return false;
+}
+
+WfKeeperSlot *
+wf_process_keeper_of(Oid database)
+{
+	for (int i = 0; i < wf_processes->n_keepers; i++)
+		if (wf_keeper_slots[i].process.state != WF_PROCESS_NONE && wf_keeper_slots[i].process.database == database)
+			return &wf_keeper_slots[i];
+	return NULL;
+}
+
+/* -- demands -- */
+
+void
+wf_process_demand(Oid database, Oid role, bool urgent)
+{
+	WfProcesses *all = wf_processes;
+	bool		is_new = true;
+
+	for (int i = 0; i < all->n_demands && is_new; i++)
+		is_new = all->demands[i].database != database || all->demands[i].role != role;
+	if (!is_new)
+		return;
+	if (all->n_demands == WF_MOST_DEMANDS)
+		all->demands_were_lost = true;
+	else
+		all->demands[all->n_demands++] = (WfDemand)
+		{
+			.database = database, .role = role, .since = wf_clock_now()
+		};
+	if (urgent || !all->launcher_is_alert)
+	{
+		all->launcher_is_alert = true;
+		wf_process_wake(&all->launcher);
+	}
+}
+
+void
+wf_process_forget_demand(Oid database, Oid role)
+{
+	WfProcesses *all = wf_processes;
+
+	for (int i = 0; i < all->n_demands; i++)
+	{
+		if (all->demands[i].database != database || all->demands[i].role != role)
+			continue;
+		all->demands[i] = all->demands[--all->n_demands];
+		return;
+	}
+}
+
+void
+wf_process_ring(Oid database, Oid role)
+{
+	int			n = 0;
+
+	for (int i = 0; i < wf_processes->n_workers; i++)
+	{
+		WfWorkerSlot *worker = &wf_worker_slots[i];
+
+		if (worker->process.state == WF_PROCESS_NONE || worker->role != role || worker->process.database != database)
+			continue;
+		n++;
+		if (worker->process.state == WF_PROCESS_IDLE)
+		{
+			if (!worker->rung)
+			{
+				worker->rung = true;
+				wf_process_wake(&worker->process);
+			}
+			return;
+		}
+		worker->rung = true;
+	}
+	wf_process_demand(database, role, n == 0);
+}
+
+void
+wf_process_found(Oid database)
+{
+	WfProcesses *all = wf_processes;
+
+	if (all->n_found == WF_MOST_FOUND)
+		all->found_were_lost = true;
+	else
+		all->found[all->n_found++] = database;
+	wf_process_wake(&all->launcher);
+}
+
+/* -- a worker's turns -- */
+
+void
+wf_process_begin_turn(void)
+{
+	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
+	wf_my_worker->process.state = WF_PROCESS_BUSY;
+	wf_my_worker->rung = false;
+	LWLockRelease(wf_processes_lock);
+}
+
+bool
+wf_process_go_idle(void)
+{
+	bool		quiet;
+
+	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
+	quiet = !wf_my_worker->rung;
+	if (quiet)
+	{
+		wf_my_worker->process.state = WF_PROCESS_IDLE;
+		wf_my_worker->process.since = wf_clock_now();
+		wf_process_forget_demand(wf_my_worker->process.database, wf_my_worker->role);
+	}
+	LWLockRelease(wf_processes_lock);
+	return quiet;
+}
+
+void
+wf_process_ask_for_help(void)
+{
+	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
+	wf_process_ring(wf_my_worker->process.database, wf_my_worker->role);
+	LWLockRelease(wf_processes_lock);
+}
+
+bool
+wf_process_suspect_begin(void)
+{
+	int			me = wf_my_worker - wf_worker_slots + 1;
+	bool		mine;
+
+	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
+	mine = wf_processes->suspect_worker == 0 || wf_processes->suspect_worker == me;
+	if (mine)
+		wf_processes->suspect_worker = me;
+	LWLockRelease(wf_processes_lock);
+	return mine;
+}
+
+void
+wf_process_suspect_end(void)
+{
+	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
+	if (wf_processes->suspect_worker == wf_my_worker - wf_worker_slots + 1)
+		wf_processes->suspect_worker = 0;
+	LWLockRelease(wf_processes_lock);
+}
+
+/* -- bars -- */
+
+static void
+unbar_at_exit(int code, Datum arg)
+{
+	wf_process_unbar(InvalidOid);
+}
+
+/* Asks those that are in the database to end; how many there are still. Those that start find the bar. */
+static int
+stop_processes(Oid database)
+{
+	int			n = 0;
+
+	LWLockAcquire(wf_processes_lock, LW_SHARED);
+	for (int i = 0; i < wf_processes->n_workers + wf_processes->n_keepers; i++)
+	{
+		WfProcess  *process = i < wf_processes->n_workers ? &wf_worker_slots[i].process :
+			&wf_keeper_slots[i - wf_processes->n_workers].process;
+
+		if (process->state == WF_PROCESS_NONE || process->database != database || process->pid == 0 ||
+			process->pid == MyProcPid)
+			continue;
+		n++;
+		kill(process->pid, SIGTERM);
+	}
+	LWLockRelease(wf_processes_lock);
+	return n;
+}
+
+void
+wf_process_bar(Oid database, int timeout_ms)
+{
+	static bool registered = false;
+	TimestampTz until = TimestampTzPlusMilliseconds(wf_clock_now(), timeout_ms);
+	bool		barred = false;
+
+	if (!registered)
+	{
+		before_shmem_exit(unbar_at_exit, (Datum) 0);
+		registered = true;
+	}
+	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
+	if (wf_processes->n_bars < WF_MOST_BARS)
+	{
+		wf_processes->bars[wf_processes->n_bars++] = (WfBar)
+		{
+			.database = database, .pid = MyProcPid
+		};
+		barred = true;
+	}
+	LWLockRelease(wf_processes_lock);
+	if (!barred)
+		return;
+	while (stop_processes(database) > 0 && wf_clock_now() < until)
+	{
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 5L, PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
+void
+wf_process_unbar(Oid database)
+{
+	WfProcesses *all = wf_processes;
+	bool		any = false;
+
+	if (all == NULL)
+		return;
+	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
+	for (int i = all->n_bars - 1; i >= 0; i--)
+	{
+		if (all->bars[i].pid != MyProcPid || (OidIsValid(database) && all->bars[i].database != database))
+			continue;
+		wf_process_found(all->bars[i].database);
+		all->bars[i] = all->bars[--all->n_bars];
+		any = true;
+	}
+	if (any)
+		wf_process_wake(&all->launcher);
+	LWLockRelease(wf_processes_lock);
+}

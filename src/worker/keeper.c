@@ -1,0 +1,450 @@
+/*
+ * keeper.c: the process that looks after one database: timers, gates, events, escalations, and roles without workers.
+ *
+ * It is connected as the bootstrap superuser, and executes nothing but the store's static statements, each in a short
+ * transaction of its own, as wf_engine: no tenant's SQL ever runs here.
+ *
+ * 1. It begins by asking whether the extension is there, and ends if not; then it counts what a crash left (executing.c).
+ * 2. It sleeps until the next time that something is due, which it knows from its last look and from what commits told
+ *    since (wf_wake_keeper_at_commit). A time that is past means: look at once, at timers, gates, events and
+ *    escalations. At rest it has no statement to execute; it wakes once a minute if a time is ahead, as the clock may have been
+ *    moved, and not at all if none is.
+ * 3. When told to look at everything (it begins; a prepared transaction committed; rows came by COPY; a role cannot
+ *    connect) it also asks which roles have messages: those get a worker, and those that cannot connect have their
+ *    runs failed.
+ * 4. An error is logged and what failed is tried again, ever later, up to a minute; the extension gone ends it.
+ *
+ * Messages that it sends wake workers as those of any transaction do.
+ */
+#include "postgres.h"
+
+#include <signal.h>
+
+#include "access/xact.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/settings.h"
+#include "base/wake.h"
+#include "catalog/pg_authid.h"
+#include "engine/engine.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "store/runtime.h"
+#include "tcop/tcopprot.h"
+#include "utils/backend_status.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+#include "utils/wait_event.h"
+#include "worker/worker.h"
+
+#define MOST_WAITS 1000			/* that are fired in one transaction */
+#define MOST_FAILED 100			/* messages that are failed in one transaction */
+#define UPKEEP_US (24 * INT64CONST(3600) * 1000000)
+#define LONGEST_SLEEP_MS 60000	/* with a time ahead: the clock may be moved */
+#define LONGEST_BACKOFF_MS 60000
+
+/* What is to be done, and what was found. */
+typedef struct Look
+{
+	int			n;
+	TimestampTz now;
+	TimestampTz next_wait;		/* 0: none */
+	TimestampTz next_escalation;
+	List	   *roles;			/* that have messages */
+	Oid			role;			/* whose messages are failed */
+	const WfError *error;
+	bool		has_extension;
+	pg_uuid_t  *crashed;
+	int			n_crashed;
+	int		   *crashes;
+} Look;
+
+static TimestampTz next_due = DT_NOEND;
+static TimestampTz upkeep_at = 0;
+static MemoryContext look_memory;
+
+/* -- work within transactions -- */
+
+static void
+fire_waits(void *arg)
+{
+	Look	   *look = arg;
+
+	wf_transaction_open(look_memory);
+	look->now = wf_clock_now();
+	look->n = wf_store_fire_waits(look->now, MOST_WAITS, &look->next_wait);
+	wf_transaction_close(look_memory);
+}
+
+static void
+open_gates(void *arg)
+{
+	wf_transaction_open(look_memory);
+	((Look *) arg)->n = wf_store_open_gates();
+	wf_transaction_close(look_memory);
+}
+
+static void
+match_events(void *arg)
+{
+	wf_transaction_open(look_memory);
+	((Look *) arg)->n = wf_store_match_events(wf_clock_now() - wf_setting_event_buffer_time * INT64CONST(1000000));
+	wf_transaction_close(look_memory);
+}
+
+static void
+escalate(void *arg)
+{
+	Look	   *look = arg;
+
+	wf_transaction_open(look_memory);
+	look->n = wf_store_escalate(wf_clock_now(), &look->next_escalation);
+	wf_transaction_close(look_memory);
+}
+
+static void
+find_roles(void *arg)
+{
+	Look	   *look = arg;
+
+	wf_transaction_open(look_memory);
+	look->roles = wf_store_ready_roles();
+	wf_transaction_close(look_memory);
+}
+
+static void
+fail_messages(void *arg)
+{
+	Look	   *look = arg;
+	pg_uuid_t	tenant = {{0}};
+	List	   *messages;
+	ListCell   *lc;
+
+	wf_transaction_open(look_memory);
+	messages = wf_store_claim(look->role, MOST_FAILED, &tenant);
+	wf_transaction_close(look_memory);
+	foreach(lc, messages)
+		wf_engine_fail(lfirst(lc), look->error);
+	look->n = list_length(messages);
+}
+
+static void
+find_extension(void *arg)
+{
+	((Look *) arg)->has_extension = wf_session_has_extension();
+}
+
+/* Counts a crash on each of them, or on those alone that had one before; true when there are both kinds. */
+static bool
+count_each(Look *look, bool only_repeated)
+{
+	bool		repeated = false;
+	bool		first = false;
+
+	for (int i = 0; i < look->n_crashed; i++)
+	{
+		if (!only_repeated || look->crashes[i] > 1)
+			look->crashes[i] = wf_store_count_crash(&look->crashed[i], wf_setting_max_crashes);
+		repeated |= look->crashes[i] > 1;
+		first |= look->crashes[i] == 1;
+	}
+	return repeated && first;
+}
+
+static void
+count_crashes(void *arg)
+{
+	Look	   *look = arg;
+
+	wf_transaction_open(look_memory);
+	BeginInternalSubTransaction(NULL);
+	if (count_each(look, false))
+	{
+		RollbackAndReleaseCurrentSubTransaction();
+		(void) count_each(look, true);
+	}
+	else
+		ReleaseCurrentSubTransaction();
+	wf_transaction_close(look_memory);
+}
+
+/* -- doing it -- */
+
+/* Does the work; an error is thrown again, outside the transaction. */
+static void
+must(void (*work) (void *arg), Look *look)
+{
+	ErrorData  *error = wf_transaction(work, look, NULL);
+
+	if (error != NULL)
+		ReThrowError(error);
+}
+
+/* Runs that were executing when the server crashed. If some had a crash before, those alone are suspected. */
+static void
+settle_crashes(Look *look)
+{
+	look->n_crashed = wf_executing_crashed(MyDatabaseId, &look->crashed);
+	if (look->n_crashed == 0)
+		return;
+	look->crashes = palloc0(sizeof(int) * look->n_crashed);
+	must(count_crashes, look);
+	wf_executing_forget_crashed(MyDatabaseId);
+	ereport(LOG, (errmsg("workflow keeper: the server went down while %d runs were executing", look->n_crashed)));
+}
+
+/* Once a day, and when the keeper begins: the one place for partitions of history and for retention. */
+static void
+do_upkeep(void)
+{
+	upkeep_at = wf_clock_now() + UPKEEP_US;
+}
+
+static void
+do_timers(Look *look)
+{
+	do
+		must(fire_waits, look);
+	while (look->n >= MOST_WAITS);
+	must(escalate, look);
+	next_due = DT_NOEND;
+	if (look->next_wait != 0)
+		next_due = look->next_wait;
+	if (look->next_escalation != 0 && look->next_escalation < next_due)
+		next_due = look->next_escalation;
+}
+
+/* The role cannot connect: its runs fail, each message in the queue by itself. */
+static void
+fail_role(Look *look, Oid role, int sqlstate, const char *why)
+{
+	look->role = role;
+	look->error = wf_error_make(sqlstate, "Queued runs are executed as this role: give it back what it lacks, then call wf_retry.",
+								"%s", why);
+	do
+		must(fail_messages, look);
+	while (look->n >= MOST_FAILED);
+}
+
+static void
+check_role(void *arg)
+{
+	Look	   *look = arg;
+	const char *why;
+	int			sqlstate;
+	MemoryContext old = MemoryContextSwitchTo(look_memory);
+
+	sqlstate = wf_connect_problem(look->role, MyDatabaseId, &why);
+	look->error = sqlstate == 0 ? NULL : wf_error_make(sqlstate, NULL, "%s", why);
+	MemoryContextSwitchTo(old);
+}
+
+static void
+do_roles(Look *look)
+{
+	ListCell   *lc;
+
+	must(find_roles, look);
+	foreach(lc, look->roles)
+	{
+		look->role = lfirst_oid(lc);
+		must(check_role, look);
+		if (look->error != NULL)
+			fail_role(look, look->role, look->error->sqlstate, look->error->message);
+		else
+		{
+			LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
+			wf_process_ring(MyDatabaseId, look->role);
+			LWLockRelease(wf_processes_lock);
+		}
+	}
+}
+
+static void
+look_at(bool everything, bool poked)
+{
+	Look		look = {0};
+	TimestampTz now = wf_clock_now();
+
+	if (everything)
+		settle_crashes(&look);
+	if (everything || poked || next_due <= now)
+		do_timers(&look);
+	if (everything || poked)
+	{
+		do
+			must(open_gates, &look);
+		while (look.n > 0);
+		must(match_events, &look);
+	}
+	if (everything)
+		do_roles(&look);
+	if (upkeep_at <= now)
+		do_upkeep();
+}
+
+/* -- the process -- */
+
+static void
+detach(int code, Datum arg)
+{
+	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
+	wf_my_keeper->process.state = WF_PROCESS_NONE;
+	wf_my_keeper->process.pid = 0;
+	wf_process_wake(&wf_processes->launcher);
+	LWLockRelease(wf_processes_lock);
+	wf_my_keeper = NULL;
+}
+
+static bool
+attach(int number, const WfAssignment *assignment)
+{
+	WfKeeperSlot *slot = &wf_keeper_slots[number];
+	bool		mine;
+
+	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
+	mine = slot->process.state == WF_PROCESS_STARTING && slot->process.pid == 0 &&
+		slot->process.database == assignment->database;
+	if (mine && wf_process_is_barred(assignment->database))
+	{
+		slot->process.state = WF_PROCESS_NONE;
+		mine = false;
+	}
+	if (mine)
+	{
+		wf_process_fill(&slot->process, WF_PROCESS_BUSY, assignment->database);
+		slot->look = true;
+		slot->due = DT_NOEND;
+		slot->absent = false;
+		wf_my_keeper = slot;
+	}
+	LWLockRelease(wf_processes_lock);
+	return mine;
+}
+
+/* What commits have told since the last time. */
+static void
+hear(bool *everything, bool *poked)
+{
+	TimestampTz now = wf_clock_now();
+
+	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
+	wf_my_keeper->process.state = WF_PROCESS_BUSY;
+	*everything = wf_my_keeper->look;
+	*poked = wf_my_keeper->due <= now;
+	if (wf_my_keeper->due > now && wf_my_keeper->due < next_due)
+		next_due = wf_my_keeper->due;
+	wf_my_keeper->look = false;
+	wf_my_keeper->due = DT_NOEND;
+	LWLockRelease(wf_processes_lock);
+}
+
+/* Sleeps until something is due, `at_most` ms (-1: any time), or until it is told something. */
+static void
+sleep_until_due(long at_most)
+{
+	TimestampTz until = Min(next_due, upkeep_at);
+	TimestampTz now = wf_clock_now();
+	long		timeout;
+	bool		quiet;
+
+	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
+	quiet = !wf_my_keeper->look && wf_my_keeper->due >= until;
+	wf_my_keeper->process.state = WF_PROCESS_IDLE;
+	wf_my_keeper->sleeps_until = until;
+	LWLockRelease(wf_processes_lock);
+	if (at_most < 0 && (!quiet || until <= now))
+		return;
+	timeout = until <= now ? 0 : Min((until - now + 999) / 1000, next_due == DT_NOEND ? 60 * LONGEST_SLEEP_MS : LONGEST_SLEEP_MS);
+	if (at_most >= 0)
+		timeout = at_most;
+	pgstat_report_activity(STATE_IDLE, NULL);
+	(void) pgstat_report_stat(true);
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, timeout, PG_WAIT_EXTENSION);
+	ResetLatch(MyLatch);
+	pg_atomic_fetch_add_u64(&wf_processes->n_wakes, 1);
+}
+
+/* After an error: is the extension there still? */
+static bool
+extension_is_there(void)
+{
+	Look		look = {.has_extension = true};
+	ErrorData  *error = wf_transaction(find_extension, &look, NULL);
+
+	return error != NULL || look.has_extension;
+}
+
+/* The launcher asks no more until the database may have come to have the extension. */
+static void
+leave_for_good(void)
+{
+	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
+	wf_my_keeper->absent = true;
+	LWLockRelease(wf_processes_lock);
+	proc_exit(0);
+}
+
+static void
+keep(void)
+{
+	volatile long backoff = -1;
+
+	for (;;)
+	{
+		bool		everything;
+		bool		poked;
+
+		wf_session_look_around();
+		hear(&everything, &poked);
+		MemoryContextReset(look_memory);
+		MemoryContextSwitchTo(look_memory);
+		if (backoff > 0)
+			everything = true;
+		if (everything || poked || Min(next_due, upkeep_at) <= wf_clock_now())
+		{
+			pgstat_report_activity(STATE_RUNNING, "");
+			PG_TRY();
+			{
+				look_at(everything, poked);
+				backoff = -1;
+			}
+			PG_CATCH();
+			{
+				MemoryContextSwitchTo(look_memory);
+				EmitErrorReport();
+				FlushErrorState();
+				backoff = backoff < 0 ? 100 : Min(backoff * 2, LONGEST_BACKOFF_MS);
+			}
+			PG_END_TRY();
+			if (backoff > 0 && !extension_is_there())
+				leave_for_good();
+		}
+		sleep_until_due(backoff);
+	}
+}
+
+void
+wf_worker_keeper_main(Datum arg)
+{
+	WfAssignment assignment;
+
+	memcpy(&assignment, MyBgworkerEntry->bgw_extra, sizeof(assignment));
+	pqsignal(SIGTERM, die);
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	if (wf_processes == NULL || !attach(DatumGetInt32(arg), &assignment))
+		proc_exit(0);
+	on_shmem_exit(detach, (Datum) 0);
+	BackgroundWorkerUnblockSignals();
+	BackgroundWorkerInitializeConnectionByOid(assignment.database, InvalidOid, 0);
+	wf_session_begin(BOOTSTRAP_SUPERUSERID);
+	look_memory = AllocSetContextCreate(TopMemoryContext, "workflow keeper", ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(look_memory);
+	if (!extension_is_there())
+		leave_for_good();
+	keep();
+}
