@@ -82,7 +82,7 @@ wf_attempt_deadline(Run *run, Frame *frame, Failure *failure)
 		return true;
 	}
 	open = frame->open;
-	if (open->node != NULL && wf_deadline_is_past(open->deadline))
+	if (open != NULL && wf_deadline_is_past(open->deadline))
 	{
 		failure->error = make_error(run, WF_ERRCODE_NODE_TIMEOUT, NULL,
 									psprintf("node \"%s\" timed out after " INT64_FORMAT " ms", open->node->id,

@@ -132,7 +132,7 @@ typedef enum WfTurn
  * Deals with one claimed message in the current transaction, as the session's role: executes a segment of its run, with
  * the further messages to that run that are there. A run that fails is recorded so. `slice_end` 0: it may take as long as it
  * takes. Throws for what is not the run's own failure (shutdown, lack of memory, errors of the engine's own statements):
- * the caller aborts the (sub)transaction. Opens its own SPI connection. The transaction needs an active snapshot for none of it.
+ * the caller aborts the transaction. Opens its own SPI connection and pushes a snapshot.
  */
 extern WfTurn wf_engine_turn(const WfMessage *message, TimestampTz slice_end);
 

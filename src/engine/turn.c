@@ -17,6 +17,7 @@
 
 #include "access/xact.h"
 #include "base/clock.h"
+#include "base/settings.h"
 #include "base/wake.h"
 #include "engine/again.h"
 #include "engine/attempt.h"
@@ -37,6 +38,8 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/snapmgr.h"
 
 /* -- who and what -- */
 
@@ -291,16 +294,17 @@ deliver_child(Run *run, Frame *frame, OpenStep *step, const JsonbValue *payload)
 static void
 deliver_task(Run *run, Frame *frame, OpenStep *step, const JsonbValue *payload)
 {
-	WfReply		reply = {.region = -1, .output = *payload};
+	WfReply		reply = {.region = -1};
 	JsonbValue	error;
 
 	if (step->waits != STEP_TASK)
 		return;
-	if (wf_json_is_object(payload) && wf_json_field(payload, "failed", &error))
+	if (!wf_json_field(payload, "result", &reply.output))
+		wf_json_set_null(&reply.output);
+	if (wf_json_field(payload, "failed", &error))
 	{
 		reply.failed = true;
 		reply.error = stored_error(run, &error, "the task failed");
-		wf_json_set_null(&reply.output);
 	}
 	resume_step(run, frame, step, &reply);
 }
@@ -414,6 +418,17 @@ wf_turn_set_cancelled(Run *run, const Jsonb *reason)
 	MemoryContextSwitchTo(old);
 }
 
+/* The run took its worker down too often. */
+static void
+set_parked(Run *run)
+{
+	MemoryContext old = MemoryContextSwitchTo(run->memory);
+
+	run->error = wf_error_make(WF_ERRCODE_PARKED, "Find out what in it ends the process, then call wf_retry().",
+							   "run was parked after crashing its worker %d times", wf_setting_max_crashes);
+	MemoryContextSwitchTo(old);
+}
+
 /* -- segments -- */
 
 /* Makes the run's tree again; its effect on the activation is that of a run that is suspended. */
@@ -427,6 +442,7 @@ begin_saved(Run *run)
 static void
 begin_fresh(Run *run, void *arg)
 {
+	run->moved = true;
 	if (run->branch != NULL)
 		wf_load_branch(run);
 	else
@@ -487,6 +503,7 @@ static WfTurn
 execute(Run *run, void (*begin) (Run *run, void *arg), void *arg, TimestampTz slice_end)
 {
 	ErrorContextCallback context;
+	TimestampTz armed;
 
 	run->slice_end = slice_end;
 	wf_wake_executing(&run->run_id, NULL);
@@ -494,7 +511,10 @@ execute(Run *run, void (*begin) (Run *run, void *arg), void *arg, TimestampTz sl
 	context.arg = run;
 	context.previous = error_context_stack;
 	error_context_stack = &context;
+	/* the slice is the segment's: what is written afterwards must not be cancelled by it */
+	armed = wf_deadline_arm(slice_end);
 	wf_segment_execute(run, begin, arg);
+	wf_deadline_restore(armed);
 	error_context_stack = context.previous;
 	return settle(run);
 }
@@ -568,11 +588,14 @@ turn_before_start(const WfMessage *message, TimestampTz slice_end)
 
 	if (start == NULL)
 		return exists ? WF_TURN_BUSY : WF_TURN_DONE;
-	if (message->kind == WF_MESSAGE_CANCEL)
+	if (message->kind == WF_MESSAGE_CANCEL || message->kind == WF_MESSAGE_PARK)
 	{
 		run = wf_turn_run_of_start(start);
 		run->started_at = 0;
-		wf_turn_set_cancelled(run, message->payload);
+		if (message->kind == WF_MESSAGE_CANCEL)
+			wf_turn_set_cancelled(run, message->payload);
+		else
+			set_parked(run);
 		(void) settle(run);
 		wf_store_take(start);
 		MemoryContextDelete(run->memory);
@@ -652,6 +675,12 @@ turn_live(Run *run, const WfMessage *message, TimestampTz slice_end)
 		}
 		return WF_TURN_DONE;
 	}
+	if (message->kind == WF_MESSAGE_PARK)
+	{
+		set_parked(run);
+		wf_store_take_all(&run->tenant.tenant_id, &run->run_id);
+		return settle(run);
+	}
 	if (strcmp(run->live->status, "compensating") == 0)
 		return turn_compensating(run, message, slice_end);
 	if (strcmp(run->live->status, "paused") == 0 && message->kind != WF_MESSAGE_CANCEL)
@@ -696,12 +725,13 @@ wf_engine_turn(const WfMessage *message, TimestampTz slice_end)
 {
 	MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "workflow turn", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old;
-	const TimestampTz armed = wf_deadline_arm(slice_end);
+	const TimestampTz armed = wf_deadline_arm(0);
 	WfTurn		turn;
 
 	PG_TRY();
 	{
 		SPI_connect();
+		PushActiveSnapshot(GetTransactionSnapshot());
 		old = MemoryContextSwitchTo(memory);
 		if (message->kind == WF_MESSAGE_START)
 			turn = turn_start(message, slice_end);
@@ -710,6 +740,7 @@ wf_engine_turn(const WfMessage *message, TimestampTz slice_end)
 		if (turn == WF_TURN_DONE)
 			wf_store_take(message);
 		MemoryContextSwitchTo(old);
+		PopActiveSnapshot();
 		SPI_finish();
 	}
 	PG_FINALLY();
@@ -731,6 +762,7 @@ wf_engine_fail(const WfMessage *message, const WfError *error)
 	Run		   *run = NULL;
 
 	SPI_connect();
+	PushActiveSnapshot(GetTransactionSnapshot());
 	old = MemoryContextSwitchTo(memory);
 	if (message->kind == WF_MESSAGE_START)
 		run = wf_turn_run_of_start(message);
@@ -743,6 +775,7 @@ wf_engine_fail(const WfMessage *message, const WfError *error)
 	}
 	wf_store_take(message);
 	MemoryContextSwitchTo(old);
+	PopActiveSnapshot();
 	SPI_finish();
 	MemoryContextDelete(memory);
 }

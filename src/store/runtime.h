@@ -20,7 +20,7 @@ typedef enum WfMessageKind
 	WF_MESSAGE_TIMER,			/* the wait of `step` is due; step 0: the run's start or time-out */
 	WF_MESSAGE_SIGNAL,			/* payload: {"event", "payload"}; kept until the run asks */
 	WF_MESSAGE_EVENT,			/* to `step`; payload: {"event_id", "payload"} */
-	WF_MESSAGE_TASK,			/* to `step`; payload: {"result": what the task gave}, or {"failed": error} */
+	WF_MESSAGE_TASK,			/* to `step`; payload: {"result": what the task gave} or {"failed": error} */
 	WF_MESSAGE_CHILD,			/* to `step`; payload: {"run_id", "index", "region", "status", "output", "error"} */
 	WF_MESSAGE_CANCEL,			/* payload: the reason, a string, or NULL */
 	WF_MESSAGE_GO,				/* go on: after a retry by hand, a resume, with a compensation */
