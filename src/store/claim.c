@@ -29,13 +29,15 @@
 #define LOOK_SHARE 20
 /* No floor is set nearer to now than this: most of what is not committed yet is above. */
 #define FLOOR_MARGIN_US (100 * INT64CONST(1000))
+/* An empty part is forgotten after so long: a vacuum will have been there. */
+#define FORGET_US (120 * INT64CONST(1000000))
 
 typedef struct Part
 {
 	int			priority;
 	pg_uuid_t	tenant_id;
 	pg_uuid_t	floor;			/* messages below are dealt with, but for late ones */
-	bool		seen;			/* look_at_all: it has messages */
+	TimestampTz seen_at;		/* when look_at_all last found messages, or it was found */
 } Part;
 
 /* What this backend knows of the queue; of one role, as a worker serves one. In the order of the index. */
@@ -45,6 +47,7 @@ static struct
 	Oid			role;
 	TimestampTz looked_at;		/* 0: never */
 	int64		look_us;		/* that took so long */
+	TimestampTz claimed_at;		/* the claim at hand */
 	int			n;
 	Part		parts[MOST_PARTS];
 }			known;
@@ -103,7 +106,7 @@ note_floor(const WfWalk *walk)
 		part->tenant_id = *tenant_id;
 	}
 	part->floor = *wf_store_walk_id(walk, MESSAGE_MESSAGE_ID);
-	part->seen = true;
+	part->seen_at = known.claimed_at;
 }
 
 /* -- keys of queue_ready: role, priority, tenant, message -- */
@@ -157,8 +160,6 @@ look_at_all(WfWalk *walk, Oid role)
 	bool		more;
 	int			n = 0;
 
-	for (int i = 0; i < known.n; i++)
-		known.parts[i].seen = false;
 	more = first_behind(walk, role, priority, NULL);
 	while (more)
 	{
@@ -168,15 +169,16 @@ look_at_all(WfWalk *walk, Oid role)
 		tenant_id = *wf_store_walk_id(walk, MESSAGE_TENANT_ID);
 		more = first_behind(walk, role, priority, &tenant_id);
 	}
-	/* a part that is empty is kept, as its dead entries are there still, unless room is needed for others */
+	/* a part that is empty is kept for a while, as its dead entries are there still, unless room is needed */
 	wf_uuid_set_time(&recent, now - FLOOR_MARGIN_US);
 	for (int i = 0; i < known.n; i++)
 	{
 		Part	   *part = &known.parts[i];
+		bool		is_empty = part->seen_at != known.claimed_at;
 
-		if (!part->seen && known.n == MOST_PARTS)
+		if (is_empty && (known.n == MOST_PARTS || now - part->seen_at > FORGET_US))
 			continue;
-		if (!part->seen && compare_ids(&part->floor, &recent) < 0)
+		if (is_empty && compare_ids(&part->floor, &recent) < 0)
 			part->floor = recent;
 		known.parts[n++] = *part;
 	}
@@ -268,7 +270,6 @@ list_tenants(WfWalk *walk, Oid role, int priority, const pg_uuid_t *last, int mo
 	const pg_uuid_t *after = last;
 	int			n = 0;
 
-	memset(shares, 0, sizeof(Share) * most);
 	while (n < most && next_tenant(walk, role, priority, after, NULL, &shares[n].tenant_id))
 		after = &shares[n++].tenant_id;
 	after = NULL;
@@ -316,13 +317,17 @@ claim_share(WfWalk *walk, Oid role, int priority, Share *share, int most, List *
 static List *
 claim_priority(WfWalk *walk, Oid role, int priority, int most, pg_uuid_t *last_tenant, List *messages)
 {
-	int			wanted = most - list_length(messages);
-	Share	   *shares = palloc(sizeof(Share) * wanted);
-	int			n = list_tenants(walk, role, priority, last_tenant, wanted, shares);
+	/* parts that are known may be empty */
+	int			most_shares = most - list_length(messages) + MOST_PARTS;
+	Share	   *shares = palloc(sizeof(Share) * most_shares);
+	int			n = list_tenants(walk, role, priority, last_tenant, most_shares, shares);
 	int			n_open = n;
 
 	for (int i = 0; i < n; i++)
+	{
+		shares[i].has_begun = false;
 		shares[i].has_more = true;
+	}
 	while (n_open > 0 && list_length(messages) < most)
 	{
 		int			share = Max((most - list_length(messages)) / n_open, 1);
@@ -363,6 +368,7 @@ wf_store_claim(Oid role, int most, pg_uuid_t *last_tenant)
 	bool		looked = false;
 	WfWalk		walk;
 
+	known.claimed_at = now;
 	wf_store_walk_begin(&walk, "queue_ready");
 	if (known.role != role || known.table != RelationGetRelid(walk.heap))
 	{
