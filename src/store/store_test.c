@@ -146,6 +146,10 @@ wf_sql_test_keeper(PG_FUNCTION_ARGS)
 		n = wf_store_escalate(now, &next);
 	else if (strcmp(what, "crash") == 0)
 		wf_store_count_crash(PG_GETARG_UUID_P(2), most);
+	else if (strcmp(what, "partitions") == 0)
+		n = wf_store_make_partitions(now);
+	else if (strcmp(what, "expire") == 0)
+		n = wf_store_expire(now, most);
 	else if (strcmp(what, "roles") == 0)
 		n = list_length(wf_store_ready_roles());
 	SPI_finish();
