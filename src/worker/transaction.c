@@ -29,7 +29,6 @@ wf_transaction(void (*work) (void *arg), void *arg, bool *committing)
 		StartTransactionCommand();
 		MemoryContextSwitchTo(memory);
 		work(arg);
-		wf_session_before_commit();
 		*at_commit = true;
 		CommitTransactionCommand();
 	}
