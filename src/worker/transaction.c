@@ -39,7 +39,7 @@ wf_transaction(void (*work) (void *arg), void *arg, bool *committing)
 		MemoryContextSwitchTo(memory);
 		error = CopyErrorData();
 		FlushErrorState();
-		AbortCurrentTransaction();
+		AbortOutOfAnyTransaction();	/* of whatever subtransactions are open, too */
 		RESUME_INTERRUPTS();
 	}
 	PG_END_TRY();
