@@ -24,6 +24,8 @@ CREATE TABLE wf.queue (
 );
 CREATE INDEX queue_ready ON wf.queue (role, priority DESC, tenant_id, message_id);
 CREATE INDEX queue_run ON wf.queue (tenant_id, run_id) WHERE kind OPERATOR(pg_catalog.<>) 0;
+CREATE INDEX queue_parent ON wf.queue (tenant_id, (options OPERATOR(pg_catalog.#>>) '{parent,run_id}'))
+	WHERE (options OPERATOR(pg_catalog.#>>) '{parent,run_id}') IS NOT NULL;
 COMMENT ON TABLE wf.queue IS 'messages to runs that can be dealt with now; the first is a start (kind 0), whose message_id is the run''s id';
 
 CREATE TABLE wf.held (
@@ -34,6 +36,8 @@ CREATE TABLE wf.held (
 );
 CREATE INDEX held_run ON wf.held (tenant_id, run_id);
 CREATE INDEX held_gate ON wf.held (tenant_id, workflow_id, gate, priority DESC, message_id) WHERE gate IS NOT NULL;
+CREATE INDEX held_parent ON wf.held (tenant_id, (options OPERATOR(pg_catalog.#>>) '{parent,run_id}'))
+	WHERE (options OPERATOR(pg_catalog.#>>) '{parent,run_id}') IS NOT NULL;
 COMMENT ON TABLE wf.held IS 'messages that are kept back: of paused runs, and starts at a gate (maxConcurrency, concurrencyKey)';
 
 CREATE TABLE wf.gate (
@@ -100,6 +104,7 @@ CREATE TABLE wf.event (
 );
 CREATE INDEX event_name ON wf.event (tenant_id, event, correlation);
 CREATE INDEX event_unmatched ON wf.event (tenant_id, event) WHERE NOT matched;
+CREATE INDEX event_age ON wf.event (emitted_at);
 CREATE UNIQUE INDEX event_unique ON wf.event (tenant_id, event, unique_id) WHERE unique_id IS NOT NULL;
 COMMENT ON TABLE wf.event IS 'events of the last workflow.event_buffer_time, for those who begin to wait after they came';
 
@@ -116,6 +121,7 @@ CREATE TABLE wf.task (
 	body         text,
 	assignees    text[],
 	claimed_by   text,
+	lease_ms     bigint,
 	lease_until  timestamptz,
 	quorum       int NOT NULL,
 	allow_self   bool NOT NULL,
@@ -138,7 +144,12 @@ CREATE TABLE wf.task (
 	PRIMARY KEY (tenant_id, task_id)
 );
 CREATE INDEX task_queue ON wf.task (tenant_id, queue, priority DESC, task_id)
-	WHERE status OPERATOR(pg_catalog.=) 'open' AND kind OPERATOR(pg_catalog.=) 'task';
+	WHERE status OPERATOR(pg_catalog.=) 'open' AND kind OPERATOR(pg_catalog.=) 'task' AND lease_until IS NULL;
+CREATE INDEX task_lease ON wf.task (tenant_id, queue, lease_until)
+	WHERE status OPERATOR(pg_catalog.=) 'open' AND kind OPERATOR(pg_catalog.=) 'task' AND lease_until IS NOT NULL;
+CREATE INDEX task_last_lease ON wf.task (lease_until)
+	WHERE status OPERATOR(pg_catalog.=) 'open' AND kind OPERATOR(pg_catalog.=) 'task' AND lease_until IS NOT NULL
+	AND max_attempts OPERATOR(pg_catalog.>) 0 AND attempt OPERATOR(pg_catalog.>=) max_attempts;
 CREATE INDEX task_run ON wf.task (tenant_id, run_id);
 CREATE INDEX task_escalate ON wf.task (escalate_at) WHERE status OPERATOR(pg_catalog.=) 'open' AND escalate_at IS NOT NULL;
 COMMENT ON TABLE wf.task IS 'work for people (approval) and for external workers (task)';

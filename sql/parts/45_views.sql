@@ -13,16 +13,50 @@ CREATE VIEW wf_workflows WITH (security_invoker = true) AS
 	  AND w.status OPERATOR(pg_catalog.<>) 'deleted';
 COMMENT ON VIEW wf_workflows IS 'workflows of the current tenant';
 
+-- A run is in history when it has ended, in wf.live between two segments, and else a start in wf.queue or wf.held.
+-- Options of a start have what history has in columns.
 CREATE VIEW wf_runs WITH (security_invoker = true) AS
-	SELECT r.run_id, w.name AS workflow, r.version, r.status, r.trigger, r.input, r.output, r.error,
-		   r.correlation_id, r.tags, r.parent_run_id, r.started_by::pg_catalog.text AS started_by,
+	SELECT r.run_id, w.name AS workflow, r.version,
+		   CASE WHEN x.run_id IS NOT NULL AND r.finished_at IS NULL THEN 'running' ELSE r.status END AS status,
+		   r.trigger, r.input, r.output, r.error, r.correlation_id, r.tags, r.parent_run_id, r.started_by,
 		   r.queued_at, r.started_at, r.finished_at,
 		   (pg_catalog.date_part('epoch', r.finished_at OPERATOR(pg_catalog.-) r.started_at)
 			OPERATOR(pg_catalog.*) 1000.0::pg_catalog.float8) AS duration_ms,
-		   r.current_nodes, r.progress, r.wake_at, r.attempt
-	FROM wf.run r
+		   CASE WHEN x.node IS NOT NULL AND r.finished_at IS NULL THEN ARRAY[x.node] ELSE r.current_nodes END AS current_nodes,
+		   r.progress, r.wake_at, r.attempt
+	FROM (
+		SELECT h.tenant_id, h.run_id, h.workflow_id, h.version, h.status, h.trigger, h.input, h.output, h.error,
+			   h.correlation_id, h.tags, h.parent_run_id, h.started_by::pg_catalog.text AS started_by, h.queued_at,
+			   h.started_at, h.finished_at, h.current_nodes, h.progress, h.wake_at, h.attempt
+		FROM wf.run h
+		UNION ALL
+		SELECT l.tenant_id, l.run_id, l.workflow_id, l.version,
+			   CASE WHEN l.status OPERATOR(pg_catalog.=) 'compensating' THEN 'running' ELSE l.status END,
+			   o.trigger, l.input, NULL, NULL, o.correlation_id, o.tags, l.parent_run_id,
+			   coalesce(o.started_by, l.role)::pg_catalog.regrole::pg_catalog.text, l.queued_at, l.started_at,
+			   NULL, l.current_nodes, l.progress,
+			   (SELECT pg_catalog.min(a.wake_at) FROM wf.wait a
+				WHERE a.tenant_id OPERATOR(pg_catalog.=) l.tenant_id AND a.run_id OPERATOR(pg_catalog.=) l.run_id),
+			   l.attempt
+		FROM wf.live l CROSS JOIN LATERAL wf.start_options(l.options) o
+		UNION ALL
+		SELECT q.tenant_id, q.message_id, q.workflow_id, q.version, 'queued', o.trigger, q.payload, NULL, NULL,
+			   o.correlation_id, o.tags, o.parent_run_id,
+			   coalesce(o.started_by, q.role)::pg_catalog.regrole::pg_catalog.text, q.ready_at, NULL, NULL, NULL, NULL,
+			   NULL, 1
+		FROM wf.queue q CROSS JOIN LATERAL wf.start_options(q.options) o
+		WHERE q.kind OPERATOR(pg_catalog.=) 0
+		UNION ALL
+		SELECT q.tenant_id, q.message_id, q.workflow_id, q.version, 'queued', o.trigger, q.payload, NULL, NULL,
+			   o.correlation_id, o.tags, o.parent_run_id,
+			   coalesce(o.started_by, q.role)::pg_catalog.regrole::pg_catalog.text, q.ready_at, NULL, NULL, NULL, NULL,
+			   NULL, 1
+		FROM wf.held q CROSS JOIN LATERAL wf.start_options(q.options) o
+		WHERE q.kind OPERATOR(pg_catalog.=) 0
+	) r
 	LEFT JOIN wf.workflow w ON w.tenant_id OPERATOR(pg_catalog.=) r.tenant_id
 		AND w.workflow_id OPERATOR(pg_catalog.=) r.workflow_id
+	LEFT JOIN wf.executing() x ON x.run_id OPERATOR(pg_catalog.=) r.run_id
 	WHERE r.tenant_id OPERATOR(pg_catalog.=) (SELECT wf.current_tenant_id());
 COMMENT ON VIEW wf_runs IS 'runs of the current tenant';
 
@@ -45,10 +79,50 @@ CREATE VIEW wf_steps WITH (security_invoker = true) AS
 		   (t.duration_us::pg_catalog.float8 OPERATOR(pg_catalog./) 1000.0::pg_catalog.float8) AS duration_ms,
 		   s.segment, t.log
 	FROM wf.segment s
-	JOIN wf.run r ON r.tenant_id OPERATOR(pg_catalog.=) s.tenant_id AND r.run_id OPERATOR(pg_catalog.=) s.run_id
+	CROSS JOIN LATERAL (
+		SELECT r.input FROM wf.run r
+		WHERE r.tenant_id OPERATOR(pg_catalog.=) s.tenant_id AND r.run_id OPERATOR(pg_catalog.=) s.run_id
+		UNION ALL
+		SELECT l.input FROM wf.live l
+		WHERE l.tenant_id OPERATOR(pg_catalog.=) s.tenant_id AND l.run_id OPERATOR(pg_catalog.=) s.run_id) r
 	CROSS JOIN LATERAL wf.unfold(s.steps, s.first_seq, r.input) AS t
 	WHERE s.tenant_id OPERATOR(pg_catalog.=) (SELECT wf.current_tenant_id());
 COMMENT ON VIEW wf_steps IS 'steps of the runs of the current tenant, unfolded from the journal';
 
-REVOKE ALL ON wf_workflows, wf_runs, wf_segments, wf_steps FROM PUBLIC;
-GRANT SELECT ON wf_workflows, wf_runs, wf_segments, wf_steps TO PUBLIC;
+CREATE VIEW wf_tasks WITH (security_invoker = true) AS
+	SELECT t.task_id, t.run_id, w.name AS workflow, t.node, t.kind, t.queue, t.title, t.body, t.assignees, t.claimed_by,
+		   t.outcomes, t.form, t.payload, t.status, t.attempt, t.created_at, t.due_at
+	FROM wf.task t
+	LEFT JOIN wf.workflow w ON w.tenant_id OPERATOR(pg_catalog.=) t.tenant_id
+		AND w.workflow_id OPERATOR(pg_catalog.=) t.workflow_id
+	WHERE t.tenant_id OPERATOR(pg_catalog.=) (SELECT wf.current_tenant_id());
+COMMENT ON VIEW wf_tasks IS 'tasks of the current tenant: the inbox of people, and the queues of external workers';
+
+CREATE VIEW wf_dead_letters WITH (security_invoker = true) AS
+	SELECT f.run_id, w.name AS workflow, f.version, r.error, f.attempt AS attempts, f.failed_at
+	FROM wf.failed f
+	JOIN wf.run r ON r.tenant_id OPERATOR(pg_catalog.=) f.tenant_id AND r.run_id OPERATOR(pg_catalog.=) f.run_id
+	LEFT JOIN wf.workflow w ON w.tenant_id OPERATOR(pg_catalog.=) f.tenant_id
+		AND w.workflow_id OPERATOR(pg_catalog.=) f.workflow_id
+	WHERE f.tenant_id OPERATOR(pg_catalog.=) (SELECT wf.current_tenant_id());
+COMMENT ON VIEW wf_dead_letters IS 'failed runs of the current tenant that wf_retry can take up';
+
+CREATE VIEW wf_queue_status WITH (security_invoker = true) AS
+	SELECT t.name AS tenant, q.ready, (SELECT pg_catalog.count(*) FROM wf.executing()) AS running,
+		   l.waiting, h.held, pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) q.oldest AS oldest_ready_age,
+		   a.due_timers
+	FROM wf.tenant t
+	CROSS JOIN LATERAL (SELECT pg_catalog.count(*) AS ready, pg_catalog.min(m.ready_at) AS oldest FROM wf.queue m
+		WHERE m.tenant_id OPERATOR(pg_catalog.=) t.tenant_id) q
+	CROSS JOIN LATERAL (SELECT pg_catalog.count(*) AS waiting FROM wf.live m
+		WHERE m.tenant_id OPERATOR(pg_catalog.=) t.tenant_id) l
+	CROSS JOIN LATERAL (SELECT pg_catalog.count(*) AS held FROM wf.held m
+		WHERE m.tenant_id OPERATOR(pg_catalog.=) t.tenant_id) h
+	CROSS JOIN LATERAL (SELECT pg_catalog.count(*) AS due_timers FROM wf.wait m
+		WHERE m.tenant_id OPERATOR(pg_catalog.=) t.tenant_id
+		  AND m.wake_at OPERATOR(pg_catalog.<=) pg_catalog.clock_timestamp()) a
+	WHERE t.tenant_id OPERATOR(pg_catalog.=) (SELECT wf.current_tenant_id());
+COMMENT ON VIEW wf_queue_status IS 'the current tenant''s messages that are ready or held back, and runs that execute or wait';
+
+REVOKE ALL ON wf_workflows, wf_runs, wf_segments, wf_steps, wf_tasks, wf_dead_letters, wf_queue_status FROM PUBLIC;
+GRANT SELECT ON wf_workflows, wf_runs, wf_segments, wf_steps, wf_tasks, wf_dead_letters, wf_queue_status TO PUBLIC;

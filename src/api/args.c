@@ -5,7 +5,14 @@
 
 #include "api/api.h"
 #include "base/text.h"
+#include "catalog/pg_type.h"
 #include "utils/builtins.h"
+#include "utils/datetime.h"
+#include "utils/fmgrprotos.h"
+#include "utils/json.h"
+#include "utils/timestamp.h"
+
+#define MOST_DAYS INT64CONST(36500)
 
 void
 wf_api_not_null(FunctionCallInfo fcinfo, int i, const char *name)
@@ -20,6 +27,50 @@ wf_api_text(FunctionCallInfo fcinfo, int i, const char *name)
 {
 	wf_api_not_null(fcinfo, i, name);
 	return text_to_cstring(PG_GETARG_TEXT_PP(i));
+}
+
+char *
+wf_api_text_or_null(FunctionCallInfo fcinfo, int i)
+{
+	return PG_ARGISNULL(i) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(i));
+}
+
+const pg_uuid_t *
+wf_api_uuid(FunctionCallInfo fcinfo, int i, const char *name)
+{
+	wf_api_not_null(fcinfo, i, name);
+	return PG_GETARG_UUID_P(i);
+}
+
+int64
+wf_api_interval_ms(FunctionCallInfo fcinfo, int i, const char *name)
+{
+	const Interval *interval;
+	int64		days;
+
+	wf_api_not_null(fcinfo, i, name);
+	interval = PG_GETARG_INTERVAL_P(i);
+	days = (int64) interval->month * DAYS_PER_MONTH + interval->day;
+	if (days < -MOST_DAYS || days > MOST_DAYS || interval->time < -MOST_DAYS * USECS_PER_DAY ||
+		interval->time > MOST_DAYS * USECS_PER_DAY || days * USECS_PER_DAY + interval->time < 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("argument \"%s\" must be an interval from zero to a hundred years", name)));
+	return days * (USECS_PER_DAY / 1000) + interval->time / 1000;
+}
+
+char *
+wf_api_time_text(TimestampTz time)
+{
+	return JsonEncodeDateTime(palloc(MAXDATELEN + 1), TimestampTzGetDatum(time), TIMESTAMPTZOID, NULL);
+}
+
+void
+wf_api_no_run(const pg_uuid_t *run_id)
+{
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("run %s does not exist",
+						   DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(run_id))))));
+	pg_unreachable();
 }
 
 Jsonb *

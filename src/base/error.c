@@ -126,3 +126,9 @@ wf_error_is_fatal(int sqlstate)
 			return false;
 	}
 }
+
+bool
+wf_error_is_sqlstate(const char *code)
+{
+	return code != NULL && strlen(code) == 5 && strspn(code, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 5;
+}

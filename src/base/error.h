@@ -67,6 +67,9 @@ pg_noreturn extern void wf_error_raise(const WfError *error);
 /* The error as `{code, message, node, step, detail, hint, attempt, details}` in CurrentMemoryContext. */
 extern Jsonb *wf_error_to_json(const WfError *error);
 
+/* Is the code an SQLSTATE (rather than the own code of a `fail` node)? */
+extern bool wf_error_is_sqlstate(const char *code);
+
 /* True for what no handler may swallow: cancel, shutdown, out of memory, crash of the server. */
 extern bool wf_error_is_fatal(int sqlstate);
 

@@ -12,9 +12,10 @@
 #include "utils/guc.h"
 
 char	   *wf_setting_tenant = NULL;
+int			wf_setting_event_buffer_time;
+int			wf_setting_retention;
 char	   *wf_setting_databases = NULL;
 int			wf_setting_batch_time;
-int			wf_setting_event_buffer_time;
 int			wf_setting_max_crashes;
 int			wf_setting_max_workers;
 int			wf_setting_worker_idle_timeout;
@@ -53,8 +54,8 @@ typedef struct StringSetting
 static const IntSetting int_settings[] = {
 	{"workflow.batch_time", "Time that a worker gives to the runs that it commits together.",
 	&wf_setting_batch_time, 5, 1, 60000, PGC_SIGHUP, GUC_UNIT_MS},
-	{"workflow.event_buffer_time", "Time for which an event is kept for those who begin to wait for it later.",
-	&wf_setting_event_buffer_time, 24 * 3600, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_S},
+	{"workflow.event_buffer_time", "Time that an event is kept for runs that begin to wait for it later.",
+	&wf_setting_event_buffer_time, 5 * 60 * 1000, 0, INT_MAX, PGC_SUSET, GUC_UNIT_MS},
 	{"workflow.expression_memory", "Memory that one expression may use.",
 	&wf_setting_expression_memory, 32 * 1024, 64, 1024 * 1024, PGC_USERSET, GUC_UNIT_KB},
 	{"workflow.expression_time", "Time that one expression may take.",
@@ -77,6 +78,8 @@ static const IntSetting int_settings[] = {
 	&wf_setting_max_output_size, 64 * 1024, 1, 256 * 1024, PGC_SUSET, GUC_UNIT_KB},
 	{"workflow.max_workers", "Worker processes of the server.",
 	&wf_setting_max_workers, 4, 1, 256, PGC_POSTMASTER, 0},
+	{"workflow.retention", "Time that ended runs are kept; 0: for ever.",
+	&wf_setting_retention, 0, 0, INT_MAX, PGC_SUSET, GUC_UNIT_MIN},
 	{"workflow.worker_idle_timeout", "Time after which a worker that has nothing to do ends; 0: never.",
 	&wf_setting_worker_idle_timeout, 60 * 1000, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS},
 };

@@ -7,9 +7,10 @@
 #include "postgres.h"
 
 extern char *wf_setting_tenant;			/* name of the tenant to act for; empty: the only one */
+extern int	wf_setting_event_buffer_time;	/* ms that an event is kept for */
+extern int	wf_setting_retention;	/* minutes that ended runs are kept; 0: for ever */
 extern char *wf_setting_databases;		/* names of those in which runs are carried on; empty: all */
 extern int	wf_setting_batch_time;		/* ms, of runs that are committed together */
-extern int	wf_setting_event_buffer_time;	/* s */
 extern int	wf_setting_max_crashes;		/* of a run */
 extern int	wf_setting_max_workers;		/* of the server */
 extern int	wf_setting_worker_idle_timeout;	/* ms; 0: none */

@@ -1,66 +1,31 @@
 /*
  * loop.c: the container that runs its nodes again and again.
  *
- * The life of a loop: execute reads the config once, makes a LoopState in the memory that lasts until
+ * The life of a loop: execute reads the config once, makes a WfLoopState in the memory that lasts until
  * the step is done, and asks the engine to enter the region for the first round; each resume takes
- * what the round gave and asks for the next one, or leaves. Nothing recurses, so the depth of the
+ * what a round gave and asks for the next one, or leaves. Nothing recurses, so the depth of the
  * stack does not depend on the number of rounds.
  *
  * foreach walks a list (in batches when asked to), `for` counts from `from` to `to`, both included,
- * `while` goes on as long as its condition holds. What the rounds gave is gathered in one writer,
+ * `while` goes on as long as its condition holds. What the rounds gave is gathered, and
  * measured as it grows, so that an endless loop meets the limit before it has used the memory.
+ *
+ * Inline there is one round at a time, also when it waits for something. In mode workers a round is a run of its own:
+ * as many as `concurrency` says are begun before the first has ended, and each that ends makes room for the next. The
+ * loop is done when all have ended, when one fails and onItemError is stop, or when breakCondition holds; the engine
+ * cancels those that are open then.
  *
  * The list is copied at the start: nodes within may replace the output that it came from.
  */
 #include "postgres.h"
 
 #include "block/block.h"
+#include "block/loop.h"
 #include "block/support.h"
-#include "common/int.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
 #define WHILE_ITERATIONS 1000	/* as for a back edge */
-
-typedef enum LoopType
-{
-	LOOP_FOREACH,
-	LOOP_FOR,
-	LOOP_WHILE,
-} LoopType;
-
-typedef enum ItemError
-{
-	ITEM_ERROR_STOP,
-	ITEM_ERROR_CONTINUE,
-	ITEM_ERROR_COLLECT,
-} ItemError;
-
-/* What the graph knows. */
-typedef struct LoopPlan
-{
-	LoopType	type;
-	ItemError	on_error;
-	const WfTemplate *condition;
-	const WfTemplate *break_condition;
-} LoopPlan;
-
-/* What a step knows; in its state memory. */
-typedef struct LoopState
-{
-	int64		index;			/* of the round at hand, from 0 */
-	int64		most;			/* rounds */
-	WfItems		items;			/* foreach */
-	int64		batch;			/* foreach: 0, or items a round */
-	int64		next;			/* for: the number of the next round */
-	int64		last;
-	int64		step;
-	bool		exhausted;		/* for: the next number does not fit */
-	JsonbValue	item;			/* `$item` of the round at hand; while: what the last round gave */
-	WfJsonWriter *w;			/* within `results` */
-	int64		bytes;			/* gathered */
-	WfJsonWriter *errors;		/* within the array of errors */
-} LoopState;
 
 static const char *const loop_ports[] = {"out", "empty", NULL};
 
@@ -99,24 +64,31 @@ loop_validate(const WfNode *node, WfDiagnostics *found)
 	}
 	if (wf_block_fixed(node, "step", &value) && wf_json_int64(&value, &number) && number == 0)
 		wf_block_report(node, found, "step", NULL, "\"step\" must not be 0");
-	if (wf_block_fixed_is(node, "mode", "inline", "workers"))
-		wf_block_report(node, found, "mode", "Use \"inline\" until background workers are there.",
-						"mode \"workers\" needs background workers");
+	if (wf_block_fixed_is(node, "mode", "inline", "workers") && strcmp(type, "while") == 0)
+		wf_block_report(node, found, "mode", "Each of its rounds needs what the one before it gave.",
+						"a loop of type \"while\" cannot be in mode \"workers\"");
+}
+
+static bool
+loop_suspends(const WfNode *node)
+{
+	return wf_block_fixed_is(node, "mode", "inline", "workers");
 }
 
 static void *
 loop_prepare(const WfNode *node, const WfTemplate *config, const char *search_path, WfDiagnostics *found)
 {
-	LoopPlan   *plan = palloc0(sizeof(LoopPlan));
+	WfLoopPlan *plan = palloc0(sizeof(WfLoopPlan));
 
 	if (wf_block_fixed_is(node, "type", "foreach", "for"))
-		plan->type = LOOP_FOR;
+		plan->type = WF_LOOP_FOR;
 	else if (wf_block_fixed_is(node, "type", "foreach", "while"))
-		plan->type = LOOP_WHILE;
+		plan->type = WF_LOOP_WHILE;
 	if (wf_block_fixed_is(node, "onItemError", "stop", "continue"))
-		plan->on_error = ITEM_ERROR_CONTINUE;
+		plan->on_error = WF_ITEM_ERROR_CONTINUE;
 	else if (wf_block_fixed_is(node, "onItemError", "stop", "collect"))
-		plan->on_error = ITEM_ERROR_COLLECT;
+		plan->on_error = WF_ITEM_ERROR_COLLECT;
+	plan->workers = wf_block_fixed_is(node, "mode", "inline", "workers");
 	plan->condition = wf_template_field(config, "condition");
 	plan->break_condition = wf_template_field(config, "breakCondition");
 	return plan;
@@ -128,173 +100,126 @@ loop_catches(const WfNode *node, const char *branch)
 	return !wf_block_fixed_is(node, "onItemError", "stop", "stop");
 }
 
-static void
-refuse_rounds(int64 most)
-{
-	ereport(ERROR, (errcode(WF_ERRCODE_LIMIT_EXCEEDED),
-					errmsg("loop would run more than its limit of " INT64_FORMAT " iterations", most),
-					errhint("Raise \"maxIterations\" of the loop, or check the condition that ends it.")));
-}
-
-/* The number of rounds of a `for`, as far as it can be told without overflow. */
-static int64
-count_rounds(const LoopState *state)
-{
-	int64		distance;
-
-	if (state->step > 0 ? state->next > state->last : state->next < state->last)
-		return 0;
-	if (pg_sub_s64_overflow(state->last, state->next, &distance))
-		return PG_INT64_MAX;
-	return distance / state->step + 1;
-}
-
 /* Reads the config into the state; CurrentMemoryContext is the state's memory. */
 static void
-read_config(WfStep *step, const LoopPlan *plan, LoopState *state)
+read_config(WfStep *step, const WfLoopPlan *plan, WfLoopState *state)
 {
-	int64		rounds = 0;
+	int64		to = 0;
 	JsonbValue	list;
 
-	state->most = wf_block_config_int(step, "maxIterations", plan->type == LOOP_WHILE ? WHILE_ITERATIONS : PG_INT64_MAX,
-									  1, PG_INT64_MAX);
-	(void) wf_block_config_int(step, "concurrency", 1, 1, PG_INT32_MAX);
-	wf_json_set_null(&state->item);
-	if (plan->type == LOOP_FOREACH)
+	state->type = plan->type;
+	state->workers = plan->workers;
+	state->most = wf_block_config_int(step, "maxIterations",
+									  plan->type == WF_LOOP_WHILE ? WHILE_ITERATIONS : PG_INT64_MAX, 1, PG_INT64_MAX);
+	state->limit = wf_block_config_int(step, "concurrency", PG_INT32_MAX, 1, PG_INT32_MAX);
+	wf_json_set_null(&state->last);
+	if (plan->type == WF_LOOP_FOREACH)
 	{
 		wf_block_items(step, "items", &state->items);
 		wf_block_keep(&state->items.whole, &list);
 		pfree(state->items.values);
 		wf_block_items_of(&list, &state->items);
 		state->batch = wf_block_config_int(step, "batchSize", 0, 1, PG_INT32_MAX);
-		rounds = state->batch > 0 ? ((int64) state->items.n + state->batch - 1) / state->batch : state->items.n;
 	}
-	else if (plan->type == LOOP_FOR)
+	else if (plan->type == WF_LOOP_FOR)
 	{
-		state->next = wf_block_config_int(step, "from", 0, PG_INT64_MIN, PG_INT64_MAX);
-		state->last = wf_block_config_int(step, "to", 0, PG_INT64_MIN, PG_INT64_MAX);
+		state->first = wf_block_config_int(step, "from", 0, PG_INT64_MIN, PG_INT64_MAX);
+		to = wf_block_config_int(step, "to", 0, PG_INT64_MIN, PG_INT64_MAX);
 		state->step = wf_block_config_int(step, "step", 1, PG_INT64_MIN, PG_INT64_MAX);
 		if (state->step == 0)
 			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 							errmsg("\"step\" must not be 0")));
-		rounds = count_rounds(state);
 	}
-	if (rounds > state->most)
-		refuse_rounds(state->most);
+	wf_loop_count_rounds(state, to);
 }
 
-/* Sets `$item` of the next round; false when there is none. CurrentMemoryContext is the state's memory. */
+/* `input`: what `$input` is, or NULL for the loop's own. */
 static bool
-next_item(WfStep *step, const LoopPlan *plan, LoopState *state)
-{
-	if (plan->type == LOOP_FOREACH)
-	{
-		int64		first = state->index * Max(state->batch, 1);
-		WfJsonWriter *w;
-
-		if (first >= state->items.n)
-			return false;
-		if (state->batch == 0)
-		{
-			state->item = state->items.values[first];
-			return true;
-		}
-		w = wf_json_writer_begin();
-		wf_json_begin_array(w);
-		for (int64 i = first; i < Min(first + state->batch, (int64) state->items.n); i++)
-			wf_json_put(w, &state->items.values[i]);
-		wf_json_end_array(w);
-		wf_json_root(wf_json_finish(w), &state->item);
-		return true;
-	}
-	if (plan->type == LOOP_FOR)
-	{
-		if (state->exhausted || (state->step > 0 ? state->next > state->last : state->next < state->last))
-			return false;
-		wf_json_set_int64(&state->item, state->next);
-		state->exhausted = pg_add_s64_overflow(state->next, state->step, &state->next);
-		return true;
-	}
-	return true;
-}
-
-static bool
-test_with_item(WfStep *step, LoopState *state, const WfTemplate *condition)
+test_with_item(WfStep *step, const WfLoopState *state, const WfTemplate *condition, int64 index, const JsonbValue *input)
 {
 	WfItemScope scope;
 	MemoryContext old = MemoryContextSwitchTo(step->memory);
+	JsonbValue	item;
 	bool		result;
 
+	wf_loop_item(state, index, &item);
 	wf_block_item_scope(&scope, step, state->items.values != NULL ? &state->items.whole : NULL);
-	scope.item = &state->item;
-	scope.index = state->index;
+	scope.item = &item;
+	scope.index = index;
+	scope.input = input;
 	result = wf_block_test(condition, &scope.scope);
 	MemoryContextSwitchTo(old);
 	return result;
 }
 
 static WfOutcome
-leave(LoopState *state)
+leave(WfLoopState *state)
 {
-	JsonbValue	errors;
-
-	wf_json_end_array(state->errors);
-	wf_json_root(wf_json_finish(state->errors), &errors);
-	wf_json_end_array(state->w);
-	wf_json_put_field_int64(state->w, "count", state->index);
-	wf_json_put_field(state->w, "errors", &errors);
-	wf_json_end_object(state->w);
-	return wf_block_done(state->index > 0 ? 0 : 1, wf_json_finish(state->w));
+	return wf_block_done(state->finished > 0 ? 0 : 1, wf_loop_output(state));
 }
 
+/* -- what a round gave -- */
+
 static void
-gather_result(WfStep *step, const LoopPlan *plan, LoopState *state, const JsonbValue *output)
+gather_result(WfStep *step, WfLoopState *state, int64 index, const JsonbValue *output)
 {
 	JsonbValue	kept;
 
 	state->bytes += wf_json_size(output) + sizeof(JEntry);
 	wf_block_check_size(step, state->bytes);
 	wf_block_keep(output, &kept);
-	wf_json_put(state->w, &kept);
-	if (plan->type == LOOP_WHILE)
-		state->item = kept;
+	wf_loop_add(&state->results, index, &kept);
+	if (state->type == WF_LOOP_WHILE)
+		state->last = kept;
 }
 
 static void
-gather_error(WfStep *step, LoopState *state, const WfError *error)
+gather_error(WfStep *step, WfLoopState *state, int64 index, const WfError *error)
 {
-	Jsonb	   *json = wf_error_to_json(error);
-	JsonbValue	item = state->item;
+	WfJsonWriter *w = wf_json_writer_begin();
+	JsonbValue	item;
+	JsonbValue	entry;
 
-	state->bytes += VARSIZE(json) + wf_json_size(&item);
+	wf_loop_item(state, index, &item);
+	wf_json_begin_object(w);
+	wf_json_put_field_int64(w, "index", index);
+	wf_json_put_field(w, "item", &item);
+	wf_json_key(w, "error", 5);
+	wf_json_put_jsonb(w, wf_error_to_json(error));
+	wf_json_end_object(w);
+	wf_json_root(wf_json_finish(w), &entry);
+	state->bytes += wf_json_size(&entry) + sizeof(JEntry);
 	wf_block_check_size(step, state->bytes);
-	wf_json_begin_object(state->errors);
-	wf_json_put_field_int64(state->errors, "index", state->index);
-	wf_json_put_field(state->errors, "item", &item);
-	wf_json_key(state->errors, "error", 5);
-	wf_json_put_jsonb(state->errors, json);
-	wf_json_end_object(state->errors);
+	wf_loop_add(&state->errors, index, &entry);
 }
 
-/* The round is over; true when the loop is to end by its breakCondition. */
+/* The round is over; true when the loop is to end by its breakCondition. The nodes of a round that was a run of its own
+ * cannot be read by `$node`: there `$input` is what the round gave. */
 static bool
-end_round(WfStep *step, const LoopPlan *plan, LoopState *state)
+end_round(WfStep *step, const WfLoopPlan *plan, WfLoopState *state, int64 index, const JsonbValue *output)
 {
-	bool		ends = plan->break_condition != NULL && test_with_item(step, state, plan->break_condition);
+	bool		ends = plan->break_condition != NULL &&
+		test_with_item(step, state, plan->break_condition, index, state->workers ? output : NULL);
 
-	state->index++;
+	state->finished++;
 	return ends;
 }
 
-static WfOutcome
-enter_round(WfStep *step, const LoopPlan *plan, const LoopState *state)
-{
-	WfOutcome	outcome = wf_block_enter(0, plan->type == LOOP_WHILE ? &step->input : &state->item);
+/* -- the next round -- */
 
+static WfOutcome
+enter_round(WfStep *step, const WfLoopState *state, int64 index)
+{
+	JsonbValue	item;
+	WfOutcome	outcome;
+
+	wf_loop_item(state, index, &item);
+	outcome = wf_block_enter(0, state->type == WF_LOOP_WHILE ? &step->input : &item);
 	outcome.enter.has_item = true;
-	outcome.enter.item = state->item;
-	outcome.enter.index = state->index;
-	if (plan->type == LOOP_FOREACH)
+	outcome.enter.item = item;
+	outcome.enter.index = index;
+	outcome.enter.spawn = state->workers;
+	if (state->type == WF_LOOP_FOREACH)
 	{
 		outcome.enter.has_items = true;
 		outcome.enter.items = state->items.whole;
@@ -302,50 +227,61 @@ enter_round(WfStep *step, const LoopPlan *plan, const LoopState *state)
 	return outcome;
 }
 
-/* Enters the next round, or leaves. A loop without nodes has rounds that give their input.
- * CurrentMemoryContext is the state's memory. */
+/* Is there a round `entered`? Throws WF006 when a `while` has had as many as it may. */
+static bool
+has_next(WfStep *step, const WfLoopPlan *plan, const WfLoopState *state)
+{
+	if (state->type != WF_LOOP_WHILE)
+		return state->entered < state->total;
+	if (!test_with_item(step, state, plan->condition, state->entered, NULL))
+		return false;
+	if (state->entered >= state->most)
+		ereport(ERROR, (errcode(WF_ERRCODE_LIMIT_EXCEEDED),
+						errmsg("loop would run more than its limit of " INT64_FORMAT " iterations", state->most),
+						errhint("Raise \"maxIterations\" of the loop, or check the condition that ends it.")));
+	return true;
+}
+
+/* Enters the next round, waits for those that are open, or leaves. A loop without nodes has rounds that give their
+ * input. CurrentMemoryContext is the state's memory. */
 static WfOutcome
 next_round(WfStep *step)
 {
-	const LoopPlan *plan = step->prepared;
-	LoopState  *state = step->state;
+	const WfLoopPlan *plan = step->prepared;
+	WfLoopState *state = step->state;
 	bool		is_empty = wf_block_region_is_empty(step, 0);
 
 	for (;;)
 	{
+		int64		n_open = state->entered - state->finished;
+		JsonbValue	output;
+
 		CHECK_FOR_INTERRUPTS();
-		if (!next_item(step, plan, state))
-			break;
-		if (plan->type == LOOP_WHILE)
-		{
-			if (!test_with_item(step, state, plan->condition))
-				break;
-			if (state->index >= state->most)
-				refuse_rounds(state->most);
-		}
+		if (n_open > 0 && (!state->workers || n_open >= state->limit))
+			return wf_block_blocked();
+		if (!has_next(step, plan, state))
+			return n_open > 0 ? wf_block_blocked() : leave(state);
+		state->entered++;
 		if (!is_empty)
-			return enter_round(step, plan, state);
-		gather_result(step, plan, state, plan->type == LOOP_WHILE ? &step->input : &state->item);
-		if (end_round(step, plan, state))
-			break;
+			return enter_round(step, state, state->entered - 1);
+		if (state->type == WF_LOOP_WHILE)
+			output = step->input;
+		else
+			wf_loop_item(state, state->entered - 1, &output);
+		gather_result(step, state, state->entered - 1, &output);
+		if (end_round(step, plan, state, state->entered - 1, &output))
+			return leave(state);
 	}
-	return leave(state);
 }
 
 static WfOutcome
 loop_execute(WfStep *step)
 {
 	MemoryContext old = MemoryContextSwitchTo(step->state_memory);
-	LoopState  *state = palloc0(sizeof(LoopState));
+	WfLoopState *state = palloc0(sizeof(WfLoopState));
 	WfOutcome	outcome;
 
 	read_config(step, step->prepared, state);
-	state->w = wf_json_writer_begin();
-	wf_json_begin_object(state->w);
-	wf_json_key(state->w, "results", 7);
-	wf_json_begin_array(state->w);
-	state->errors = wf_json_writer_begin();
-	wf_json_begin_array(state->errors);
 	step->state = state;
 	outcome = next_round(step);
 	MemoryContextSwitchTo(old);
@@ -355,19 +291,30 @@ loop_execute(WfStep *step)
 static WfOutcome
 loop_resume(WfStep *step, const WfReply *reply)
 {
-	const LoopPlan *plan = step->prepared;
-	LoopState  *state = step->state;
+	const WfLoopPlan *plan = step->prepared;
+	WfLoopState *state = step->state;
+	int64		index = state->workers ? reply->index : state->finished;
 	MemoryContext old;
+	JsonbValue	output;
 	WfOutcome	outcome;
+	bool		ends = false;
 
-	if (reply->failed && plan->on_error == ITEM_ERROR_STOP)
+	if (reply->failed && plan->on_error == WF_ITEM_ERROR_STOP)
 		return wf_block_fail(wf_block_keep_error(reply->error));
 	old = MemoryContextSwitchTo(step->state_memory);
-	if (!reply->failed)
-		gather_result(step, plan, state, &reply->output);
-	else if (plan->on_error == ITEM_ERROR_COLLECT)
-		gather_error(step, state, reply->error);
-	outcome = end_round(step, plan, state) ? leave(state) : next_round(step);
+	if (!reply->blocked)
+	{
+		if (reply->failed)
+			wf_json_root(wf_json_empty_object(), &output);
+		else
+			output = reply->output;
+		if (!reply->failed)
+			gather_result(step, state, index, &output);
+		else if (plan->on_error == WF_ITEM_ERROR_COLLECT)
+			gather_error(step, state, index, reply->error);
+		ends = end_round(step, plan, state, index, &output);
+	}
+	outcome = ends ? leave(state) : next_round(step);
 	MemoryContextSwitchTo(old);
 	return outcome;
 }
@@ -398,17 +345,20 @@ const WfBlock wf_block_loop = {
 			},
 			"breakCondition": {
 				"type": ["string", "boolean"], "format": "expression", "minLength": 1,
-				"description": "Tested after each round, with $item and $index of that round; true ends the loop."
+				"description": "Tested after each round, with $item and $index of that round; true ends the loop. workers: $input is what the round gave."
 			},
 			"concurrency": {
-				"type": "integer", "minimum": 1, "default": 1,
-				"description": "How many rounds at once; inline they run one after another whatever it says."
+				"type": ["integer", "null"], "minimum": 1,
+				"description": "workers: how many rounds at once; all unless given. Inline they run one after another."
 			},
 			"onItemError": {
 				"enum": ["stop", "continue", "collect"], "default": "stop", "x-fixed": true,
 				"description": "A round that fails: fails the loop, is left out, or is left out and listed in errors."
 			},
-			"mode": {"enum": ["inline", "workers"], "default": "inline", "x-fixed": true}
+			"mode": {
+				"enum": ["inline", "workers"], "default": "inline", "x-fixed": true,
+				"description": "workers: each round is a run of its own."
+			}
 		},
 		"additionalProperties": false
 	}),
@@ -427,10 +377,13 @@ const WfBlock wf_block_loop = {
 		}
 	}),
 	.ports = loop_ports,
-	.flags = WF_BLOCK_PURE | WF_BLOCK_CONTAINER,
+	.flags = WF_BLOCK_PURE | WF_BLOCK_CONTAINER | WF_BLOCK_CONCURRENT,
 	.execute = loop_execute,
 	.validate = loop_validate,
 	.prepare = loop_prepare,
 	.resume = loop_resume,
 	.catches = loop_catches,
+	.suspends = loop_suspends,
+	.save = wf_loop_save,
+	.load = wf_loop_load,
 };

@@ -1,8 +1,10 @@
 /*
  * parallel.c: the container with branches that do not depend on each other.
  *
- * Inline they run one after another in the order of the config, in the run's one transaction; what
- * differs from writing them one after another is what becomes of failures and of the rest:
+ * Inline, a branch runs in the run's one transaction until it is done or waits for something; then the next one is
+ * entered. So branches that never wait run one after another in the order of the config, and those that wait do so at
+ * the same time. In mode workers each is a run of its own. What differs from writing them one after another is also
+ * what becomes of failures and of the rest:
  *
  * waitMode  all    every branch runs
  *           any    the first to finish, well or not; the others are cancelled
@@ -11,13 +13,15 @@
  * errorHandling says what a failed branch does to the container: `stop` fails it with that error (at
  * `first`: only when none succeeded), `continue` and `collect` go on and leave the error in the
  * branch's entry. The timeout is for all branches together: it is handed to the engine as the deadline
- * of each region, so that a statement in the middle of a branch is cancelled by it.
+ * of each region, so that a statement in the middle of a branch is cancelled by it. Branches that are open when the
+ * container is done are cancelled by the engine.
  */
 #include "postgres.h"
 
 #include "base/clock.h"
 #include "base/text.h"
 #include "block/block.h"
+#include "block/saved.h"
 #include "block/support.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
@@ -33,25 +37,45 @@ typedef struct ParallelPlan
 {
 	WaitMode	wait;
 	bool		stops;			/* errorHandling: stop */
+	bool		workers;		/* mode: workers */
 	int			timeout_port;
 } ParallelPlan;
 
+typedef enum BranchStatus
+{
+	BRANCH_PENDING,				/* not entered */
+	BRANCH_OPEN,
+	BRANCH_COMPLETED,
+	BRANCH_FAILED,
+	BRANCH_CANCELLED,
+} BranchStatus;
+
 typedef struct BranchResult
 {
-	const char *status;			/* completed, failed, cancelled */
+	BranchStatus status;
 	JsonbValue	output;
 	const WfError *error;
 } BranchResult;
 
 typedef struct ParallelState
 {
-	int			current;		/* branch that runs */
+	int			next;			/* those before it are not pending */
+	int			n_open;
 	int64		timeout_ms;
 	TimestampTz deadline;		/* or 0 */
-	int64		bytes;
-	BranchResult *branches;
-	const WfError *first_error;
+	int64		bytes;			/* of outputs */
+	BranchResult *branches;		/* one a region */
+	int			first_failed;	/* the branch that failed first, or -1 */
 } ParallelState;
+
+/* A branch that the container leaves behind is a cancelled one. */
+static const char *const status_names[] = {
+	[BRANCH_PENDING] = "cancelled",
+	[BRANCH_OPEN] = "cancelled",
+	[BRANCH_COMPLETED] = "completed",
+	[BRANCH_FAILED] = "failed",
+	[BRANCH_CANCELLED] = "cancelled",
+};
 
 static const char *const parallel_ports[] = {"out", "timeout", NULL};
 
@@ -100,9 +124,12 @@ parallel_validate(const WfNode *node, WfDiagnostics *found)
 			wf_block_report(node, found, "branches", NULL, "branch \"%s\" is there twice", wf_text_clip(sorted[i]));
 	}
 	wf_block_check_duration(node, "timeout", found);
-	if (wf_block_fixed_is(node, "mode", "inline", "workers"))
-		wf_block_report(node, found, "mode", "Use \"inline\" until background workers are there.",
-						"mode \"workers\" needs background workers");
+}
+
+static bool
+parallel_suspends(const WfNode *node)
+{
+	return wf_block_fixed_is(node, "mode", "inline", "workers");
 }
 
 static void *
@@ -115,6 +142,7 @@ parallel_prepare(const WfNode *node, const WfTemplate *config, const char *searc
 	else if (wf_block_fixed_is(node, "waitMode", "all", "first"))
 		plan->wait = WAIT_FIRST;
 	plan->stops = wf_block_fixed_is(node, "errorHandling", "stop", "stop");
+	plan->workers = wf_block_fixed_is(node, "mode", "inline", "workers");
 	plan->timeout_port = wf_block_port(node, "timeout");
 	return plan;
 }
@@ -129,6 +157,12 @@ parallel_catches(const WfNode *node, const char *branch)
 		wf_block_fixed_is(node, "waitMode", "all", "first") || wf_block_fixed(node, "timeout", &timeout);
 }
 
+static const char *
+branch_name(const WfStep *step, int region)
+{
+	return step->graph->regions[step->node->regions[region]].branch;
+}
+
 static Jsonb *
 parallel_output(const WfStep *step, const ParallelState *state)
 {
@@ -139,12 +173,12 @@ parallel_output(const WfStep *step, const ParallelState *state)
 	wf_json_begin_object(w);
 	for (int i = 0; i < step->node->n_regions; i++)
 	{
-		const char *id = step->graph->regions[step->node->regions[i]].branch;
+		const char *id = branch_name(step, i);
 		const BranchResult *branch = &state->branches[i];
 
 		wf_json_key(w, id, strlen(id));
 		wf_json_begin_object(w);
-		wf_json_put_field_cstring(w, "status", branch->status);
+		wf_json_put_field_cstring(w, "status", status_names[branch->status]);
 		wf_json_put_field(w, "output", &branch->output);
 		wf_json_key(w, "error", 5);
 		if (branch->error != NULL)
@@ -164,13 +198,13 @@ leave(WfStep *step, const ParallelPlan *plan, ParallelState *state)
 	bool		succeeded = false;
 
 	for (int i = 0; i < step->node->n_regions; i++)
-		succeeded = succeeded || strcmp(state->branches[i].status, "completed") == 0;
-	if (plan->stops && state->first_error != NULL && (plan->wait != WAIT_FIRST || !succeeded))
-		return wf_block_fail(wf_block_keep_error(state->first_error));
+		succeeded = succeeded || state->branches[i].status == BRANCH_COMPLETED;
+	if (plan->stops && state->first_failed >= 0 && (plan->wait != WAIT_FIRST || !succeeded))
+		return wf_block_fail(wf_block_keep_error(state->branches[state->first_failed].error));
 	return wf_block_done(0, parallel_output(step, state));
 }
 
-/* The time is up while branch `current` runs or is about to. */
+/* The time is up while branches are open or about to be entered. */
 static WfOutcome
 leave_late(WfStep *step, const ParallelPlan *plan, ParallelState *state)
 {
@@ -180,53 +214,89 @@ leave_late(WfStep *step, const ParallelPlan *plan, ParallelState *state)
 									   "branches did not end within " INT64_FORMAT " ms", state->timeout_ms));
 }
 
-/* Runs branch `current` or the next one that has nodes; leaves behind the last. */
+/* Enters the next branch that has nodes; when there is none, waits for those that are open, or leaves. */
 static WfOutcome
 next_branch(WfStep *step)
 {
 	const ParallelPlan *plan = step->prepared;
 	ParallelState *state = step->state;
 	WfOutcome	outcome;
+	int			n = step->node->n_regions;
 
-	CHECK_FOR_INTERRUPTS();
-	while (state->current < step->node->n_regions && wf_block_region_is_empty(step, state->current))
+	for (; state->next < n; state->next++)
 	{
-		BranchResult *branch = &state->branches[state->current++];
+		BranchResult *branch = &state->branches[state->next];
 
-		branch->status = "completed";
+		CHECK_FOR_INTERRUPTS();
+		if (branch->status != BRANCH_PENDING)
+			continue;
+		if (!wf_block_region_is_empty(step, state->next))
+			break;
+		branch->status = BRANCH_COMPLETED;
 		branch->output = step->input;
 		if (plan->wait != WAIT_ALL)
 			return leave(step, plan, state);
 	}
-	if (state->current >= step->node->n_regions)
-		return leave(step, plan, state);
+	if (state->next >= n)
+		return state->n_open > 0 ? wf_block_blocked() : leave(step, plan, state);
 	if (state->deadline != 0 && wf_clock_now() >= state->deadline)
 		return leave_late(step, plan, state);
-	outcome = wf_block_enter(state->current, &step->input);
+	state->branches[state->next].status = BRANCH_OPEN;
+	state->n_open++;
+	outcome = wf_block_enter(state->next++, &step->input);
 	outcome.enter.deadline = state->deadline;
+	outcome.enter.spawn = plan->workers;
 	return outcome;
+}
+
+static ParallelState *
+new_state(const WfStep *step)
+{
+	ParallelState *state = palloc0(sizeof(ParallelState));
+
+	state->first_failed = -1;
+	state->branches = palloc0(sizeof(BranchResult) * Max(step->node->n_regions, 1));
+	for (int i = 0; i < step->node->n_regions; i++)
+		wf_json_set_null(&state->branches[i].output);
+	return state;
 }
 
 static WfOutcome
 parallel_execute(WfStep *step)
 {
 	MemoryContext old = MemoryContextSwitchTo(step->state_memory);
-	ParallelState *state = palloc0(sizeof(ParallelState));
+	ParallelState *state = new_state(step);
 	WfOutcome	outcome;
 
 	state->timeout_ms = wf_block_config_duration(step, "timeout");
 	if (state->timeout_ms > 0)
-		state->deadline = wf_clock_now() + state->timeout_ms * 1000;
-	state->branches = palloc0(sizeof(BranchResult) * Max(step->node->n_regions, 1));
-	for (int i = 0; i < step->node->n_regions; i++)
-	{
-		state->branches[i].status = "cancelled";
-		wf_json_set_null(&state->branches[i].output);
-	}
+		state->deadline = wf_block_until(state->timeout_ms, "timeout");
 	step->state = state;
 	outcome = next_branch(step);
 	MemoryContextSwitchTo(old);
 	return outcome;
+}
+
+/* What came of a branch. */
+static void
+settle_branch(WfStep *step, ParallelState *state, const WfReply *reply)
+{
+	BranchResult *branch = &state->branches[reply->region];
+
+	Assert(branch->status == BRANCH_OPEN);
+	state->n_open--;
+	if (reply->failed)
+	{
+		branch->status = reply->timed_out ? BRANCH_CANCELLED : BRANCH_FAILED;
+		branch->error = wf_block_keep_error(reply->error);
+		if (state->first_failed < 0)
+			state->first_failed = reply->region;
+		return;
+	}
+	branch->status = BRANCH_COMPLETED;
+	state->bytes += wf_json_size(&reply->output);
+	wf_block_check_size(step, state->bytes);
+	wf_block_keep(&reply->output, &branch->output);
 }
 
 static WfOutcome
@@ -234,33 +304,148 @@ parallel_resume(WfStep *step, const WfReply *reply)
 {
 	const ParallelPlan *plan = step->prepared;
 	ParallelState *state = step->state;
-	BranchResult *branch = &state->branches[state->current++];
 	MemoryContext old = MemoryContextSwitchTo(step->state_memory);
 	WfOutcome	outcome;
-	bool		ends;
+	bool		ends = false;
 
-	if (reply->failed)
+	if (!reply->blocked)
 	{
-		branch->status = reply->timed_out ? "cancelled" : "failed";
-		branch->error = wf_block_keep_error(reply->error);
-		if (state->first_error == NULL)
-			state->first_error = branch->error;
+		settle_branch(step, state, reply);
+		ends = plan->wait == WAIT_ANY || (plan->wait == WAIT_FIRST && !reply->failed) ||
+			(plan->wait == WAIT_ALL && plan->stops && reply->failed);
 	}
-	else
-	{
-		branch->status = "completed";
-		state->bytes += wf_json_size(&reply->output);
-		wf_block_check_size(step, state->bytes);
-		wf_block_keep(&reply->output, &branch->output);
-	}
-	ends = plan->wait == WAIT_ANY || (plan->wait == WAIT_FIRST && !reply->failed) ||
-		(plan->wait == WAIT_ALL && plan->stops && reply->failed);
 	if (reply->timed_out)
 		outcome = leave_late(step, plan, state);
 	else
 		outcome = ends ? leave(step, plan, state) : next_branch(step);
 	MemoryContextSwitchTo(old);
 	return outcome;
+}
+
+/* -- saved -- */
+
+/* Branches by name, without those that were not entered. */
+static Jsonb *
+parallel_save(WfStep *step)
+{
+	const ParallelState *state = step->state;
+	WfJsonWriter *w = wf_json_writer_begin();
+
+	wf_json_begin_object(w);
+	if (state->deadline != 0)
+	{
+		wf_json_put_field_int64(w, "timeoutMs", state->timeout_ms);
+		wf_json_put_field_int64(w, "deadline", state->deadline);
+	}
+	if (state->first_failed >= 0)
+		wf_json_put_field_cstring(w, "firstFailed", branch_name(step, state->first_failed));
+	wf_json_key(w, "branches", 8);
+	wf_json_begin_object(w);
+	for (int i = 0; i < step->node->n_regions; i++)
+	{
+		const BranchResult *branch = &state->branches[i];
+		const char *name = branch_name(step, i);
+
+		if (branch->status == BRANCH_PENDING)
+			continue;
+		wf_json_key(w, name, strlen(name));
+		wf_json_begin_object(w);
+		if (branch->status != BRANCH_OPEN)
+			wf_json_put_field_cstring(w, "status", status_names[branch->status]);
+		if (branch->status == BRANCH_COMPLETED)
+			wf_json_put_field(w, "output", &branch->output);
+		if (branch->error != NULL)
+		{
+			wf_json_key(w, "error", 5);
+			wf_block_save_error(w, branch->error);
+		}
+		wf_json_end_object(w);
+	}
+	wf_json_end_object(w);
+	wf_json_end_object(w);
+	return wf_json_finish(w);
+}
+
+static void
+load_branch(WfStep *step, ParallelState *state, int region, const JsonbValue *saved)
+{
+	BranchResult *branch = &state->branches[region];
+	JsonbValue	value;
+
+	if (wf_block_saved_is(saved, "status", "completed"))
+		branch->status = BRANCH_COMPLETED;
+	else if (wf_block_saved_is(saved, "status", "failed"))
+		branch->status = BRANCH_FAILED;
+	else if (wf_block_saved_is(saved, "status", "cancelled"))
+		branch->status = BRANCH_CANCELLED;
+	else
+	{
+		branch->status = BRANCH_OPEN;
+		state->n_open++;
+	}
+	if (wf_json_field(saved, "output", &value))
+	{
+		wf_block_keep(&value, &branch->output);
+		state->bytes += wf_json_size(&branch->output);
+	}
+	if (wf_json_field(saved, "error", &value))
+		branch->error = wf_block_load_error(&value);
+	else if (branch->status == BRANCH_FAILED)
+		branch->error = wf_block_load_error(saved);
+}
+
+/* Throws WF014 for a branch that is open and that this version does not have. */
+static void
+refuse_lost_branches(const WfStep *step, const JsonbValue *branches)
+{
+	WfJsonIter	it;
+	JsonbValue	name;
+	JsonbValue	branch;
+
+	wf_json_iter_begin(&it, branches);
+	while (wf_json_iter_next(&it, &name, &branch))
+	{
+		char	   *id = wf_json_cstring(&name);
+		int			region = 0;
+
+		if (wf_json_get_cstring(&branch, "status") != NULL)
+			continue;
+		while (region < step->node->n_regions && strcmp(branch_name(step, region), id) != 0)
+			region++;
+		if (region == step->node->n_regions)
+			wf_block_saved_refuse(step->node, "its branch \"%s\" is open, and this version has none of that name",
+								  wf_text_clip(id));
+	}
+}
+
+/* Branches that the version does not have any more are forgotten when they have ended; those that are new are entered. */
+static void *
+parallel_load(WfStep *step, const JsonbValue *saved)
+{
+	ParallelState *state = new_state(step);
+	JsonbValue	branches;
+	JsonbValue	branch;
+	uint32		n_known = 0;
+
+	state->timeout_ms = wf_block_saved_int(saved, "timeoutMs", 0);
+	state->deadline = wf_block_saved_int(saved, "deadline", 0);
+	if (!wf_json_field(saved, "branches", &branches) || !wf_json_is_object(&branches))
+		wf_block_saved_refuse(step->node, "\"branches\" is missing");
+	for (int i = 0; i < step->node->n_regions; i++)
+	{
+		const char *name = branch_name(step, i);
+
+		if (!wf_json_field(&branches, name, &branch))
+			continue;
+		n_known++;
+		load_branch(step, state, i, &branch);
+		if (state->branches[i].status == BRANCH_FAILED &&
+			(state->first_failed < 0 || wf_block_saved_is(saved, "firstFailed", name)))
+			state->first_failed = i;
+	}
+	if (n_known < wf_json_count(&branches))
+		refuse_lost_branches(step, &branches);
+	return state;
 }
 
 const WfBlock wf_block_parallel = {
@@ -292,7 +477,10 @@ const WfBlock wf_block_parallel = {
 				"enum": ["stop", "continue", "collect"], "default": "stop", "x-fixed": true,
 				"description": "A failed branch: fails the node, or is noted in its entry of the output."
 			},
-			"mode": {"enum": ["inline", "workers"], "default": "inline", "x-fixed": true}
+			"mode": {
+				"enum": ["inline", "workers"], "default": "inline", "x-fixed": true,
+				"description": "workers: each branch is a run of its own."
+			}
 		},
 		"required": ["branches"],
 		"additionalProperties": false
@@ -314,11 +502,14 @@ const WfBlock wf_block_parallel = {
 		}
 	}),
 	.ports = parallel_ports,
-	.flags = WF_BLOCK_PURE | WF_BLOCK_CONTAINER,
+	.flags = WF_BLOCK_PURE | WF_BLOCK_CONTAINER | WF_BLOCK_CONCURRENT,
 	.execute = parallel_execute,
 	.validate = parallel_validate,
 	.prepare = parallel_prepare,
 	.resume = parallel_resume,
 	.branches = parallel_branches,
 	.catches = parallel_catches,
+	.suspends = parallel_suspends,
+	.save = parallel_save,
+	.load = parallel_load,
 };

@@ -7,10 +7,12 @@
  */
 #include "postgres.h"
 
+#include "base/clock.h"
 #include "base/settings.h"
 #include "base/text.h"
 #include "block/block.h"
 #include "block/support.h"
+#include "common/int.h"
 #include "lib/stringinfo.h"
 #include "utils/memutils.h"
 #include "utils/numeric.h"
@@ -40,6 +42,14 @@ wf_block_enter(int region, const JsonbValue *input)
 
 	outcome.enter.region = region;
 	outcome.enter.input = *input;
+	return outcome;
+}
+
+WfOutcome
+wf_block_blocked(void)
+{
+	WfOutcome	outcome = {.kind = WF_OUTCOME_BLOCKED};
+
 	return outcome;
 }
 
@@ -140,19 +150,31 @@ duration_ms(const JsonbValue *value, int64 *out_ms)
 	return wf_text_duration_ms(value->type == jbvString ? wf_json_cstring(value) : wf_json_text(value), out_ms);
 }
 
+bool
+wf_block_is_template(const JsonbValue *value)
+{
+	return value->type == jbvString && strstr(wf_json_cstring(value), "{{") != NULL;
+}
+
+void
+wf_block_check_duration_at(const WfNode *node, const JsonbValue *value, const char *where, WfDiagnostics *found)
+{
+	int64		ms;
+
+	if ((value->type != jbvString && value->type != jbvNumeric) || wf_block_is_template(value))
+		return;
+	if (!duration_ms(value, &ms))
+		wf_block_report(node, found, where, "Write an interval (5 minutes), ISO 8601 (PT5M), or a number of seconds.",
+						"\"%s\" is not a duration", where);
+}
+
 void
 wf_block_check_duration(const WfNode *node, const char *key, WfDiagnostics *found)
 {
 	JsonbValue	value;
-	int64		ms;
 
-	if (!wf_block_fixed(node, key, &value) || (value.type != jbvString && value.type != jbvNumeric))
-		return;
-	if (value.type == jbvString && strstr(wf_json_cstring(&value), "{{") != NULL)
-		return;
-	if (!duration_ms(&value, &ms))
-		wf_block_report(node, found, key, "Write an interval (5 minutes), ISO 8601 (PT5M), or a number of seconds.",
-						"\"%s\" is not a duration", key);
+	if (wf_block_fixed(node, key, &value))
+		wf_block_check_duration_at(node, &value, key, found);
 }
 
 /* -- when a step runs -- */
@@ -213,18 +235,37 @@ wf_block_config_int(WfStep *step, const char *key, int64 otherwise, int64 least,
 }
 
 int64
+wf_block_duration(const JsonbValue *value, const char *key)
+{
+	int64		ms;
+
+	if (!duration_ms(value, &ms))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("\"%s\" is not a duration: %s", key, wf_text_clip(wf_json_text(value))),
+						errhint("Write an interval (5 minutes), ISO 8601 (PT5M), or a number of seconds.")));
+	return ms;
+}
+
+int64
 wf_block_config_duration(WfStep *step, const char *key)
 {
 	JsonbValue	value;
-	int64		ms;
 
 	if (!wf_block_config(step, key, &value) || value.type == jbvNull)
 		return 0;
-	if (!duration_ms(&value, &ms))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("\"%s\" is not a duration: %s", key, wf_text_clip(wf_json_text(&value))),
-						errhint("Write an interval (5 minutes), ISO 8601 (PT5M), or a number of seconds.")));
-	return ms;
+	return wf_block_duration(&value, key);
+}
+
+TimestampTz
+wf_block_until(int64 ms, const char *key)
+{
+	TimestampTz now = wf_clock_now();
+	TimestampTz until;
+
+	if (ms > PG_INT64_MAX / 1000 || pg_add_s64_overflow(now, ms * 1000, &until) || !IS_VALID_TIMESTAMP(until))
+		ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+						errmsg("\"%s\" leads beyond the last time there is", key)));
+	return until;
 }
 
 char *
@@ -238,6 +279,29 @@ wf_block_config_string(WfStep *step, const char *key)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("\"%s\" must be a string, not %s", key, wf_json_type_name(&value))));
 	return wf_json_cstring(&value);
+}
+
+char *
+wf_block_config_name(WfStep *step, const char *key, int most_bytes)
+{
+	char	   *name = wf_block_config_string(step, key);
+
+	if (name == NULL || name[0] == '\0')
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("\"%s\" must not be empty", key)));
+	if (strlen(name) > (Size) most_bytes)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("\"%s\" must have at most %d bytes, not %zu", key, most_bytes, strlen(name))));
+	return name;
+}
+
+char *
+wf_block_config_text(WfStep *step, const char *key)
+{
+	JsonbValue	value;
+
+	if (!wf_block_config(step, key, &value) || value.type == jbvNull)
+		return NULL;
+	return wf_json_is_string(&value) ? wf_json_cstring(&value) : wf_json_text(&value);
 }
 
 void
@@ -294,6 +358,11 @@ item_scope_root(WfScope *scope, WfRoot root, JsonbValue *out)
 	if (root == WF_ROOT_ERROR && self->error != NULL)
 	{
 		*out = *self->error;
+		return true;
+	}
+	if (root == WF_ROOT_INPUT && self->input != NULL)
+	{
+		*out = *self->input;
 		return true;
 	}
 	return self->outer->root(self->outer, root, out);

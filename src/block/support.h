@@ -28,8 +28,12 @@ extern void wf_block_report(const WfNode *node, WfDiagnostics *found, const char
 /* Compiles an expression that a block makes of one in its config; only while the block prepares. NULL:
  * refused, and reported at `key`. In CurrentMemoryContext. */
 extern WfExpr *wf_block_compile(const char *source, const WfNode *node, const char *key, WfDiagnostics *found);
-/* Reports a fixed duration that is none; templates are let pass. */
+/* Is it a string that holds a template? */
+extern bool wf_block_is_template(const JsonbValue *value);
+/* Reports a fixed duration that is none; templates are let pass. The second takes a value and says where it is. */
 extern void wf_block_check_duration(const WfNode *node, const char *key, WfDiagnostics *found);
+extern void wf_block_check_duration_at(const WfNode *node, const JsonbValue *value, const char *where,
+									   WfDiagnostics *found);
 
 /* -- when a step runs -- */
 
@@ -40,8 +44,16 @@ extern bool wf_block_test(const WfTemplate *condition, WfScope *scope);
 extern int64 wf_block_config_int(WfStep *step, const char *key, int64 otherwise, int64 least, int64 most);
 /* A duration of the config in milliseconds; 0 when it is missing or null. */
 extern int64 wf_block_config_duration(WfStep *step, const char *key);
+/* A value as a duration in milliseconds; `key` is for the error. */
+extern int64 wf_block_duration(const JsonbValue *value, const char *key);
+/* The instant that is so many milliseconds from now; throws 22008 when PostgreSQL has no such time. */
+extern TimestampTz wf_block_until(int64 ms, const char *key);
 /* A string of the config in CurrentMemoryContext; NULL when it is missing or null. */
 extern char *wf_block_config_string(WfStep *step, const char *key);
+/* The same, for one that must be there and have 1 to `most_bytes` bytes. */
+extern char *wf_block_config_name(WfStep *step, const char *key, int most_bytes);
+/* A value of the config as text: a string as it is, anything else as JSON; NULL when it is missing or null. */
+extern char *wf_block_config_text(WfStep *step, const char *key);
 
 /* A list in memory, so that its elements can be reached by index. */
 typedef struct WfItems
@@ -56,8 +68,8 @@ extern void wf_block_items(WfStep *step, const char *key, WfItems *out);
 /* The elements of an array. */
 extern void wf_block_items_of(const JsonbValue *array, WfItems *out);
 
-/* A scope with `$item`, `$index` and `$items` over the step's own; `error`, when set, stands for
- * `$error`. All are borrowed and may be changed between evaluations. */
+/* A scope with `$item`, `$index` and `$items` over the step's own; `error` and `input`, when set, stand for
+ * `$error` and `$input`. All are borrowed and may be changed between evaluations. */
 typedef struct WfItemScope
 {
 	WfScope		scope;
@@ -66,6 +78,7 @@ typedef struct WfItemScope
 	int64		index;
 	const JsonbValue *items;	/* or NULL */
 	const JsonbValue *error;	/* or NULL */
+	const JsonbValue *input;	/* or NULL */
 } WfItemScope;
 
 extern void wf_block_item_scope(WfItemScope *scope, WfStep *step, const JsonbValue *items);
@@ -83,6 +96,8 @@ extern WfError *wf_block_keep_error(const WfError *error);
 extern bool wf_block_region_is_empty(const WfStep *step, int region);
 /* What follows when region `region` of the container is to run with this input. */
 extern WfOutcome wf_block_enter(int region, const JsonbValue *input);
+/* Nothing more to enter for now. */
+extern WfOutcome wf_block_blocked(void);
 /* Does an edge leave the node at this port? */
 extern bool wf_block_port_is_wired(const WfNode *node, int port);
 

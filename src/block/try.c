@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "block/block.h"
+#include "block/saved.h"
 #include "block/support.h"
 #include "utils/memutils.h"
 
@@ -31,13 +32,13 @@ typedef struct TryState
 
 static const char *const try_ports[] = {"out", NULL};
 
+static const char *const branch_names[] = {"try", "catch", "finally"};
+
 static const char *const *
 try_branches(const WfNode *node, int *n)
 {
-	static const char *const names[] = {"try", "catch", "finally"};
-
-	*n = lengthof(names);
-	return names;
+	*n = lengthof(branch_names);
+	return branch_names;
 }
 
 /* An error in `catch` is kept until `finally` has run. */
@@ -89,8 +90,11 @@ static WfOutcome
 try_resume(WfStep *step, const WfReply *reply)
 {
 	TryState   *state = step->state;
-	MemoryContext old = MemoryContextSwitchTo(step->state_memory);
+	MemoryContext old;
 
+	if (reply->blocked)
+		return wf_block_blocked();
+	old = MemoryContextSwitchTo(step->state_memory);
 	if (reply->failed)
 		state->error = wf_block_keep_error(reply->error);
 	else if (state->running != TRY_FINALLY)
@@ -102,6 +106,43 @@ try_resume(WfStep *step, const WfReply *reply)
 	}
 	MemoryContextSwitchTo(old);
 	return next_branch(step, state->running + 1);
+}
+
+static Jsonb *
+try_save(WfStep *step)
+{
+	const TryState *state = step->state;
+	WfJsonWriter *w = wf_json_writer_begin();
+
+	wf_json_begin_object(w);
+	wf_json_put_field_cstring(w, "running", branch_names[state->running]);
+	if (state->error != NULL)
+	{
+		wf_json_key(w, "error", 5);
+		wf_block_save_error(w, state->error);
+	}
+	if (state->has_output)
+		wf_json_put_field(w, "output", &state->output);
+	wf_json_end_object(w);
+	return wf_json_finish(w);
+}
+
+static void *
+try_load(WfStep *step, const JsonbValue *saved)
+{
+	TryState   *state = palloc0(sizeof(TryState));
+	JsonbValue	value;
+
+	while (state->running < TRY_DONE && !wf_block_saved_is(saved, "running", branch_names[state->running]))
+		state->running++;
+	if (state->running == TRY_DONE)
+		wf_block_saved_refuse(step->node, "it does not say which branch runs");
+	if (wf_json_field(saved, "error", &value))
+		state->error = wf_block_load_error(&value);
+	state->has_output = wf_json_field(saved, "output", &value);
+	if (state->has_output)
+		wf_block_keep(&value, &state->output);
+	return state;
 }
 
 const WfBlock wf_block_try = {
@@ -116,4 +157,6 @@ const WfBlock wf_block_try = {
 	.resume = try_resume,
 	.branches = try_branches,
 	.catches = try_catches,
+	.save = try_save,
+	.load = try_load,
 };

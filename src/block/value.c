@@ -113,15 +113,12 @@ const WfBlock wf_block_return = {
 
 /* -- fail -- */
 
-/* A field as text: strings as they are, anything else as JSON. */
-static char *
+static const char *
 text_field(WfStep *step, const char *key, const char *otherwise)
 {
-	JsonbValue	value;
+	const char *text = wf_block_config_text(step, key);
 
-	if (!wf_block_config(step, key, &value) || value.type == jbvNull)
-		return pstrdup(otherwise);
-	return wf_json_is_string(&value) ? wf_json_cstring(&value) : wf_json_text(&value);
+	return text != NULL ? text : otherwise;
 }
 
 static WfOutcome

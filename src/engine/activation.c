@@ -49,8 +49,7 @@ become_owner(Activation *activation)
 }
 
 Activation *
-wf_activation_begin(Run *run, Activation *parent, WfCompiled *compiled, MemoryContext around,
-					const JsonbValue *trigger)
+wf_activation_make(Run *run, Activation *parent, WfCompiled *compiled, MemoryContext around, const JsonbValue *trigger)
 {
 	MemoryContext memory = AllocSetContextCreate(around, "workflow activation", ALLOCSET_SMALL_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(memory);
@@ -66,6 +65,13 @@ wf_activation_begin(Run *run, Activation *parent, WfCompiled *compiled, MemoryCo
 	if (activation->vars != NULL)
 		run->context_bytes += VARSIZE(activation->vars);
 	MemoryContextSwitchTo(old);
+	return activation;
+}
+
+void
+wf_activation_enter(Activation *activation)
+{
+	const WfCompiled *compiled = activation->compiled;
 
 	become_owner(activation);
 	if (compiled->touches_database && strcmp(namespace_search_path, compiled->search_path) != 0)
@@ -74,8 +80,7 @@ wf_activation_begin(Run *run, Activation *parent, WfCompiled *compiled, MemoryCo
 		(void) set_config_option("search_path", compiled->search_path, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
 								 true, 0, false);
 	}
-	run->activation = activation;
-	return activation;
+	activation->run->activation = activation;
 }
 
 void
@@ -95,8 +100,8 @@ wf_activation_forget_vars(Activation *activation)
 }
 
 /* Its outputs and variables are no part of the run's context any more. */
-static void
-give_back_context(Activation *activation)
+void
+wf_activation_give_back(Activation *activation)
 {
 	Run		   *run = activation->run;
 
@@ -108,13 +113,21 @@ give_back_context(Activation *activation)
 }
 
 void
-wf_activation_end(Activation *activation)
+wf_activation_leave(Activation *activation)
 {
-	give_back_context(activation);
 	if (activation->guc_level > 0)
 		AtEOXact_GUC(true, activation->guc_level);
+	activation->guc_level = 0;
 	/* a SET ROLE by the SQL of an invoker's run stays, as it does after a function */
 	if (activation->is_owner)
 		SetUserIdAndSecContext(activation->saved_user, activation->saved_context);
+	activation->is_owner = false;
 	activation->run->activation = activation->parent;
+}
+
+void
+wf_activation_end(Activation *activation)
+{
+	wf_activation_give_back(activation);
+	wf_activation_leave(activation);
 }

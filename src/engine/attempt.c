@@ -74,15 +74,15 @@ wf_attempt_deadline(Run *run, Frame *frame, Failure *failure)
 	}
 	if (failure->frame != NULL)
 	{
-		const OpenStep *container = &failure->frame->parent->open;
+		const OpenStep *container = failure->frame->parent_step;
 
 		failure->error = make_error(run, WF_ERRCODE_NODE_TIMEOUT, NULL,
 									psprintf("node \"%s\" timed out", container->node->id));
 		wf_attempt_place_error(failure->error, container);
 		return true;
 	}
-	open = &frame->open;
-	if (open->node != NULL && wf_deadline_is_past(open->deadline))
+	open = frame->open;
+	if (open != NULL && wf_deadline_is_past(open->deadline))
 	{
 		failure->error = make_error(run, WF_ERRCODE_NODE_TIMEOUT, NULL,
 									psprintf("node \"%s\" timed out after " INT64_FORMAT " ms", open->node->id,
@@ -99,7 +99,7 @@ failure_of(Run *run, Frame *frame, ErrorData *data, Failure *failure)
 	MemoryContext old;
 
 	memset(failure, 0, sizeof(*failure));
-	if (run->error != NULL)
+	if (run->error != NULL || run->slow)
 		ReThrowError(data);		/* fail_run has decided */
 	if (data->sqlerrcode == ERRCODE_QUERY_CANCELED && wf_deadline_fired() && wf_attempt_deadline(run, frame, failure))
 	{
@@ -138,12 +138,12 @@ wf_attempt_store(Run *run, Frame *frame, const WfNode *node, const WfOutcome *ou
 		copy = MemoryContextAllocHuge(frame->memory, bytes);
 		memcpy(copy, outcome->output, bytes);
 	}
-	frame->open.retired = state->output;
+	frame->open->retired = state->output;
 	run->context_bytes += bytes - state->bytes;
 	state->status = NODE_COMPLETED;
 	state->routed = false;
 	state->port = node->ports[outcome->port];
-	state->seq = frame->open.seq;
+	state->seq = frame->open->seq;
 	state->output = copy;
 	state->error = NULL;
 	state->bytes = bytes;
@@ -153,7 +153,7 @@ wf_attempt_store(Run *run, Frame *frame, const WfNode *node, const WfOutcome *ou
 void
 wf_attempt_resolve_edges(Frame *frame, const WfNode *node, int port, const Bitmapset *more_ports)
 {
-	OpenStep   *open = &frame->open;
+	OpenStep   *open = frame->open;
 	const NodeState *state = &frame->activation->nodes[node->index];
 
 	if (node->n_out == 0)
@@ -234,7 +234,7 @@ mocked(Run *run, Frame *frame, const WfNode *node, WfOutcome *outcome)
 static WfOutcome
 call_block(Run *run, Frame *frame, const WfReply *reply)
 {
-	OpenStep   *open = &frame->open;
+	OpenStep   *open = frame->open;
 	const WfNode *node = open->node;
 	WfOutcome	outcome;
 
@@ -261,11 +261,14 @@ call_block(Run *run, Frame *frame, const WfReply *reply)
 	}
 	else if (outcome.kind == WF_OUTCOME_ENTER)
 		wf_frame_check_depth(frame);
-	else if (outcome.kind == WF_OUTCOME_CALL)
+	else if (outcome.kind == WF_OUTCOME_CALL || (outcome.kind == WF_OUTCOME_WAIT &&
+												 (outcome.wait.kind == WF_WAIT_RUN || outcome.wait.kind == WF_WAIT_NOTHING)))
 	{
+		const WfCall *call = outcome.kind == WF_OUTCOME_CALL ? &outcome.call : &outcome.wait.call;
+
 		open->finding = true;
 		wf_frame_check_depth(frame);
-		open->callee = wf_engine_find(&run->tenant, outcome.call.workflow, outcome.call.version);
+		open->callee = wf_engine_find(&run->tenant, call->workflow, call->version);
 		wf_run_hold(run, open->callee);
 		open->finding = false;
 	}
@@ -279,8 +282,8 @@ nearest_deadline(Run *run, Frame *frame)
 
 	if (frame->deadline != 0 && (nearest == 0 || frame->deadline < nearest))
 		nearest = frame->deadline;
-	if (frame->open.deadline != 0 && (nearest == 0 || frame->open.deadline < nearest))
-		nearest = frame->open.deadline;
+	if (frame->open->deadline != 0 && (nearest == 0 || frame->open->deadline < nearest))
+		nearest = frame->open->deadline;
 	return nearest;
 }
 
@@ -350,7 +353,7 @@ call_work(Run *run, Frame *frame, void *arg)
 		wf_error_raise(call->outcome->error);
 	call->late = is_late(run, frame);
 	if (call->late)
-		ereport(ERROR, (errcode(WF_ERRCODE_NODE_TIMEOUT), errmsg("node \"%s\" timed out", frame->open.node->id)));
+		ereport(ERROR, (errcode(WF_ERRCODE_NODE_TIMEOUT), errmsg("node \"%s\" timed out", frame->open->node->id)));
 }
 
 /* The attempt of a step that nobody guards: errors pass. */

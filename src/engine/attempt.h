@@ -54,7 +54,7 @@ wf_attempt_catches_call(const WfNode *node)
 static inline bool
 wf_attempt_is_guarded(const Frame *frame)
 {
-	return frame->open.node->guarded || frame->activation->guarded || wf_attempt_catches_call(frame->open.node);
+	return frame->open->node->guarded || frame->activation->guarded || wf_attempt_catches_call(frame->open->node);
 }
 
 #endif

@@ -223,6 +223,21 @@ touches_database(const WfGraph *graph)
 	return false;
 }
 
+/* An expression over the input alone. */
+static const WfExpr *
+compile_key(const char *source)
+{
+	static const WfNames no_names;
+	WfExprProblem problem;
+	const WfExpr *expr = wf_expr_compile(source, strlen(source), &no_names, &problem);
+
+	if (expr == NULL)
+		ereport(ERROR, (errcode(WF_ERRCODE_DEFINITION_INVALID),
+						errmsg("\"settings.concurrencyKey\" is invalid: %s", problem.message),
+						problem.hint != NULL ? errhint("%s", problem.hint) : 0));
+	return expr;
+}
+
 /* Loads and compiles a version into a new WfCompiled; throws WF001 and WF002. */
 static WfCompiled *
 load(const WfTenant *tenant, const WfWorkflowRow *row, int version)
@@ -253,6 +268,8 @@ load(const WfTenant *tenant, const WfWorkflowRow *row, int version)
 		wf_engine_refuse(row->name, found);
 	MemoryContextSwitchTo(memory);
 	lay_out(compiled);
+	if (compiled->graph->settings.concurrency_key != NULL)
+		compiled->concurrency_key = compile_key(compiled->graph->settings.concurrency_key);
 	compiled->touches_database = touches_database(compiled->graph);
 	MemoryContextSwitchTo(old);
 	return compiled;
@@ -326,13 +343,11 @@ keep(WfCompiled *compiled, bool active)
 	n_entries++;
 }
 
-WfCompiled *
-wf_engine_find(const WfTenant *tenant, const char *name, int version)
+/* Forgets all when something has changed; the generation that what is looked up now belongs to. */
+static uint64
+catch_up(void)
 {
 	uint64		generation = wf_store_generation();
-	Entry	   *entry;
-	WfWorkflowRow *row;
-	WfCompiled *compiled;
 
 	if (generation != entries_generation)
 	{
@@ -340,20 +355,26 @@ wf_engine_find(const WfTenant *tenant, const char *name, int version)
 			drop_entry(n_entries - 1);
 		entries_generation = generation;
 	}
-	entry = IsolationUsesXactSnapshot() ? NULL : cached(tenant, name, version);
-	if (entry != NULL)
-	{
-		entry->used = ++use_counter;
-		entry->compiled->n_users++;
-		n_holds++;
-		return entry->compiled;
-	}
-	row = wf_store_find_workflow(&tenant->tenant_id, name, false);
-	if (row == NULL)
-		wf_engine_not_found(tenant, name);
-	compiled = load(tenant, row, version_of(row, version));
+	return generation;
+}
+
+static WfCompiled *
+use(Entry *entry)
+{
+	entry->used = ++use_counter;
+	entry->compiled->n_users++;
+	n_holds++;
+	return entry->compiled;
+}
+
+/* Loads a version and keeps it if it may be kept. */
+static WfCompiled *
+load_and_keep(const WfTenant *tenant, const WfWorkflowRow *row, int version, bool active, uint64 generation)
+{
+	WfCompiled *compiled = load(tenant, row, version);
+
 	if (wf_store_may_cache(generation) && generation == entries_generation)
-		keep(compiled, version == 0);
+		keep(compiled, active);
 	else
 	{
 		compiled->dropped = true;
@@ -362,4 +383,57 @@ wf_engine_find(const WfTenant *tenant, const char *name, int version)
 	compiled->n_users = 1;
 	n_holds++;
 	return compiled;
+}
+
+WfCompiled *
+wf_engine_find(const WfTenant *tenant, const char *name, int version)
+{
+	uint64		generation = catch_up();
+	Entry	   *entry = IsolationUsesXactSnapshot() ? NULL : cached(tenant, name, version);
+	WfWorkflowRow *row;
+
+	if (entry != NULL)
+		return use(entry);
+	row = wf_store_find_workflow(&tenant->tenant_id, name, false);
+	if (row == NULL)
+		wf_engine_not_found(tenant, name);
+	return load_and_keep(tenant, row, version_of(row, version), version == 0, generation);
+}
+
+/* The same by ids. */
+static Entry *
+cached_id(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, int version)
+{
+	for (int i = 0; i < n_entries; i++)
+	{
+		const WfCompiled *compiled = entries[i].compiled;
+
+		if (compiled->version == version &&
+			memcmp(&compiled->workflow_id, workflow_id, sizeof(pg_uuid_t)) == 0 &&
+			memcmp(&compiled->tenant.tenant_id, tenant_id, sizeof(pg_uuid_t)) == 0)
+			return &entries[i];
+	}
+	return NULL;
+}
+
+bool
+wf_engine_is_ready(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, int version)
+{
+	(void) catch_up();
+	return !IsolationUsesXactSnapshot() && cached_id(tenant_id, workflow_id, version) != NULL;
+}
+
+WfCompiled *
+wf_engine_find_id(const WfTenant *tenant, const pg_uuid_t *workflow_id, int version)
+{
+	uint64		generation = catch_up();
+	Entry	   *entry = IsolationUsesXactSnapshot() ? NULL : cached_id(&tenant->tenant_id, workflow_id, version);
+	WfWorkflowRow *row;
+
+	if (entry != NULL)
+		return use(entry);
+	row = wf_store_find_workflow_id(&tenant->tenant_id, workflow_id);
+	if (row == NULL)
+		ereport(ERROR, (errcode(WF_ERRCODE_WORKFLOW_NOT_FOUND), errmsg("workflow of the run does not exist any more")));
+	return load_and_keep(tenant, row, version, false, generation);
 }

@@ -37,6 +37,9 @@ typedef struct WfCompiled
 	int		   *n_region_loops;	/* by region */
 	int		  **region_loops;	/* by region: loop indexes, inner ones after outer ones */
 
+	struct Bitmapset **reads;	/* by node: nodes that it reads; NULL until needed.c is asked */
+	const WfExpr *concurrency_key;	/* settings.concurrencyKey, or NULL */
+
 	MemoryContext memory;		/* owns all of this */
 	int			n_users;		/* runs that hold it */
 	bool		dropped;		/* no longer in the cache; freed with its last user */
@@ -57,6 +60,10 @@ extern WfGraph *wf_engine_compile(const Jsonb *definition, const char *search_pa
  * named), WF002 when the definition does not compile any more. Needs an SPI connection.
  */
 extern WfCompiled *wf_engine_find(const WfTenant *tenant, const char *name, int version);
+/* A version by the id of its workflow, whatever that's status: what a run that is alive goes on with. */
+extern WfCompiled *wf_engine_find_id(const WfTenant *tenant, const pg_uuid_t *workflow_id, int version);
+/* Is that version in the cache, so that finding it can not fail? */
+extern bool wf_engine_is_ready(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, int version);
 extern void wf_engine_release(WfCompiled *compiled);
 
 /* Throws WF001 with the nearest name as hint. */
@@ -125,7 +132,7 @@ typedef enum WfTurn
  * Deals with one claimed message in the current transaction, as the session's role: executes a segment of its run, with
  * the further messages to that run that are there. A run that fails is recorded so. `slice_end` 0: it may take as long as it
  * takes. Throws for what is not the run's own failure (shutdown, lack of memory, errors of the engine's own statements):
- * the caller aborts the (sub)transaction. Opens its own SPI connection. The transaction needs an active snapshot for none of it.
+ * the caller aborts the transaction. Opens its own SPI connection and pushes a snapshot.
  */
 extern WfTurn wf_engine_turn(const WfMessage *message, TimestampTz slice_end);
 

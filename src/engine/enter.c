@@ -15,6 +15,7 @@
 #include "engine/attempt.h"
 #include "engine/enter.h"
 #include "engine/frame.h"
+#include "engine/park.h"
 #include "engine/step.h"
 #include "utils/memutils.h"
 
@@ -31,7 +32,7 @@ child_path(Frame *frame, const WfNode *node, Frame *child, bool has_index)
 static void
 inherit_deadline(Frame *frame, Frame *child, TimestampTz enter_deadline)
 {
-	OpenStep   *open = &frame->open;
+	OpenStep   *open = frame->open;
 
 	child->deadline = frame->deadline;
 	if (open->deadline != 0 && (child->deadline == 0 || open->deadline < child->deadline))
@@ -55,8 +56,8 @@ needs_span(const WfNode *node)
 		(node->error_wired && (node->block->flags & WF_BLOCK_ERRORS_OUT) == 0) || wf_attempt_catches_call(node);
 }
 
-static void
-begin_span(Run *run, OpenStep *open)
+void
+wf_enter_begin_span(Run *run, OpenStep *open)
 {
 	if (open->spans || !needs_span(open->node))
 		return;
@@ -66,20 +67,32 @@ begin_span(Run *run, OpenStep *open)
 	open->spans = true;
 }
 
+/* The frame runs for the step. */
+static void
+add_frame(Frame *frame, OpenStep *open, Frame *child)
+{
+	MemoryContext old = MemoryContextSwitchTo(frame->memory);
+
+	child->parent_step = open;
+	open->frames = lappend(open->frames, child);
+	MemoryContextSwitchTo(old);
+}
+
 void
 wf_enter_region(Run *run, Frame *frame, const WfEnter *enter)
 {
-	OpenStep   *open = &frame->open;
+	OpenStep   *open = frame->open;
 	const WfNode *node = open->node;
 	int			region = node->regions[enter->region];
 	Frame	   *child;
 	MemoryContext old;
 
-	begin_span(run, open);
+	wf_enter_begin_span(run, open);
 	if (frame->children == NULL)
 		frame->children = MemoryContextAllocZero(frame->memory, sizeof(Frame *) * open->step.graph->n_regions);
 	child = wf_frame_begin(frame->activation, frame, region, frame->children[region]);
 	frame->children[region] = child;
+	add_frame(frame, open, child);
 	old = MemoryContextSwitchTo(child->memory);
 	child->input = enter->input;
 	child->input_from = -1;
@@ -99,15 +112,17 @@ wf_enter_region(Run *run, Frame *frame, const WfEnter *enter)
 void
 wf_enter_workflow(Run *run, Frame *frame, const WfCall *call)
 {
-	OpenStep   *open = &frame->open;
+	OpenStep   *open = frame->open;
 	const WfNode *node = open->node;
 	Activation *activation;
 	Frame	   *child;
 
-	begin_span(run, open);
-	activation = wf_activation_begin(run, frame->activation, open->callee, open->memory, &call->input);
+	wf_enter_begin_span(run, open);
+	activation = wf_activation_make(run, frame->activation, open->callee, open->memory, &call->input);
+	wf_activation_enter(activation);
 	activation->guarded = wf_attempt_is_guarded(frame);
 	child = wf_frame_begin(activation, frame, 0, NULL);
+	add_frame(frame, open, child);
 	child->input = activation->trigger;
 	child->input_from = -1;
 	MemoryContextSwitchTo(child->memory);
@@ -121,7 +136,7 @@ wf_enter_workflow(Run *run, Frame *frame, const WfCall *call)
 void
 wf_enter_end_span(Run *run, Frame *frame, bool keep)
 {
-	OpenStep   *open = &frame->open;
+	OpenStep   *open = frame->open;
 
 	if (!open->spans)
 		return;
@@ -138,15 +153,13 @@ void
 wf_leave_step(Run *run, bool keep)
 {
 	Frame	   *frame = run->frame;
-	OpenStep   *open = &frame->open;
 
-	if (open->node == NULL)
+	if (frame->open == NULL)
 		return;
 	wf_step_journal(run, frame, "cancelled", NULL, NULL, NULL);
 	wf_enter_end_span(run, frame, keep);
-	if (open->memory != run->step_memory)
-		MemoryContextDelete(open->memory);
-	open->node = NULL;
+	wf_park_drop_within(run, frame->open);
+	wf_step_forget(frame);
 }
 
 void
@@ -154,7 +167,10 @@ wf_leave_frame(Run *run)
 {
 	Frame	   *frame = run->frame;
 
-	Assert(frame->open.node == NULL);
+	Assert(frame->open == NULL);
+	wf_park_drop_parked(run, frame);
+	if (frame->parent_step != NULL)
+		frame->parent_step->frames = list_delete_ptr(frame->parent_step->frames, frame);
 	run->frame = frame->parent;
 	if (run->frame != NULL && run->frame->activation != frame->activation)
 		wf_activation_end(frame->activation);

@@ -11,6 +11,9 @@
 extern void wf_enter_region(Run *run, Frame *frame, const WfEnter *enter);
 extern void wf_enter_workflow(Run *run, Frame *frame, const WfCall *call);
 
+/* Begins the subtransaction that spans the frames above the open step, if its failure undoes what was done there. */
+extern void wf_enter_begin_span(Run *run, OpenStep *open);
+
 /* Ends the subtransaction that spans the frames above the open step, if there is one. */
 extern void wf_enter_end_span(Run *run, Frame *frame, bool keep);
 

@@ -10,6 +10,7 @@
 #include "engine/enter.h"
 #include "engine/failure.h"
 #include "engine/frame.h"
+#include "engine/park.h"
 #include "engine/scope.h"
 #include "engine/step.h"
 #include "utils/memutils.h"
@@ -30,12 +31,12 @@ store_failure(Frame *frame, const WfNode *node, Jsonb *error, Jsonb *output, int
 {
 	NodeState  *state = &frame->activation->nodes[node->index];
 
-	frame->open.retired = NULL;
+	frame->open->retired = NULL;
 	frame->activation->run->context_bytes -= state->bytes;
 	state->status = NODE_FAILED;
 	state->routed = routed;
 	state->port = port < 0 ? NULL : node->ports[port];
-	state->seq = frame->open.seq;
+	state->seq = frame->open->seq;
 	state->error = error;
 	state->output = output;
 	state->bytes = 0;
@@ -45,7 +46,7 @@ store_failure(Frame *frame, const WfNode *node, Jsonb *error, Jsonb *output, int
 static Jsonb *
 error_value(Frame *frame, const WfNode *node, Jsonb *error)
 {
-	OpenStep   *open = &frame->open;
+	OpenStep   *open = frame->open;
 	const WfPrepared *prepared = node->prepared;
 	JsonbValue	value;
 	MemoryContext old;
@@ -73,7 +74,7 @@ static void
 answer(Run *run, Frame *frame, void *arg)
 {
 	Answer	   *a = arg;
-	const WfNode *node = frame->open.node;
+	const WfNode *node = frame->open->node;
 	Jsonb	   *output = a->routed ? a->error : error_value(frame, node, a->error);
 
 	store_failure(frame, node, a->error, output, a->port, a->routed);
@@ -84,7 +85,7 @@ answer(Run *run, Frame *frame, void *arg)
 static void
 settle_failed(Run *run, Frame *frame, WfError *error, int port, bool routed)
 {
-	const WfNode *node = frame->open.node;
+	const WfNode *node = frame->open->node;
 	MemoryContext old = MemoryContextSwitchTo(frame->memory);
 	Answer		a = {wf_error_to_json(error), port, routed};
 	Failure		failure;
@@ -95,7 +96,7 @@ settle_failed(Run *run, Frame *frame, WfError *error, int port, bool routed)
 	if (!wf_attempt_guarded(run, frame, answer, &a, &failure))
 	{
 		error = wf_error_copy(failure.error, run->memory);
-		wf_attempt_place_error(error, &frame->open);
+		wf_attempt_place_error(error, frame->open);
 		if (failure.ends_run)
 			wf_fail_run(run, error);
 		pass_on(run, frame, error);
@@ -118,7 +119,7 @@ pass_on(Run *run, Frame *frame, WfError *error)
 	old = MemoryContextSwitchTo(frame->memory);
 	json = wf_error_to_json(error);
 	MemoryContextSwitchTo(old);
-	store_failure(frame, frame->open.node, json, NULL, -1, false);
+	store_failure(frame, frame->open->node, json, NULL, -1, false);
 	wf_step_journal(run, frame, "failed", NULL, NULL, json);
 	wf_step_forget(frame);
 	reply.failed = true;
@@ -166,7 +167,7 @@ wf_handle_frame_failure(Run *run, Frame *frame)
 void
 wf_handle_failure(Run *run, Frame *frame, Failure *failure)
 {
-	OpenStep   *open = &frame->open;
+	OpenStep   *open = frame->open;
 	const WfNode *node = open->node;
 	/* a block's own error is in step memory, which the next attempt resets */
 	WfError    *error = wf_error_copy(failure->error, run->memory);
@@ -181,10 +182,18 @@ wf_handle_failure(Run *run, Frame *frame, Failure *failure)
 		return;
 	}
 	wf_enter_end_span(run, frame, false);
-	if (wf_policy_retries(node, error, open->attempt, open->first_started_at))
+	wf_park_drop_within(run, open);
+	if (!run->undoing && wf_policy_retries(node, error, open->attempt, open->first_started_at))
 	{
+		int64		delay_ms = wf_policy_delay_ms(frame);
+
 		wf_step_journal(run, frame, "retrying", NULL, NULL, wf_error_to_json(error));
-		wf_policy_wait(run, frame, open->attempt);
+		if (delay_ms > 0 && wf_park_can(run))
+		{
+			wf_park_retry(run, frame, delay_ms);
+			return;
+		}
+		wf_policy_wait(run, frame, delay_ms);
 		open->attempt++;
 		run->retry = true;
 		return;

@@ -159,6 +159,19 @@ wf_frame_start(Frame *frame)
 }
 
 void
+wf_frame_enqueue(Frame *frame, const WfNode *node)
+{
+	enqueue(frame, node->index);
+}
+
+void
+wf_frame_only(Frame *frame, const WfNode *node)
+{
+	frame->n_unresolved = 1;
+	enqueue(frame, node->index);
+}
+
+void
 wf_frame_check_depth(const Frame *parent)
 {
 	if (parent->depth > wf_setting_max_depth)

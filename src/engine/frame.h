@@ -16,6 +16,12 @@ extern void wf_frame_check_depth(const Frame *parent);
 /* Queues the starting nodes: manual triggers if there are such, else all triggers, else all. */
 extern void wf_frame_start(Frame *frame);
 
+/* Queues this node and no other; the frame's slots are all SKIPPED. */
+extern void wf_frame_only(Frame *frame, const WfNode *node);
+
+/* Queues a node that waits, whatever it waits for. */
+extern void wf_frame_enqueue(Frame *frame, const WfNode *node);
+
 /* Takes the next ready node; NULL when none is ready. */
 extern const WfNode *wf_frame_next(Frame *frame);
 

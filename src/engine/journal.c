@@ -143,13 +143,15 @@ wf_journal_add(Run *run, const JournalEntry *entry)
 {
 	MemoryContext old;
 	WfStepRow	row;
+	Datum		step;
 
 	if (run->mode != WF_RUN_DRY &&
 		(run->journal == WF_JOURNAL_NONE || (run->journal == WF_JOURNAL_ERRORS && run->mode == WF_RUN_RAISE)))
 		return;
 	if (run->journal_full && run->error == NULL)
 		return;
-	reserve(run, entry->seq);
+	if (entry->seq >= run->first_seq)
+		reserve(run, entry->seq - run->first_seq + 1);
 	old = MemoryContextSwitchTo(run->journal_memory);
 	row.seq = entry->seq;
 	row.node = entry->node->id;
@@ -158,17 +160,22 @@ wf_journal_add(Run *run, const JournalEntry *entry)
 	row.status = entry->status;
 	row.port = entry->port;
 	row.attempt = entry->attempt;
-	row.input_from = entry->input_from;
-	row.input = entry->input_from < 0 && entry->input != NULL ? wf_json_copy(entry->input) : NULL;
+	/* an output of an earlier segment is not in this one's row */
+	row.input_from = entry->input_from > 0 && entry->input_from < run->first_seq ? -1 : entry->input_from;
+	row.input = row.input_from < 0 && entry->input != NULL ? wf_json_copy(entry->input) : NULL;
 	row.output = entry->output;
 	row.error = entry->error;
 	row.started_at = entry->started_at;
 	row.duration_us = wf_clock_now() - entry->started_at;
 	row.log = log_array(entry->log);
-	run->steps[entry->seq - 1] = wf_store_form_step(&row);
-	run->journal_bytes += VARSIZE_ANY(DatumGetPointer(run->steps[entry->seq - 1]));
+	step = wf_store_form_step(&row);
+	run->journal_bytes += VARSIZE_ANY(DatumGetPointer(step));
+	if (entry->seq < run->first_seq)
+		run->earlier_steps = lappend(run->earlier_steps, DatumGetPointer(step));
+	else
+		run->steps[entry->seq - run->first_seq] = step;
 	if (run->mode == WF_RUN_DRY)
-		run->trace[entry->seq - 1] = trace_of(run, entry, &row);
+		run->trace[entry->seq - run->first_seq] = trace_of(run, entry, &row);
 	if (row.input != NULL)
 		pfree(row.input);
 	if (row.path != entry->node->id)
@@ -182,30 +189,57 @@ wf_journal_add(Run *run, const JournalEntry *entry)
 						errhint("Set the workflow's \"journal\" to \"errors\" or \"none\", or raise \"workflow.max_journal_size\".")));
 }
 
-/* The ended steps in order, without the gaps that steps without an end leave. */
+/* The ended steps: first those that began in earlier segments, then the others by their number, without the gaps that
+ * steps without an end leave. */
 static int
 gather(Run *run, Datum **steps)
 {
+	int			n_earlier = list_length(run->earlier_steps);
+	int			n_own = Min(run->n_steps - run->first_seq + 1, run->steps_size);
+	ListCell   *cell;
 	int			n = 0;
 
 	*steps = run->steps;
-	for (int i = 0; i < run->n_steps && i < run->steps_size; i++)
+	if (n_earlier > 0)
+	{
+		*steps = MemoryContextAllocHuge(run->journal_memory, sizeof(Datum) * (n_earlier + n_own));
+		foreach(cell, run->earlier_steps)
+			(*steps)[n++] = PointerGetDatum(lfirst(cell));
+	}
+	for (int i = 0; i < n_own; i++)
 		if (run->steps[i] != 0)
-			run->steps[n++] = run->steps[i];
+			(*steps)[n++] = run->steps[i];
 	return n;
+}
+
+void
+wf_journal_write_segment(Run *run, const char *status, bool failed)
+{
+	WfSegmentRow row = {0};
+
+	if (run->journal == WF_JOURNAL_NONE || (run->journal == WF_JOURNAL_ERRORS && !failed))
+		return;
+	row.tenant_id = run->tenant.tenant_id;
+	row.run_id = run->run_id;
+	row.segment = run->segment;
+	row.attempt = run->attempt;
+	row.first_seq = run->first_seq;
+	row.started_at = run->segment_started_at;
+	row.finished_at = wf_clock_now();
+	row.status = status;
+	row.n_steps = gather(run, &row.steps);
+	wf_store_insert_segment(&row);
 }
 
 void
 wf_journal_write(Run *run, const char *status, Jsonb *output, Jsonb *error)
 {
-	const WfCompiled *compiled = run->compiled;
 	WfRunRow	row = {0};
-	bool		failed = error != NULL;
 
 	row.tenant_id = run->tenant.tenant_id;
 	row.run_id = run->run_id;
-	row.workflow_id = compiled->workflow_id;
-	row.version = compiled->version;
+	row.workflow_id = run->workflow_id;
+	row.version = run->version;
 	row.status = status;
 	row.trigger = run->trigger;
 	row.input = run->input;
@@ -214,17 +248,14 @@ wf_journal_write(Run *run, const char *status, Jsonb *output, Jsonb *error)
 	row.correlation_id = run->options.correlation_id;
 	row.tags = run->options.tags;
 	row.idempotency_key = run->options.idempotency_key;
+	row.parent_run_id = run->has_parent ? &run->parent.run_id : NULL;
 	row.started_by = run->started_by;
+	row.attempt = run->attempt;
+	row.queued_at = run->queued_at;
 	row.started_at = run->started_at;
 	row.finished_at = wf_clock_now();
 	wf_store_insert_run(&row);
-	if (run->journal == WF_JOURNAL_FULL || (run->journal == WF_JOURNAL_ERRORS && failed))
-	{
-		Datum	   *steps;
-		int			n = gather(run, &steps);
-
-		wf_store_insert_segment(&row, 1, 1, n, steps);
-	}
+	wf_journal_write_segment(run, status, error != NULL);
 }
 
 Jsonb *
@@ -233,7 +264,7 @@ wf_journal_trace(const Run *run)
 	WfJsonWriter *w = wf_json_writer_begin();
 
 	wf_json_begin_array(w);
-	for (int i = 0; i < run->n_steps && i < run->steps_size; i++)
+	for (int i = 0; i < run->n_steps - run->first_seq + 1 && i < run->steps_size; i++)
 		if (run->trace[i] != NULL)
 			wf_json_put_jsonb(w, run->trace[i]);
 	wf_json_end_array(w);

@@ -29,8 +29,10 @@ typedef struct JournalEntry
 /* Notes an ended step; copies all. Throws WF006 when the journal grows over its limit, unless the run has failed. */
 extern void wf_journal_add(Run *run, const JournalEntry *entry);
 
-/* Writes run and segment as the run's settings ask; the run has ended with `status`. */
+/* Writes the record of the run, which has ended with `status`, and that of its last segment. */
 extern void wf_journal_write(Run *run, const char *status, Jsonb *output, Jsonb *error);
+/* Writes the record of a segment, as the run's settings ask. */
+extern void wf_journal_write_segment(Run *run, const char *status, bool failed);
 
 /* Dry runs: all steps as an array. */
 extern Jsonb *wf_journal_trace(const Run *run);

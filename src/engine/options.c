@@ -8,6 +8,7 @@
 #include "catalog/pg_type.h"
 #include "engine/options.h"
 #include "utils/builtins.h"
+#include "utils/timestamp.h"
 
 #define TEXT_BYTES 1024
 #define MOST_TAGS 100
@@ -92,13 +93,48 @@ conflict_option(const JsonbValue *value)
 	return strcmp(text, "error") == 0;
 }
 
-static void
-read_option(RunOptions *options, const char *name, const JsonbValue *value)
+/* A date-time as PostgreSQL reads it, which throws 22007; one without a zone is of the session's TimeZone. */
+static TimestampTz
+time_option(const char *name, const JsonbValue *value)
 {
+	char	   *text = wf_json_cstring(value);
+
+	if (text == NULL)
+		refuse(name, "a date and time");
+	return DatumGetTimestampTz(DirectFunctionCall3(timestamptz_in, CStringGetDatum(text), ObjectIdGetDatum(InvalidOid),
+												   Int32GetDatum(-1)));
+}
+
+static bool
+read_background_option(RunOptions *options, bool in_background, const char *name, const JsonbValue *value)
+{
+	if (strcmp(name, "delay") != 0 && strcmp(name, "runAt") != 0 && strcmp(name, "concurrencyKey") != 0)
+		return false;
+	if (!in_background)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("option \"%s\" is for runs in the background", name),
+						errhint("A run in the caller's transaction begins at once; use wf_start().")));
+	if (strcmp(name, "delay") == 0)
+		options->delay_ms = duration_option(name, value);
+	else if (strcmp(name, "runAt") == 0)
+		options->run_at = time_option(name, value);
+	else
+		options->concurrency_key = text_option(name, value);
+	return true;
+}
+
+static void
+read_option(RunOptions *options, bool in_background, const char *name, const JsonbValue *value)
+{
+	if (read_background_option(options, in_background, name, value))
+		return;
 	if (strcmp(name, "version") == 0)
 		options->version = int_option(name, value, 1, PG_INT32_MAX);
 	else if (strcmp(name, "priority") == 0)
+	{
 		options->priority = int_option(name, value, -1000, 1000);
+		options->has_priority = true;
+	}
 	else if (strcmp(name, "idempotencyKey") == 0)
 		options->idempotency_key = text_option(name, value);
 	else if (strcmp(name, "correlationId") == 0)
@@ -113,10 +149,6 @@ read_option(RunOptions *options, const char *name, const JsonbValue *value)
 		options->mocks = object_option(name, value);
 	else if (strcmp(name, "timeout") == 0)
 		options->timeout_ms = duration_option(name, value);
-	else if (strcmp(name, "delay") == 0 || strcmp(name, "runAt") == 0 || strcmp(name, "concurrencyKey") == 0)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("option \"%s\" is for runs in the background", name),
-						errhint("A run in the caller's transaction begins at once.")));
 	else
 	{
 		const char *hint = wf_text_did_you_mean(wf_text_clip(name), known, lengthof(known));
@@ -127,7 +159,7 @@ read_option(RunOptions *options, const char *name, const JsonbValue *value)
 }
 
 void
-wf_engine_read_options(const Jsonb *json, RunOptions *options)
+wf_engine_read_options(const Jsonb *json, bool in_background, RunOptions *options)
 {
 	JsonbValue	root;
 	JsonbValue	key;
@@ -143,5 +175,33 @@ wf_engine_read_options(const Jsonb *json, RunOptions *options)
 	wf_json_iter_begin(&it, &root);
 	while (wf_json_iter_next(&it, &key, &value))
 		if (value.type != jbvNull)
-			read_option(options, wf_json_cstring(&key), &value);
+			read_option(options, in_background, wf_json_cstring(&key), &value);
+	if (options->delay_ms > 0 && options->run_at != 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("options \"delay\" and \"runAt\" exclude each other")));
+}
+
+void
+wf_engine_read_retry_options(const Jsonb *json, RunOptions *options)
+{
+	static const char *const for_retry[] = {"priority", "version"};
+	JsonbValue	root;
+	JsonbValue	key;
+	JsonbValue	value;
+	WfJsonIter	it;
+
+	wf_engine_read_options(json, true, options);
+	if (json == NULL)
+		return;
+	wf_json_root(json, &root);
+	wf_json_iter_begin(&it, &root);
+	while (wf_json_iter_next(&it, &key, &value))
+	{
+		const char *name = wf_json_cstring(&key);
+
+		if (strcmp(name, for_retry[0]) != 0 && strcmp(name, for_retry[1]) != 0)
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							errmsg("option \"%s\" has no meaning for a retry", wf_text_clip(name)),
+							errhint("wf_retry() takes \"priority\" and \"version\".")));
+	}
 }

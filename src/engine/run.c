@@ -1,13 +1,11 @@
 /*
- * run.c: one run from start to record, in the caller's transaction.
+ * run.c: runs in the caller's transaction: wf_run, wf_call, wf_dry_run.
  *
  * 1. The caller's right, the workflow, and the options are checked; what is wrong there is thrown.
- * 2. The segment runs in a subtransaction. When it fails, that is rolled back: all that the run did to the data is
- *    gone, by the database's own means.
- * 3. Then, outside of it, the run and its journal are written: one row each, as wf_engine. So a failed run leaves its
- *    record and nothing else, and a caller who rolls back leaves no trace at all.
+ * 2. The first segment is executed and settled (segment.c), as the caller: a failure is recorded and returned; a run that
+ *    waits goes on in the background.
  * wf_call raises failures instead of recording them, and so does without the subtransaction; a dry run always rolls it
- * back.
+ * back. A caller who rolls back leaves no trace at all.
  *
  * Runs may nest: a block's SQL may call wf_run again. The depth is bounded and restored on all paths.
  */
@@ -20,9 +18,10 @@
 #include "base/uuid.h"
 #include "engine/attempt.h"
 #include "engine/deadline.h"
-#include "engine/frame.h"
 #include "engine/journal.h"
 #include "engine/options.h"
+#include "engine/segment.h"
+#include "engine/start.h"
 #include "engine/step.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
@@ -66,167 +65,27 @@ wf_run_hold(Run *run, WfCompiled *compiled)
 	MemoryContextSwitchTo(old);
 }
 
-/* Adds where we are to whatever is reported while the run executes. */
-static void
-add_context(void *arg)
-{
-	Run		   *run = arg;
-	Frame	   *frame = run->frame;
-
-	while (frame != NULL && frame->open.node == NULL)
-		frame = frame->parent;
-	if (frame == NULL)
-		errcontext("workflow \"%s\" version %d", run->compiled->name, run->compiled->version);
-	else
-		errcontext("workflow \"%s\" version %d, node \"%s\", attempt %d", frame->activation->compiled->name,
-				   frame->activation->compiled->version, frame->open.node->id, frame->open.attempt);
-}
-
 static Run *
 new_run(const WfRunRequest *request, const WfTenant *tenant)
 {
-	MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "workflow run", ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(memory);
-	Run		   *run = palloc0(sizeof(Run));
+	Run		   *run = wf_segment_new_run(request->mode);
+	MemoryContext old = MemoryContextSwitchTo(run->memory);
 
-	run->memory = memory;
-	run->step_memory = AllocSetContextCreate(memory, "workflow step", ALLOCSET_DEFAULT_SIZES);
-	run->journal_memory = AllocSetContextCreate(memory, "workflow journal", ALLOCSET_DEFAULT_SIZES);
-	run->mode = request->mode;
 	run->trigger = request->trigger;
 	run->tenant = *tenant;
 	run->input = request->input;
 	run->started_by = GetUserId();
-	run->started_at = wf_clock_now();
-	wf_engine_read_options(request->options, &run->options);
+	run->started_at = run->segment_started_at;
+	run->queued_at = run->started_at;
+	wf_engine_read_options(request->options, false, &run->options);
 	wf_uuid_make(&run->run_id);
 	MemoryContextSwitchTo(old);
 	return run;
 }
 
-/* Begins the graph and its top frame, inside the subtransaction. */
-static void
-begin_graph(Run *run, WfCompiled *compiled)
-{
-	const WfSettings *settings = &compiled->graph->settings;
-	int64		timeout_ms = run->options.timeout_ms > 0 ? run->options.timeout_ms : settings->timeout_ms;
-	JsonbValue	input;
-	Frame	   *frame;
-
-	wf_json_root(run->input, &input);
-	run->root = wf_activation_begin(run, NULL, compiled, run->memory, &input);
-	run->journal = settings->journal;
-	run->max_output_bytes = settings->max_output_bytes > 0 ? (Size) settings->max_output_bytes :
-		(Size) wf_setting_max_output_size * 1024;
-	if (timeout_ms > 0)
-		run->deadline = run->started_at + timeout_ms * 1000;
-	frame = wf_frame_begin(run->root, NULL, 0, NULL);
-	frame->input = input;
-	run->frame = frame;
-	wf_frame_start(frame);
-}
-
-static void
-execute(Run *run, WfCompiled *compiled)
-{
-	begin_graph(run, compiled);
-	wf_step_advance(run);
-	wf_activation_end(run->root);
-}
-
-/* Names the node of an error that nobody has placed. */
-static WfError *
-placed_error(Run *run, const ErrorData *data)
-{
-	MemoryContext old;
-
-	if (run->error == NULL)
-	{
-		Failure		failure;
-
-		old = MemoryContextSwitchTo(run->memory);
-		if (data->sqlerrcode == ERRCODE_QUERY_CANCELED && wf_attempt_deadline(run, run->frame, &failure))
-		{
-			wf_deadline_take();
-			run->error = failure.error;
-		}
-		else
-			run->error = wf_error_from_data(data);
-		for (Frame *frame = run->frame; frame != NULL && run->error->node == NULL; frame = frame->parent)
-			if (frame->open.node != NULL)
-				wf_attempt_place_error(run->error, &frame->open);
-		MemoryContextSwitchTo(old);
-	}
-	return run->error;
-}
-
-/* Whether an error ends the caller's statement rather than the run. */
-static bool
-must_rethrow(Run *run, const ErrorData *data)
-{
-	Failure		failure;
-
-	if (run->error != NULL)
-		return false;
-	if (data->sqlerrcode == ERRCODE_QUERY_CANCELED)
-		return !wf_deadline_fired() || !wf_attempt_deadline(run, run->frame, &failure);
-	return wf_error_is_fatal(data->sqlerrcode) ||
-		(data->sqlerrcode == ERRCODE_T_R_SERIALIZATION_FAILURE && IsolationUsesXactSnapshot());
-}
-
-/* Rolls back the subtransactions that were begun since the transaction was nested this deep. */
-static void
-roll_back_to(int nest_level)
-{
-	while (GetCurrentTransactionNestLevel() > nest_level)
-		RollbackAndReleaseCurrentSubTransaction();
-}
-
-/* Executes in a subtransaction; afterwards run->error says whether it failed. */
-static void
-execute_guarded(Run *run, WfCompiled *compiled)
-{
-	MemoryContext memory = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData  *volatile caught = NULL;
-	volatile TimestampTz armed = wf_deadline_arm(0);
-	const int	nest_level = GetCurrentTransactionNestLevel();
-
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(memory);
-	PG_TRY();
-	{
-		execute(run, compiled);
-		if (run->mode == WF_RUN_DRY)
-			RollbackAndReleaseCurrentSubTransaction();
-		else
-			ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(run->memory);
-		caught = CopyErrorData();
-		FlushErrorState();
-		roll_back_to(nest_level);
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(memory);
-	CurrentResourceOwner = owner;
-	if (caught != NULL)
-	{
-		bool		rethrow = must_rethrow(run, caught);
-
-		if (!rethrow)
-			wf_step_journal_failure(run, placed_error(run, caught));
-		wf_deadline_restore(armed);
-		if (rethrow)
-			ReThrowError(caught);
-	}
-}
-
 /* wf_call: no subtransaction but those of containers; a failure is raised as the run's error. */
 static void
-execute_raising(Run *run, WfCompiled *compiled)
+execute_raising(Run *run)
 {
 	volatile TimestampTz armed = wf_deadline_arm(0);
 	MemoryContext memory = CurrentMemoryContext;
@@ -235,7 +94,9 @@ execute_raising(Run *run, WfCompiled *compiled)
 
 	PG_TRY();
 	{
-		execute(run, compiled);
+		wf_segment_begin_graph(run, NULL);
+		wf_step_advance(run);
+		wf_activation_end(run->root);
 	}
 	PG_CATCH();
 	{
@@ -245,12 +106,14 @@ execute_raising(Run *run, WfCompiled *compiled)
 		MemoryContextSwitchTo(memory);
 		data = CopyErrorData();
 		FlushErrorState();
-		roll_back_to(nest_level);
+		while (GetCurrentTransactionNestLevel() > nest_level)
+			RollbackAndReleaseCurrentSubTransaction();
 		MemoryContextSwitchTo(memory);
 		CurrentResourceOwner = owner;
-		own_timeout = run->error == NULL && data->sqlerrcode == ERRCODE_QUERY_CANCELED && !must_rethrow(run, data);
+		own_timeout = run->error == NULL && data->sqlerrcode == ERRCODE_QUERY_CANCELED &&
+			!wf_segment_must_rethrow(run, data);
 		if (own_timeout)
-			(void) placed_error(run, data);
+			wf_segment_place_error(run, data);
 		wf_deadline_restore(armed);
 		if (own_timeout)
 			wf_error_raise(run->error);
@@ -274,59 +137,71 @@ raise_stored(const Jsonb *json)
 	error->detail = wf_json_get_cstring(&root, "detail");
 	error->hint = wf_json_get_cstring(&root, "hint");
 	error->sqlstate = WF_ERRCODE_RAISED;
-	if (error->code != NULL && strlen(error->code) == 5 && strspn(error->code, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 5)
+	if (wf_error_is_sqlstate(error->code))
 		error->sqlstate = MAKE_SQLSTATE(error->code[0], error->code[1], error->code[2], error->code[3], error->code[4]);
 	if (error->message == NULL)
 		error->message = "the run failed";
 	wf_error_raise(error);
 }
 
-/* The run that has this key already, as a result; false when there is none. */
+void
+wf_run_refuse_key(const WfCompiled *compiled, const char *key, const pg_uuid_t *earlier)
+{
+	ereport(ERROR, (errcode(ERRCODE_UNIQUE_VIOLATION),
+					errmsg("workflow \"%s\" has a run with the idempotency key \"%s\"", compiled->name,
+						   wf_text_clip(key)),
+					errdetail("It is run %s.", wf_engine_uuid_text(earlier))));
+}
+
+/* How the run stands, as a result: ended, or alive. Throws WF014 when it is neither (its record was removed). */
+void
+wf_run_result(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, WfRunResult *result)
+{
+	WfRunRow   *row = wf_store_find_run(tenant_id, run_id);
+	WfLiveRow  *live;
+	WfRunKey	key;
+
+	memset(result, 0, sizeof(*result));
+	result->run_id = *run_id;
+	if (row != NULL)
+	{
+		result->status = row->status;
+		result->output = row->output;
+		result->error = row->error;
+		return;
+	}
+	live = wf_store_find_live(tenant_id, run_id, WF_LOCK_NONE);
+	if (live != NULL)
+		result->status = strcmp(live->status, "compensating") == 0 ? "waiting" : live->status;
+	else if (wf_store_is_alive(tenant_id, run_id, &key))
+		result->status = "queued";
+	else
+		ereport(ERROR, (errcode(WF_ERRCODE_RUN_STATE),
+						errmsg("run %s does not exist", wf_engine_uuid_text(run_id))));
+}
+
+/* The run that has this key already, as a result; false when there is none, and the key is ours. */
 static bool
 earlier_run(Run *run, const WfCompiled *compiled, WfRunResult *result)
 {
-	WfRunRow   *row;
+	pg_uuid_t	earlier;
 
-	if (run->options.idempotency_key == NULL)
-		return false;
-	row = wf_store_find_idempotent(&run->tenant.tenant_id, &compiled->workflow_id, run->options.idempotency_key);
-	if (row == NULL)
+	if (run->options.idempotency_key == NULL ||
+		wf_store_take_key(&run->tenant.tenant_id, &compiled->workflow_id, run->options.idempotency_key, &run->run_id,
+						  &earlier))
 		return false;
 	if (run->options.conflict_is_error)
-		ereport(ERROR, (errcode(ERRCODE_UNIQUE_VIOLATION),
-						errmsg("workflow \"%s\" has a run with the idempotency key \"%s\"", compiled->name,
-							   wf_text_clip(run->options.idempotency_key)),
-						errdetail("It is run %s.",
-								  DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(&row->run_id))))));
-	if (run->mode == WF_RUN_RAISE && row->error != NULL)
-		raise_stored(row->error);
-	result->run_id = row->run_id;
-	result->status = row->status;
-	result->output = row->output;
-	result->error = row->error;
+		wf_run_refuse_key(compiled, run->options.idempotency_key, &earlier);
+	wf_run_result(&run->tenant.tenant_id, &earlier, result);
+	if (run->mode == WF_RUN_RAISE && result->error != NULL)
+		raise_stored(result->error);
 	return true;
 }
 
 /* -- the whole -- */
 
-static void
-record(Run *run, WfRunResult *result)
-{
-	bool		failed = run->error != NULL;
-
-	result->run_id = run->run_id;
-	result->status = failed ? "failed" : "completed";
-	result->output = failed ? NULL : run->output;
-	result->error = failed ? wf_error_to_json(run->error) : NULL;
-	if (run->mode == WF_RUN_DRY)
-		result->steps = wf_journal_trace(run);
-	else
-		wf_journal_write(run, result->status, result->output, result->error);
-}
-
-/* A mock of a node that does not exist would be none at all; throws 22023. */
-static void
-check_mocks(const Run *run, const WfGraph *graph)
+void
+wf_run_check_mocks(const Run *run, const WfGraph *graph)
 {
 	JsonbValue	mocks;
 	JsonbValue	key;
@@ -383,20 +258,23 @@ run_inside(const WfRunRequest *request, WfRunResult *result, MemoryContext memor
 	run = new_run(request, &tenant);
 	compiled = wf_engine_find(&tenant, request->workflow, run->options.version);
 	wf_run_hold(run, compiled);
-	check_mocks(run, compiled->graph);
+	wf_run_check_mocks(run, compiled->graph);
 	if (request->mode == WF_RUN_DRY || !earlier_run(run, compiled, result))
 	{
-		context.callback = add_context;
+		run->compiled = compiled;
+		run->role = wf_start_role(compiled);
+		run->priority = run->options.has_priority ? run->options.priority : compiled->graph->settings.priority;
+		wf_segment_apply_settings(run);
+		context.callback = wf_segment_add_context;
 		context.arg = run;
 		context.previous = error_context_stack;
 		error_context_stack = &context;
-		run->compiled = compiled;
 		if (request->mode == WF_RUN_RAISE)
-			execute_raising(run, compiled);
+			execute_raising(run);
 		else
-			execute_guarded(run, compiled);
+			wf_segment_execute(run, wf_segment_begin_graph, NULL);
 		error_context_stack = context.previous;
-		record(run, result);
+		wf_segment_settle(run, result);
 	}
 	hand_out(result, memory);
 	MemoryContextDelete(run->memory);

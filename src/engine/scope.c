@@ -68,7 +68,7 @@ run_value(StepScope *scope, JsonbValue *out)
 	wf_json_put_field_int64(w, "version", activation->compiled->version);
 	wf_json_put_field_cstring(w, "tenant", run->tenant.name);
 	wf_json_put_field_cstring(w, "startedAt", wf_engine_timestamp_text(run->started_at));
-	wf_json_put_field_int64(w, "attempt", 1);
+	wf_json_put_field_int64(w, "attempt", run->attempt);
 	wf_json_put_field_cstring(w, "correlationId", run->options.correlation_id);
 	wf_json_key(w, "iteration", strlen("iteration"));
 	wf_json_begin_object(w);
@@ -222,7 +222,7 @@ wf_scope_begin(StepScope *scope, Run *run, Frame *frame, const JsonbValue *input
 	memset(scope, 0, sizeof(*scope));
 	scope->base.root = root_value;
 	scope->base.node = node_value;
-	scope->base.now = run->started_at;
+	scope->base.now = run->segment_started_at;
 	scope->run = run;
 	scope->frame = frame;
 	scope->input = *input;

@@ -1,10 +1,14 @@
 /*
  * state.h: the state of a run in memory. Private to this room.
  *
- * A run is a stack of frames: one execution of a region each, the innermost running. A frame belongs to
- * an activation: one graph being executed, the run's own or that of an inline subworkflow. Nothing
- * here is recursive in C: a container that enters a region leaves its step open in the frame and is
- * resumed when the frame above is done.
+ * A run is a tree of frames: one execution of a region each. One path of it runs: run->frame is its innermost frame,
+ * each frame of it but that has a container's step open, and what is beside it is parked: steps that wait for a message,
+ * and containers all of whose frames wait. A frame belongs to an activation: one graph being executed, the run's own or
+ * that of an inline subworkflow. Nothing here is recursive in C but what walks the tree, whose depth is bounded by
+ * workflow.max_depth: a container that enters a region leaves its step open in the frame and is resumed when the frame
+ * above is done.
+ *
+ * When every path is parked the run is suspended: save.c writes the tree, load.c makes it again.
  *
  * Memory: run (all that outlives frames), frame (outputs of its nodes; reset when the same container
  * enters again), step (reset after every step).
@@ -19,12 +23,13 @@
 typedef struct Run Run;
 typedef struct Frame Frame;
 typedef struct Activation Activation;
+typedef struct OpenStep OpenStep;
 
 typedef enum SlotState
 {
 	SLOT_WAITING,				/* edges unresolved */
 	SLOT_QUEUED,
-	SLOT_RUNNING,
+	SLOT_RUNNING,				/* its step is open or parked */
 	SLOT_DONE,
 	SLOT_SKIPPED,
 } SlotState;
@@ -80,7 +85,7 @@ struct Activation
 	JsonbValue	trigger;
 	MemoryContext memory;
 	bool		guarded;		/* somebody around it handles errors */
-	/* to undo when it ends */
+	/* to undo when it is left */
 	int			guc_level;		/* 0: nothing was set */
 	bool		is_owner;		/* the user id was changed */
 	Oid			saved_user;
@@ -99,12 +104,32 @@ typedef struct StepScope
 	Jsonb	   *error;			/* `$error` of this evaluation alone (onErrorValue), or NULL */
 } StepScope;
 
-/* The step of a frame that is being executed; a container's stays open while frames above run. */
-typedef struct OpenStep
+/* What a parked step waits for. */
+typedef enum StepWait
 {
-	const WfNode *node;			/* NULL: none */
-	MemoryContext memory;		/* arrivals, log; the run's step memory, or one of its own for containers */
-	WfStep		step;			/* first, so that ops find their way: see open_of */
+	STEP_RUNS,					/* nothing: it is open */
+	STEP_HOLDS,					/* a container: for what is within */
+	STEP_TIME,
+	STEP_EVENT,
+	STEP_TASK,
+	STEP_CHILD,					/* a child run */
+	STEP_RETRY,					/* its next attempt */
+} StepWait;
+
+/* A child run that executes a region for a container (mode workers). */
+typedef struct Spawned
+{
+	pg_uuid_t	run_id;
+	int			region;			/* index into node->regions */
+	int64		index;
+} Spawned;
+
+/* A step that has begun and not ended: open, which is to say being executed, or parked. */
+struct OpenStep
+{
+	const WfNode *node;
+	MemoryContext memory;		/* arrivals, log; the run's step memory, or one of its own for blocks that are resumed */
+	WfStep		step;			/* found by ops: see open_of */
 	StepScope	scope;
 	int			seq;
 	int			attempt;
@@ -120,12 +145,20 @@ typedef struct OpenStep
 	bool		finding;		/* that is being looked for */
 	bool		spans;			/* a subtransaction spans the frames above: see enter.c */
 	ResourceOwner span_owner;	/* to go back to when that ends */
-} OpenStep;
+	List	   *frames;			/* Frame *: entered for it and not ended */
+	List	   *spawned;		/* Spawned *: child runs of regions that have not ended */
+	StepWait	waits;
+	TimestampTz wait_until;		/* TIME, EVENT, TASK, CHILD, RETRY; 0: for ever */
+	const char *event;			/* EVENT; in frame memory */
+	const char *correlation;	/* EVENT, or NULL */
+	pg_uuid_t	child;			/* CHILD */
+};
 
 struct Frame
 {
 	Activation *activation;
-	Frame	   *parent;			/* the frame whose open step this runs for; NULL: the run's */
+	Frame	   *parent;			/* the frame whose step this runs for; NULL: the run's */
+	OpenStep   *parent_step;	/* that step */
 	const WfRegion *region;
 	MemoryContext memory;
 	int			depth;
@@ -155,7 +188,9 @@ struct Frame
 	WfError    *failure;		/* a back edge was taken too often; in run memory, or NULL */
 
 	Frame	  **children;		/* by region of the graph: frames to be used again; NULL until the first */
-	OpenStep	open;
+	OpenStep   *open;			/* being executed, or NULL */
+	List	   *parked;			/* OpenStep *: waiting */
+	OpenStep	scratch;		/* what `open` points to for steps that end at once */
 };
 
 typedef struct RunOptions
@@ -169,19 +204,59 @@ typedef struct RunOptions
 	Jsonb	   *mocks;
 	int64		timeout_ms;
 	int			priority;
+	bool		has_priority;
+	int64		delay_ms;		/* starts in the background only, as the next two */
+	TimestampTz run_at;			/* 0: at once */
+	const char *concurrency_key;
 } RunOptions;
+
+/* Whose child a run is. */
+typedef struct RunParent
+{
+	pg_uuid_t	run_id;
+	int			step;			/* 0: it is detached */
+	Oid			role;			/* of the parent's messages */
+	int			priority;
+	int			region;			/* -1: a called workflow */
+	int64		index;
+} RunParent;
+
+/* What a container did in segments that are committed, to be undone if the run fails. */
+typedef struct Undo
+{
+	const WfCompiled *compiled; /* held by the run */
+	const WfNode *node;
+	int			seq;
+	int			attempt;		/* of its compensation; 0: not tried yet */
+	Jsonb	   *output;			/* or NULL; in run memory */
+	bool		has_item;
+	Jsonb	   *item;
+	int64		index;
+} Undo;
 
 struct Run
 {
 	MemoryContext memory;
 	MemoryContext step_memory;
 	WfRunMode	mode;
+	bool		is_background;	/* a worker executes it */
 	RunOptions	options;
+	bool		has_parent;
+	RunParent	parent;
+	Jsonb	   *branch;			/* of a parent's container: what save.c passed on; else NULL */
+	const char *gate;			/* that it passed, or NULL */
 	const char *trigger;
 	Oid			started_by;
+	Oid			role;			/* as whom it executes: of its messages */
+	int			priority;
 	pg_uuid_t	run_id;
+	pg_uuid_t	workflow_id;
+	int			version;
 	WfTenant	tenant;
+	int			attempt;		/* of the run: 1 more with each wf_retry */
+	TimestampTz queued_at;
 	TimestampTz started_at;
+	TimestampTz segment_started_at;	/* `$now` */
 	Jsonb	   *input;
 	WfCompiled *compiled;		/* the run's own graph */
 	List	   *held;			/* that and those called: WfCompiled * */
@@ -201,7 +276,25 @@ struct Run
 	bool		journal_full;	/* over the limit: nothing is added any more */
 	Jsonb	  **trace;			/* dry runs, by seq - 1 */
 
+	int			segment;		/* from 1 */
+	int			first_seq;		/* of this segment: steps with a lower number began in one before */
+	List	   *earlier_steps;	/* Datum *: wf.step of those, ended in this segment */
+	bool		has_rows;		/* it may have waits, tasks or children */
+	Jsonb	   *signals;		/* array, or NULL: kept until asked for */
+	List	   *seen_events;	/* char *: ids of events that it has got */
+	List	   *undo;			/* Undo *, in the order of completion */
+	int			n_undo_committed;	/* of these, those of earlier segments */
+
+	bool		undoing;		/* this segment compensates */
+	Jsonb	   *failure;		/* why; in run memory */
+	bool		moved;			/* some step has run in this segment */
+	const WfMessage *message;	/* that the segment began with; NULL: a start */
+	WfLiveRow  *live;			/* as the last segment left it; NULL: this is the first */
+	bool		slow;			/* the slice is over: all is to be undone */
+	TimestampTz slice_end;		/* 0: none */
 	bool		retry;			/* the open step of the innermost frame is to be tried again */
+	bool		suspended;		/* every path is parked */
+	bool		cancelled;		/* the run's error is that it was cancelled */
 	bool		ended;
 	Jsonb	   *output;			/* in run memory */
 	WfError    *error;			/* why it failed, in run memory; NULL: it did not */

@@ -15,18 +15,20 @@
 #include "engine/failure.h"
 #include "engine/frame.h"
 #include "engine/journal.h"
+#include "engine/park.h"
 #include "engine/scope.h"
+#include "engine/start.h"
 #include "engine/step.h"
+#include "engine/undo.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
 static void handle_outcome(Run *run, Frame *frame, const WfOutcome *outcome);
 
-/* Executes (reply NULL) or resumes the frame's open step and does what comes of it. */
-static void
-perform(Run *run, Frame *frame, const WfReply *reply)
+void
+wf_step_perform(Run *run, Frame *frame, const WfReply *reply)
 {
-	OpenStep   *open = &frame->open;
+	OpenStep   *open = frame->open;
 	WfOutcome	outcome = {0};
 	Failure		failure;
 
@@ -42,7 +44,7 @@ perform(Run *run, Frame *frame, const WfReply *reply)
 		not_found.error = wf_error_copy(failure.error, run->memory);
 		wf_attempt_place_error(unconstify(WfError *, not_found.error), open);
 		wf_json_set_null(&not_found.output);
-		perform(run, frame, &not_found);
+		wf_step_perform(run, frame, &not_found);
 	}
 	else
 		wf_handle_failure(run, frame, &failure);
@@ -51,10 +53,11 @@ perform(Run *run, Frame *frame, const WfReply *reply)
 /* -- beginning a step -- */
 
 /* `$input`: the output of the one live predecessor, or an object of several; arrivals for merge. */
-static void
-gather_input(Run *run, Frame *frame, const WfNode *node)
+void
+wf_step_gather_input(Frame *frame)
 {
-	OpenStep   *open = &frame->open;
+	OpenStep   *open = frame->open;
+	const WfNode *node = open->node;
 	Slot	   *slot = wf_frame_slot(frame, node->index);
 	WfEdge	  **edges = wf_frame_arrivals(frame, node->index);
 	const WfGraph *graph = frame->activation->compiled->graph;
@@ -99,12 +102,12 @@ gather_input(Run *run, Frame *frame, const WfNode *node)
 static void
 prepare_attempt(Run *run, Frame *frame)
 {
-	OpenStep   *open = &frame->open;
+	OpenStep   *open = frame->open;
 
 	if (open->attempt == 1 || open->memory == run->step_memory)
 	{
 		MemoryContextSwitchTo(open->memory);
-		gather_input(run, frame, open->node);
+		wf_step_gather_input(frame);
 		MemoryContextSwitchTo(run->step_memory);
 	}
 	wf_scope_begin(&open->scope, run, frame, &open->step.input);
@@ -114,7 +117,7 @@ prepare_attempt(Run *run, Frame *frame)
 static void
 begin_attempt(Run *run, Frame *frame)
 {
-	OpenStep   *open = &frame->open;
+	OpenStep   *open = frame->open;
 	const WfNode *node = open->node;
 
 	open->seq = 0;
@@ -128,23 +131,17 @@ begin_attempt(Run *run, Frame *frame)
 	open->log = NIL;
 	open->wrote = NULL;
 	open->retired = NULL;
-	perform(run, frame, NULL);
+	wf_step_perform(run, frame, NULL);
 }
 
-static void
-begin_step(Run *run, Frame *frame, const WfNode *node)
+void
+wf_step_fill(Run *run, Frame *frame, OpenStep *open, const WfNode *node)
 {
-	OpenStep   *open = &frame->open;
 	const WfPrepared *prepared = node->prepared;
-	bool		stays_open = node->block->resume != NULL;
 
-	MemoryContextReset(run->step_memory);
-	memset(open, 0, sizeof(*open));
 	open->node = node;
-	open->memory = stays_open ? AllocSetContextCreate(frame->memory, "workflow container", ALLOCSET_SMALL_SIZES) :
-		run->step_memory;
-	open->attempt = 1;
-	frame->activation->nodes[node->index].count++;
+	open->memory = node->block->resume == NULL ? run->step_memory :
+		AllocSetContextCreate(frame->memory, "workflow container", ALLOCSET_SMALL_SIZES);
 	open->step.node = node;
 	open->step.graph = frame->activation->compiled->graph;
 	open->step.prepared = prepared->own;
@@ -153,6 +150,21 @@ begin_step(Run *run, Frame *frame, const WfNode *node)
 	open->step.memory = run->step_memory;
 	open->step.state_memory = open->memory;
 	open->step.ops = &wf_step_ops;
+}
+
+static void
+begin_step(Run *run, Frame *frame, const WfNode *node)
+{
+	OpenStep   *open = &frame->scratch;
+
+	MemoryContextReset(run->step_memory);
+	if (node->block->resume != NULL)
+		open = MemoryContextAlloc(frame->memory, sizeof(OpenStep));
+	memset(open, 0, sizeof(*open));
+	frame->open = open;
+	open->attempt = 1;
+	frame->activation->nodes[node->index].count++;
+	wf_step_fill(run, frame, open, node);
 	prepare_attempt(run, frame);
 	begin_attempt(run, frame);
 }
@@ -162,7 +174,7 @@ begin_step(Run *run, Frame *frame, const WfNode *node)
 void
 wf_step_journal(Run *run, Frame *frame, const char *status, const char *port, Jsonb *output, Jsonb *error)
 {
-	OpenStep   *open = &frame->open;
+	OpenStep   *open = frame->open;
 	JournalEntry entry = {0};
 
 	if (open->seq == 0)
@@ -186,19 +198,20 @@ wf_step_journal(Run *run, Frame *frame, const char *status, const char *port, Js
 void
 wf_step_forget(Frame *frame)
 {
-	OpenStep   *open = &frame->open;
+	OpenStep   *open = frame->open;
 
 	if (open->memory != frame->activation->run->step_memory)
 		MemoryContextDelete(open->memory);
-	open->memory = NULL;
-	open->node = NULL;
+	if (open != &frame->scratch)
+		pfree(open);
+	frame->open = NULL;
 }
 
 /* The step is over: its memory is given back, its edges are resolved. */
 void
 wf_step_close(Frame *frame)
 {
-	OpenStep   *open = &frame->open;
+	OpenStep   *open = frame->open;
 	const WfNode *node = open->node;
 	const bool *live = open->live;	/* in step memory */
 
@@ -213,12 +226,26 @@ wf_step_close(Frame *frame)
 static void
 settle_done(Run *run, Frame *frame, const WfOutcome *outcome)
 {
-	const WfNode *node = frame->open.node;
+	const WfNode *node = frame->open->node;
 	NodeState  *state = &frame->activation->nodes[node->index];
 
+	wf_park_drop_within(run, frame->open);
 	wf_enter_end_span(run, frame, true);
-	wf_step_journal(run, frame, node->disabled ? "skipped" : "completed", node->ports[outcome->port], state->output, NULL);
+	wf_undo_note(run, frame);
+	wf_step_journal(run, frame, node->disabled ? "skipped" : run->undoing ? "compensated" : "completed", node->ports[outcome->port], state->output, NULL);
 	wf_step_close(frame);
+}
+
+/* Which of the container's regions the frame executes; -1: a called workflow's. */
+static int
+region_of(const Frame *child)
+{
+	const WfNode *node = child->parent_step->node;
+
+	for (int i = 0; i < node->n_regions && child->activation == child->parent->activation; i++)
+		if (node->regions[i] == child->region->index)
+			return i;
+	return -1;
 }
 
 void
@@ -226,10 +253,12 @@ wf_step_resume_parent(Run *run, Frame *child, WfReply *reply)
 {
 	Frame	   *parent = child->parent;
 
+	reply->region = region_of(child);
+	reply->index = child->index;
 	wf_leave_frame(run);
-	if (reply->failed && wf_attempt_catches_call(parent->open.node))
+	if (reply->failed && wf_attempt_catches_call(parent->open->node))
 		wf_enter_end_span(run, parent, false);
-	perform(run, parent, reply);
+	wf_step_perform(run, parent, reply);
 }
 
 static void
@@ -269,12 +298,13 @@ settle_return(Run *run, Frame *frame, const WfOutcome *outcome)
 
 	done.kind = WF_OUTCOME_DONE;
 	done.port = 0;
-	wf_attempt_store(run, frame, frame->open.node, &done);
-	wf_step_journal(run, frame, "completed", NULL, frame->activation->nodes[frame->open.node->index].output, NULL);
+	wf_attempt_store(run, frame, frame->open->node, &done);
+	wf_step_journal(run, frame, "completed", NULL, frame->activation->nodes[frame->open->node->index].output, NULL);
 	if (outcome->output != NULL)
 		wf_json_root(outcome->output, &reply.output);
 	else
 		wf_json_set_null(&reply.output);
+	wf_park_drop_within(run, frame->open);
 	wf_step_forget(frame);
 	while (top->parent != NULL && top->parent->activation == activation)
 		top = top->parent;
@@ -292,13 +322,25 @@ settle_return(Run *run, Frame *frame, const WfOutcome *outcome)
 static void
 handle_outcome(Run *run, Frame *frame, const WfOutcome *outcome)
 {
+	WfReply		reply = {.region = -1};
+
+	wf_json_set_null(&reply.output);
 	switch (outcome->kind)
 	{
 		case WF_OUTCOME_DONE:
 			settle_done(run, frame, outcome);
 			return;
 		case WF_OUTCOME_ENTER:
-			wf_enter_region(run, frame, &outcome->enter);
+			if (!outcome->enter.spawn)
+			{
+				wf_enter_region(run, frame, &outcome->enter);
+				return;
+			}
+			wf_spawn_region(run, frame, &outcome->enter);
+			reply.blocked = true;
+			reply.region = outcome->enter.region;
+			reply.index = outcome->enter.index;
+			wf_step_perform(run, frame, &reply);
 			return;
 		case WF_OUTCOME_CALL:
 			wf_enter_workflow(run, frame, &outcome->call);
@@ -306,10 +348,18 @@ handle_outcome(Run *run, Frame *frame, const WfOutcome *outcome)
 		case WF_OUTCOME_RETURN:
 			settle_return(run, frame, outcome);
 			return;
+		case WF_OUTCOME_WAIT:
+			if (wf_park_wait(run, frame, &outcome->wait, &reply))
+				wf_step_perform(run, frame, &reply);
+			return;
+		case WF_OUTCOME_BLOCKED:
+			frame->open->waits = STEP_HOLDS;
+			wf_park_open(run, frame);
+			return;
 		case WF_OUTCOME_FAIL:
 			break;
 	}
-	elog(ERROR, "unexpected outcome %d of node \"%s\"", (int) outcome->kind, frame->open.node->id);
+	elog(ERROR, "unexpected outcome %d of node \"%s\"", (int) outcome->kind, frame->open->node->id);
 }
 
 /* -- the run -- */
@@ -317,7 +367,7 @@ handle_outcome(Run *run, Frame *frame, const WfOutcome *outcome)
 void
 wf_step_advance(Run *run)
 {
-	while (!run->ended)
+	while (!run->ended && !run->suspended)
 	{
 		const WfNode *node;
 
@@ -343,6 +393,8 @@ wf_step_advance(Run *run)
 			begin_step(run, run->frame, node);
 		else if (wf_frame_is_done(run->frame))
 			end_frame(run);
+		else if (run->frame->parked != NIL)
+			wf_park_frame(run);
 		else
 			elog(ERROR, "no node of the region is ready, though %d are not done", run->frame->n_unresolved);
 	}
@@ -354,6 +406,6 @@ wf_step_journal_failure(Run *run, const WfError *error)
 	Jsonb	   *json = wf_error_to_json(error);
 
 	for (Frame *frame = run->frame; frame != NULL; frame = frame->parent)
-		if (frame->open.node != NULL)
+		if (frame->open != NULL)
 			wf_step_journal(run, frame, "failed", NULL, NULL, json);
 }

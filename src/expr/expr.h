@@ -170,6 +170,11 @@ extern void wf_expr_nodes(const WfExpr *expr, void (*visit) (int node_index, voi
 /* JavaScript's truthiness of a JSON value, and the text that templates join. */
 extern bool wf_expr_truthy(const JsonbValue *value);
 
+/* The instant that an ISO 8601 date or date-time stands for, as `new Date(text)` reads it: a date alone is UTC's, a
+ * date-time without offset is that of the session's TimeZone. A space may stand for the T, and an offset may be of hours
+ * alone, as in PostgreSQL's texts. False when it is none, or when there is no such time. Never throws. */
+extern bool wf_expr_parse_time(const char *text, TimestampTz *out);
+
 /* A scope over a context object `{"input":..., "node":..., "vars":..., "item":...}` for wf_eval. The
  * context must outlive it. In CurrentMemoryContext. */
 extern WfScope *wf_scope_from_context(const Jsonb *context);

@@ -8,23 +8,19 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "access/table.h"
+#include "access/transam.h"
 #include "access/xact.h"
+#include "base/text.h"
+#include "base/wake.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
-#include "common/hashfn.h"
-#include "executor/executor.h"
 #include "funcapi.h"
-#include "nodes/makefuncs.h"
-#include "miscadmin.h"
+#include "store/direct.h"
+#include "store/runtime.h"
 #include "store/statements.h"
-#include "storage/lock.h"
-#include "store/store.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/rel.h"
-#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
@@ -69,21 +65,6 @@ look_up_step(void)
 	step.generation = generation;
 }
 
-/* A short C string as a text Datum in the current context; NULL sets the null flag. */
-static inline Datum
-text_value(const char *text, bool *is_null)
-{
-	*is_null = text == NULL;
-	return text == NULL ? (Datum) 0 : CStringGetTextDatum(text);
-}
-
-static inline Datum
-jsonb_value(Jsonb *json, bool *is_null)
-{
-	*is_null = json == NULL;
-	return JsonbPGetDatum(json);
-}
-
 Datum
 wf_store_form_step(const WfStepRow *row)
 {
@@ -93,56 +74,23 @@ wf_store_form_step(const WfStepRow *row)
 
 	look_up_step();
 	values[0] = Int32GetDatum(row->seq);
-	values[1] = text_value(row->node, &nulls[1]);
-	values[2] = text_value(row->path, &nulls[2]);
-	values[3] = text_value(row->type, &nulls[3]);
-	values[4] = text_value(row->status, &nulls[4]);
-	values[5] = text_value(row->port, &nulls[5]);
+	values[1] = wf_store_text_value(row->node, &nulls[1]);
+	values[2] = wf_store_text_value(row->path, &nulls[2]);
+	values[3] = wf_store_text_value(row->type, &nulls[3]);
+	values[4] = wf_store_text_value(row->status, &nulls[4]);
+	values[5] = wf_store_text_value(row->port, &nulls[5]);
 	values[6] = Int32GetDatum(row->attempt);
 	values[7] = Int32GetDatum(row->input_from);
 	nulls[7] = row->input_from < 0;
-	values[8] = jsonb_value(row->input, &nulls[8]);
-	values[9] = jsonb_value(row->output, &nulls[9]);
-	values[10] = jsonb_value(row->error, &nulls[10]);
+	values[8] = wf_store_jsonb_value(row->input, &nulls[8]);
+	values[9] = wf_store_jsonb_value(row->output, &nulls[9]);
+	values[10] = wf_store_jsonb_value(row->error, &nulls[10]);
 	values[11] = TimestampTzGetDatum(row->started_at);
 	values[12] = Int64GetDatum(row->duration_us);
 	values[13] = PointerGetDatum(row->log);
 	nulls[13] = row->log == NULL;
 	tuple = heap_form_tuple(step.descriptor, values, nulls);
 	return HeapTupleHeaderGetDatum(tuple->t_data);
-}
-
-/*
- * Inserts a row of history as an executor would, but without one: no plan, no parameters, no projection. The two
- * inserts of a run would otherwise cost as much as four of its db nodes. The tables are ours and have neither triggers nor
- * generated columns; constraints and indexes are seen to. The row is visible to the next command.
- */
-static void
-insert_history(const char *table, Datum *values, bool *nulls)
-{
-	Oid			relid = get_relname_relid(table, get_namespace_oid("wf", false));
-	Relation	relation;
-	EState	   *estate;
-	ResultRelInfo *target;
-	TupleTableSlot *slot;
-
-	if (!OidIsValid(relid))
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("table wf.%s does not exist", table)));
-	relation = table_open(relid, RowExclusiveLock);
-	estate = CreateExecutorState();
-	target = makeNode(ResultRelInfo);
-	InitResultRelInfo(target, relation, 1, NULL, 0);
-	ExecOpenIndices(target, false);
-	slot = MakeSingleTupleTableSlot(RelationGetDescr(relation), &TTSOpsHeapTuple);
-	ExecForceStoreHeapTuple(heap_form_tuple(RelationGetDescr(relation), values, nulls), slot, true);
-	PushActiveSnapshot(GetTransactionSnapshot());
-	ExecSimpleRelationInsert(target, estate, slot);
-	PopActiveSnapshot();
-	ExecDropSingleTupleTableSlot(slot);
-	ExecCloseIndices(target);
-	FreeExecutorState(estate);
-	table_close(relation, NoLock);
-	CommandCounterIncrement();
 }
 
 /* Columns of wf.segment, in the table's order. */
@@ -161,24 +109,24 @@ enum
 };
 
 void
-wf_store_insert_segment(const WfRunRow *run, int segment, int first_seq, int n_steps, Datum *steps)
+wf_store_insert_segment(const WfSegmentRow *row)
 {
 	ArrayType  *array;
 	Datum		values[SEGMENT_COLUMNS];
 	bool		nulls[SEGMENT_COLUMNS] = {0};
 
 	look_up_step();
-	array = construct_array(steps, n_steps, step.type, -1, false, TYPALIGN_DOUBLE);
-	values[SEGMENT_TENANT_ID] = UUIDPGetDatum(&run->tenant_id);
-	values[SEGMENT_RUN_ID] = UUIDPGetDatum(&run->run_id);
-	values[SEGMENT_SEGMENT] = Int32GetDatum(segment);
-	values[SEGMENT_ATTEMPT] = Int32GetDatum(1);
-	values[SEGMENT_FIRST_SEQ] = Int32GetDatum(first_seq);
-	values[SEGMENT_STARTED_AT] = TimestampTzGetDatum(run->started_at);
-	values[SEGMENT_FINISHED_AT] = TimestampTzGetDatum(run->finished_at);
-	values[SEGMENT_STATUS] = CStringGetTextDatum(run->status);
+	array = construct_array(row->steps, row->n_steps, step.type, -1, false, TYPALIGN_DOUBLE);
+	values[SEGMENT_TENANT_ID] = UUIDPGetDatum(&row->tenant_id);
+	values[SEGMENT_RUN_ID] = UUIDPGetDatum(&row->run_id);
+	values[SEGMENT_SEGMENT] = Int32GetDatum(row->segment);
+	values[SEGMENT_ATTEMPT] = Int32GetDatum(row->attempt);
+	values[SEGMENT_FIRST_SEQ] = Int32GetDatum(row->first_seq);
+	values[SEGMENT_STARTED_AT] = TimestampTzGetDatum(row->started_at);
+	values[SEGMENT_FINISHED_AT] = TimestampTzGetDatum(row->finished_at);
+	values[SEGMENT_STATUS] = CStringGetTextDatum(row->status);
 	values[SEGMENT_STEPS] = PointerGetDatum(array);
-	insert_history("segment", values, nulls);
+	wf_store_insert_one(wf_store_table("segment"), values, nulls);
 }
 
 /* Columns of wf.run, in the table's order. */
@@ -208,6 +156,8 @@ enum
 	RUN_COLUMNS
 };
 
+static void keep_key(const WfRunRow *row);
+
 void
 wf_store_insert_run(const WfRunRow *row)
 {
@@ -218,65 +168,189 @@ wf_store_insert_run(const WfRunRow *row)
 	values[RUN_RUN_ID] = UUIDPGetDatum(&row->run_id);
 	values[RUN_WORKFLOW_ID] = UUIDPGetDatum(&row->workflow_id);
 	values[RUN_VERSION] = Int32GetDatum(row->version);
-	values[RUN_ATTEMPT] = Int32GetDatum(1);
-	values[RUN_STARTED_AT] = TimestampTzGetDatum(row->started_at);
+	values[RUN_ATTEMPT] = Int32GetDatum(row->attempt);
+	values[RUN_STARTED_AT] = wf_store_time_value(row->started_at, &nulls[RUN_STARTED_AT]);
 	values[RUN_FINISHED_AT] = TimestampTzGetDatum(row->finished_at);
-	values[RUN_QUEUED_AT] = TimestampTzGetDatum(row->started_at);
+	values[RUN_QUEUED_AT] = TimestampTzGetDatum(row->queued_at);
 	nulls[RUN_WAKE_AT] = true;
 	values[RUN_STARTED_BY] = ObjectIdGetDatum(row->started_by);
 	values[RUN_STATUS] = CStringGetTextDatum(row->status);
 	values[RUN_TRIGGER] = CStringGetTextDatum(row->trigger);
-	values[RUN_INPUT] = jsonb_value(row->input, &nulls[RUN_INPUT]);
-	values[RUN_OUTPUT] = jsonb_value(row->output, &nulls[RUN_OUTPUT]);
-	values[RUN_ERROR] = jsonb_value(row->error, &nulls[RUN_ERROR]);
-	values[RUN_CORRELATION_ID] = text_value(row->correlation_id, &nulls[RUN_CORRELATION_ID]);
-	values[RUN_TAGS] = PointerGetDatum(row->tags);
-	nulls[RUN_TAGS] = row->tags == NULL;
-	values[RUN_IDEMPOTENCY_KEY] = text_value(row->idempotency_key, &nulls[RUN_IDEMPOTENCY_KEY]);
+	values[RUN_INPUT] = wf_store_jsonb_value(row->input, &nulls[RUN_INPUT]);
+	values[RUN_OUTPUT] = wf_store_jsonb_value(row->output, &nulls[RUN_OUTPUT]);
+	values[RUN_ERROR] = wf_store_jsonb_value(row->error, &nulls[RUN_ERROR]);
+	values[RUN_CORRELATION_ID] = wf_store_text_value(row->correlation_id, &nulls[RUN_CORRELATION_ID]);
+	values[RUN_TAGS] = wf_store_array_value(row->tags, &nulls[RUN_TAGS]);
+	values[RUN_IDEMPOTENCY_KEY] = wf_store_text_value(row->idempotency_key, &nulls[RUN_IDEMPOTENCY_KEY]);
 	values[RUN_PARENT_RUN_ID] = UUIDPGetDatum(row->parent_run_id);
 	nulls[RUN_PARENT_RUN_ID] = row->parent_run_id == NULL;
 	nulls[RUN_CURRENT_NODES] = true;
 	nulls[RUN_PROGRESS] = true;
-	insert_history("run", values, nulls);
+	wf_store_insert_one(wf_store_table("run"), values, nulls);
+	if (row->idempotency_key != NULL)
+		keep_key(row);
+	wf_wake_awaiters_at_commit(&row->run_id);
 }
+
+WfRunRow *
+wf_store_find_run(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id)
+{
+	Datum		values[2] = {UUIDPGetDatum(tenant_id), UUIDPGetDatum(run_id)};
+	WfRunRow   *row = NULL;
+	pg_uuid_t  *parent;
+
+	if (wf_store_execute(WF_SQL_FIND_RUN, values, NULL) > 0)
+	{
+		bool		is_null;
+
+		row = palloc0(sizeof(WfRunRow));
+		row->tenant_id = *tenant_id;
+		row->run_id = *run_id;
+		wf_store_uuid(0, 1, &row->workflow_id);
+		row->version = wf_store_int(0, 2);
+		row->status = wf_store_text(0, 3);
+		row->trigger = wf_store_text(0, 4);
+		row->input = wf_store_jsonb(0, 5);
+		row->output = wf_store_jsonb(0, 6);
+		row->error = wf_store_jsonb(0, 7);
+		row->correlation_id = wf_store_text(0, 8);
+		row->tags = wf_store_array(0, 9);
+		row->idempotency_key = wf_store_text(0, 10);
+		(void) SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 11, &is_null);
+		if (!is_null)
+		{
+			parent = palloc(sizeof(pg_uuid_t));
+			wf_store_uuid(0, 11, parent);
+			row->parent_run_id = parent;
+		}
+		row->started_by = wf_store_oid(0, 12);
+		row->started_at = wf_store_time(0, 13);
+		row->finished_at = wf_store_time(0, 14);
+		row->attempt = wf_store_int(0, 15);
+		row->queued_at = wf_store_time(0, 16);
+	}
+	SPI_freetuptable(SPI_tuptable);
+	return row;
+}
+
+void
+wf_store_delete_run(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id)
+{
+	Datum		values[2] = {UUIDPGetDatum(tenant_id), UUIDPGetDatum(run_id)};
+
+	wf_store_execute(WF_SQL_DELETE_RUN, values, NULL);
+}
+
+bool
+wf_store_run_state(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, WfRunState *state)
+{
+	Datum		values[2] = {UUIDPGetDatum(tenant_id), UUIDPGetDatum(run_id)};
+	bool		found = wf_store_execute_latest(WF_SQL_RUN_STATE, values, NULL) > 0;
+	TransactionId made_by;
+	WfExecuting *executing;
+
+	if (found)
+	{
+		state->has_ended = wf_store_int(0, 1) == 1;
+		state->status = wf_store_text(0, 2);
+		state->output = wf_store_jsonb(0, 3);
+		state->error = wf_store_jsonb(0, 4);
+		made_by = (TransactionId) wf_store_oid(0, 5);
+		state->is_ours = TransactionIdIsNormal(made_by) && TransactionIdIsCurrentTransactionId(made_by);
+	}
+	SPI_freetuptable(SPI_tuptable);
+	if (!found || state->has_ended)
+		return found;
+	if (strcmp(state->status, "compensating") == 0)
+		state->status = "running";
+	for (int i = wf_wake_list_executing(&executing) - 1; i >= 0; i--)
+		if (memcmp(&executing[i].run_id, run_id, sizeof(pg_uuid_t)) == 0)
+			state->status = "running";
+	return true;
+}
+
+/* -- idempotency -- */
 
 /*
  * Waits for whoever runs with this key and keeps others waiting until our transaction ends, so that the second one
- * finds the first one's run instead of making it twice. The lock is one on an object of the table, which no other code
- * takes; keys whose hashes meet merely wait for each other.
+ * finds the first one's run instead of making it twice.
  */
 static void
-lock_idempotency_key(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, const char *key)
+lock_key(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, const char *key)
 {
-	Oid			relid = get_relname_relid("run", get_namespace_oid("wf", false));
-	uint64		hash = hash_bytes_extended(tenant_id->data, UUID_LEN, 0);
-	LOCKTAG		tag;
+	uint64		hash = wf_store_hash(0, tenant_id->data, UUID_LEN);
 
-	hash = hash_bytes_extended(workflow_id->data, UUID_LEN, hash);
-	hash = hash_bytes_extended((const unsigned char *) key, strlen(key), hash);
-	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, relid, (uint32) hash, (uint16) (hash >> 32));
-	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+	hash = wf_store_hash(hash, workflow_id->data, UUID_LEN);
+	hash = wf_store_hash(hash, key, strlen(key));
+	wf_store_lock_thing(wf_store_table("idempotency"), hash, false);
+}
+
+/* The run that has the key, as it is committed now; false: none has. Throws 40001 when the transaction may not see it. */
+static bool
+find_key(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, const char *key, pg_uuid_t *run_id)
+{
+	Datum		values[3] = {UUIDPGetDatum(tenant_id), UUIDPGetDatum(workflow_id), CStringGetTextDatum(key)};
+	bool		found = wf_store_execute(WF_SQL_FIND_KEY, values, NULL) > 0;
+
+	if (found)
+		wf_store_uuid(0, 1, run_id);
+	SPI_freetuptable(SPI_tuptable);
+	if (!found && IsolationUsesXactSnapshot() && wf_store_execute_latest(WF_SQL_FIND_KEY, values, NULL) > 0)
+		ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+						errmsg("could not serialize access due to a concurrent run with the same idempotency key"),
+						errhint("The transaction might succeed if retried.")));
+	return found;
+}
+
+static bool
+insert_key(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, const char *key, const pg_uuid_t *run_id)
+{
+	Datum		values[4] = {UUIDPGetDatum(tenant_id), UUIDPGetDatum(workflow_id), CStringGetTextDatum(key),
+	UUIDPGetDatum(run_id)};
+
+	return wf_store_execute(WF_SQL_TAKE_KEY, values, NULL) > 0;
+}
+
+bool
+wf_store_take_key(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, const char *key, const pg_uuid_t *run_id,
+				  pg_uuid_t *earlier)
+{
+	lock_key(tenant_id, workflow_id, key);
+	if (find_key(tenant_id, workflow_id, key, earlier))
+		return false;
+	return insert_key(tenant_id, workflow_id, key, run_id);
+}
+
+/* A run in the background took its key when it was started; one in the caller's transaction holds the key's lock. */
+static void
+keep_key(const WfRunRow *row)
+{
+	pg_uuid_t	owner;
+
+	if (insert_key(&row->tenant_id, &row->workflow_id, row->idempotency_key, &row->run_id))
+		return;
+	if (find_key(&row->tenant_id, &row->workflow_id, row->idempotency_key, &owner) &&
+		memcmp(&owner, &row->run_id, sizeof(owner)) != 0)
+		ereport(ERROR, (errcode(ERRCODE_UNIQUE_VIOLATION),
+						errmsg("another run has the idempotency key \"%s\"", wf_text_clip(row->idempotency_key))));
 }
 
 WfRunRow *
 wf_store_find_idempotent(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, const char *key)
 {
-	Datum		values[3] = {UUIDPGetDatum(tenant_id), UUIDPGetDatum(workflow_id), CStringGetTextDatum(key)};
 	WfRunRow   *row = NULL;
+	WfRunState	state;
+	pg_uuid_t	run_id;
 
-	lock_idempotency_key(tenant_id, workflow_id, key);
-	if (wf_store_execute(WF_SQL_FIND_IDEMPOTENT, values, NULL) > 0)
-	{
-		row = palloc0(sizeof(WfRunRow));
-		wf_store_uuid(0, 1, &row->run_id);
-		row->status = wf_store_text(0, 2);
-		row->output = wf_store_jsonb(0, 3);
-		row->error = wf_store_jsonb(0, 4);
-	}
-	SPI_freetuptable(SPI_tuptable);
-	if (row == NULL && IsolationUsesXactSnapshot() && wf_store_execute_latest(WF_SQL_FIND_IDEMPOTENT, values) > 0)
-		ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-						errmsg("could not serialize access due to a concurrent run with the same idempotency key"),
-						errhint("The transaction might succeed if retried.")));
+	lock_key(tenant_id, workflow_id, key);
+	if (!find_key(tenant_id, workflow_id, key, &run_id))
+		return NULL;
+	if (!wf_store_run_state(tenant_id, &run_id, &state))
+		return NULL;
+	row = palloc0(sizeof(WfRunRow));
+	row->run_id = run_id;
+	row->status = state.status;
+	row->output = state.output;
+	row->error = state.error;
 	return row;
 }

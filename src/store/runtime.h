@@ -20,12 +20,13 @@ typedef enum WfMessageKind
 	WF_MESSAGE_TIMER,			/* the wait of `step` is due; step 0: the run's start or time-out */
 	WF_MESSAGE_SIGNAL,			/* payload: {"event", "payload"}; kept until the run asks */
 	WF_MESSAGE_EVENT,			/* to `step`; payload: {"event_id", "payload"} */
-	WF_MESSAGE_TASK,			/* to `step`; payload: what the task gave, {"failed": error} when it failed */
+	WF_MESSAGE_TASK,			/* to `step`; payload: {"result": what the task gave} or {"failed": error} */
 	WF_MESSAGE_CHILD,			/* to `step`; payload: {"run_id", "index", "region", "status", "output", "error"} */
 	WF_MESSAGE_CANCEL,			/* payload: the reason, a string, or NULL */
 	WF_MESSAGE_GO,				/* go on: after a retry by hand, a resume, with a compensation */
 	WF_MESSAGE_REPLY,			/* to `step`; payload: the answer to a request */
 	WF_MESSAGE_PARK,			/* it took its worker down too often */
+	WF_MESSAGE_PAUSE,			/* messages are kept back from now on */
 } WfMessageKind;
 
 typedef struct WfMessage
@@ -63,6 +64,9 @@ extern List *wf_store_claim(Oid role, int most, pg_uuid_t *last_tenant);
 extern WfMessage *wf_store_claim_one(const pg_uuid_t *tenant_id, const pg_uuid_t *message_id);
 /* The start of a run, if it is in the queue (or held: *held) and nobody holds it. *exists: it is there, locked or not. */
 extern WfMessage *wf_store_claim_start(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, bool *exists);
+/* The messages to a run in the queue that nobody holds, this transaction included, in the order of sending (WfMessage *);
+ * its start is none of them. */
+extern List *wf_store_claim_run(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id);
 /* Deletes a claimed message. */
 extern void wf_store_take(const WfMessage *message);
 /* Deletes all messages to the run that nobody holds, kept back ones too. */
@@ -188,6 +192,8 @@ typedef struct WfTaskRow
 } WfTaskRow;
 
 extern void wf_store_insert_task(const WfTaskRow *row);
+/* Opens the task of a step again that was cancelled with its run; false when there is none. */
+extern bool wf_store_reopen_task(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, int step);
 /* Closes the open task of a step (-1: all of the run) as expired or cancelled. */
 extern void wf_store_close_task(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, int step, const char *status);
 
@@ -204,6 +210,17 @@ extern WfLiveRow *wf_store_take_failed(const pg_uuid_t *tenant_id, const pg_uuid
 extern WfRunRow *wf_store_find_run(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id);
 /* A run goes on (wf_retry): its record is taken out of history. */
 extern void wf_store_delete_run(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id);
+
+typedef struct WfRunState
+{
+	bool		has_ended;
+	bool		is_ours;		/* started, or sent on, by this very transaction */
+	const char *status;			/* as in the envelope */
+	Jsonb	   *output;			/* or NULL */
+	Jsonb	   *error;			/* or NULL */
+} WfRunState;
+/* How a run stands now, by what is committed or our own; false when there is no such run in the tenant. */
+extern bool wf_store_run_state(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, WfRunState *state);
 
 /* -- idempotency (run.c) -- */
 
@@ -224,6 +241,6 @@ extern int	wf_store_escalate(TimestampTz now, TimestampTz *next);
 /* Roles that have messages in the queue (Oid). */
 extern List *wf_store_ready_roles(void);
 /* Counts a crash on all messages of the run, and on its start; the new count. At `most` the run is parked. */
-extern void wf_store_count_crash(const pg_uuid_t *run_id, int most);
+extern int	wf_store_count_crash(const pg_uuid_t *run_id, int most);
 
 #endif

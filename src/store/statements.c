@@ -6,7 +6,7 @@
  * plans. Statements run as wf_engine inside the scope of role.c; the caller's search_path does not
  * matter to them.
  *
- * Two inserts are not here but in run.c, without a plan: those of history, which every run makes.
+ * Not here are the inserts and deletes of hot rows, which go without a plan: direct.c.
  *
  * A plan follows changes of the catalog by itself (DROP and CREATE EXTENSION in one session included),
  * since PostgreSQL analyses the text again.
@@ -18,8 +18,23 @@
 #include "store/store.h"
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
+#include "utils/timestamp.h"
 
 #define MAX_ARGS 20
+
+#define EQ " OPERATOR(pg_catalog.=) "
+
+/* In the order of wf.queue's columns; read by wf_store_read_message. */
+#define MESSAGE_COLUMNS "tenant_id, message_id, run_id, role, priority, kind, step, crashes, ready_at, workflow_id," \
+	" version, payload, options"
+
+/* Of a start: the id of the run whose child it is, as text. */
+#define PARENT_OF "(options OPERATOR(pg_catalog.#>>) '{parent,run_id}')"
+
+/* Read by live.c. */
+#define LIVE_COLUMNS "tenant_id, run_id, workflow_id, version, role, priority::pg_catalog.int4, status, attempt," \
+	" queued_at, started_at, deadline, n_segments, n_steps, parent_run_id, input, options, current_nodes, progress," \
+	" signals, state"
 
 typedef struct Statement
 {
@@ -46,6 +61,9 @@ static const Statement statements[WF_SQL_COUNT] = {
 	[WF_SQL_TENANT_BY_NAME] = {
 		"SELECT tenant_id, name FROM wf.tenant WHERE name OPERATOR(pg_catalog.=) $1",
 	1, {TEXTOID}},
+	[WF_SQL_TENANT_BY_ID] = {
+		"SELECT name FROM wf.tenant WHERE tenant_id OPERATOR(pg_catalog.=) $1",
+	1, {UUIDOID}},
 	/* a tenant and those above it */
 	[WF_SQL_TENANT_CHAIN] = {
 		"WITH RECURSIVE chain (tenant_id, parent_id) AS ("
@@ -87,6 +105,10 @@ static const Statement statements[WF_SQL_COUNT] = {
 		" WHERE tenant_id OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
 		" AND status OPERATOR(pg_catalog.<>) 'deleted'",
 	2, {UUIDOID, TEXTOID}},
+	[WF_SQL_FIND_WORKFLOW_ID] = {
+		"SELECT workflow_id, name, status, active_version, last_version FROM wf.workflow"
+		" WHERE tenant_id OPERATOR(pg_catalog.=) $1 AND workflow_id OPERATOR(pg_catalog.=) $2",
+	2, {UUIDOID, UUIDOID}},
 	[WF_SQL_LOCK_WORKFLOW] = {
 		"SELECT workflow_id, name, status, active_version, last_version FROM wf.workflow"
 		" WHERE tenant_id OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
@@ -138,10 +160,291 @@ static const Statement statements[WF_SQL_COUNT] = {
 		" ON CONFLICT (tenant_id, type) DO UPDATE SET function = excluded.function,"
 		" config_schema = excluded.config_schema, ports = excluded.ports, created_by = excluded.created_by",
 	6, {UUIDOID, TEXTOID, TEXTOID, JSONBOID, TEXTARRAYOID, OIDOID}},
-	[WF_SQL_FIND_IDEMPOTENT] = {
-		"SELECT run_id, status, output, error FROM wf.run WHERE tenant_id OPERATOR(pg_catalog.=) $1"
-		" AND workflow_id OPERATOR(pg_catalog.=) $2 AND idempotency_key OPERATOR(pg_catalog.=) $3",
+	/* -- history and keys of runs -- */
+	[WF_SQL_FIND_KEY] = {
+		"SELECT run_id FROM wf.idempotency WHERE tenant_id" EQ "$1 AND workflow_id" EQ "$2 AND idempotency_key" EQ "$3",
 	3, {UUIDOID, UUIDOID, TEXTOID}},
+	[WF_SQL_TAKE_KEY] = {
+		"INSERT INTO wf.idempotency (tenant_id, workflow_id, idempotency_key, run_id) VALUES ($1, $2, $3, $4)"
+		" ON CONFLICT DO NOTHING",
+	4, {UUIDOID, UUIDOID, TEXTOID, UUIDOID}},
+	[WF_SQL_FIND_RUN] = {
+		"SELECT workflow_id, version, status, trigger, input, output, error, correlation_id, tags, idempotency_key,"
+		" parent_run_id, started_by::pg_catalog.oid, started_at, finished_at, attempt, queued_at FROM wf.run"
+		" WHERE tenant_id" EQ "$1 AND run_id" EQ "$2",
+	2, {UUIDOID, UUIDOID}},
+	[WF_SQL_DELETE_RUN] = {
+		"DELETE FROM wf.run WHERE tenant_id" EQ "$1 AND run_id" EQ "$2",
+	2, {UUIDOID, UUIDOID}},
+	/* where a run is and how it stands: 1 history, 2 live, 3 a start; and who made the row that says so */
+	[WF_SQL_RUN_STATE] = {
+		"SELECT 1, status, output, error, '0'::pg_catalog.xid FROM wf.run WHERE tenant_id" EQ "$1 AND run_id" EQ "$2"
+		" UNION ALL SELECT 2, status, NULL, NULL, xmin FROM wf.live WHERE tenant_id" EQ "$1 AND run_id" EQ "$2"
+		" UNION ALL SELECT 3, 'queued', NULL, NULL, xmin FROM wf.queue"
+		" WHERE tenant_id" EQ "$1 AND message_id" EQ "$2 AND kind" EQ "0"
+		" UNION ALL SELECT 3, 'queued', NULL, NULL, xmin FROM wf.held"
+		" WHERE tenant_id" EQ "$1 AND message_id" EQ "$2 AND kind" EQ "0"
+		" ORDER BY 1 LIMIT 1",
+	2, {UUIDOID, UUIDOID}},
+
+	/* -- messages that are kept back; those in the queue are queue.c's -- */
+	[WF_SQL_DELETE_MESSAGE] = {
+		"DELETE FROM wf.queue WHERE tenant_id" EQ "$1 AND message_id" EQ "$2",
+	2, {UUIDOID, UUIDOID}},
+	[WF_SQL_FIND_HELD_START] = {
+		"SELECT " MESSAGE_COLUMNS " FROM wf.held WHERE tenant_id" EQ "$1 AND message_id" EQ "$2 AND kind" EQ "0"
+		" FOR UPDATE SKIP LOCKED",
+	2, {UUIDOID, UUIDOID}},
+	[WF_SQL_HAS_HELD_START] = {
+		"SELECT 1 FROM wf.held WHERE tenant_id" EQ "$1 AND message_id" EQ "$2 AND kind" EQ "0",
+	2, {UUIDOID, UUIDOID}},
+	[WF_SQL_DELETE_HELD] = {
+		"DELETE FROM wf.held WHERE tenant_id" EQ "$1 AND message_id" EQ "$2",
+	2, {UUIDOID, UUIDOID}},
+	[WF_SQL_DELETE_HELD_OF_RUN] = {
+		"DELETE FROM wf.held WHERE tenant_id" EQ "$1 AND run_id" EQ "$2",
+	2, {UUIDOID, UUIDOID}},
+	[WF_SQL_RELEASE_HELD] = {
+		"WITH gone AS (DELETE FROM wf.held WHERE tenant_id" EQ "$1 AND run_id" EQ "$2 AND gate IS NULL"
+		" RETURNING " MESSAGE_COLUMNS ")"
+		" INSERT INTO wf.queue (" MESSAGE_COLUMNS ") SELECT " MESSAGE_COLUMNS " FROM gone RETURNING role",
+	2, {UUIDOID, UUIDOID}},
+
+	/* -- gates -- */
+	[WF_SQL_COUNT_GATE] = {
+		"SELECT ((SELECT pg_catalog.count(*) FROM wf.gate"
+		"   WHERE tenant_id" EQ "$1 AND workflow_id" EQ "$2 AND gate" EQ "$3) OPERATOR(pg_catalog.+)"
+		"  (SELECT pg_catalog.count(*) FROM wf.held"
+		"   WHERE tenant_id" EQ "$1 AND workflow_id" EQ "$2 AND gate" EQ "$3))::pg_catalog.int4",
+	3, {UUIDOID, UUIDOID, TEXTOID}},
+	[WF_SQL_GATE_RUNS] = {
+		"SELECT run_id FROM wf.gate WHERE tenant_id" EQ "$1 AND workflow_id" EQ "$2 AND gate" EQ "$3 ORDER BY run_id",
+	3, {UUIDOID, UUIDOID, TEXTOID}},
+	[WF_SQL_LEAVE_GATE] = {
+		"DELETE FROM wf.gate WHERE tenant_id" EQ "$1 AND workflow_id" EQ "$2 AND gate" EQ "$3 AND run_id" EQ "$4",
+	4, {UUIDOID, UUIDOID, TEXTOID, UUIDOID}},
+	/* the gates that somebody waits at are found one by one by the index, whatever number waits at each */
+	[WF_SQL_OPEN_GATES] = {
+		"WITH RECURSIVE gates (tenant_id, workflow_id, gate, gate_size) AS ("
+		"  (SELECT tenant_id, workflow_id, gate, gate_size FROM wf.held WHERE gate IS NOT NULL"
+		"    ORDER BY tenant_id, workflow_id, gate, priority DESC, message_id LIMIT 1)"
+		"  UNION ALL"
+		"  SELECT n.* FROM gates g CROSS JOIN LATERAL ("
+		"    SELECT h.tenant_id, h.workflow_id, h.gate, h.gate_size FROM wf.held h WHERE h.gate IS NOT NULL"
+		"     AND ROW(h.tenant_id, h.workflow_id, h.gate) OPERATOR(pg_catalog.>) ROW(g.tenant_id, g.workflow_id, g.gate)"
+		"    ORDER BY h.tenant_id, h.workflow_id, h.gate, h.priority DESC, h.message_id LIMIT 1) n),"
+		" room AS ("
+		"  SELECT g.*, g.gate_size OPERATOR(pg_catalog.-) (SELECT pg_catalog.count(*) FROM wf.gate i"
+		"    WHERE i.tenant_id" EQ "g.tenant_id AND i.workflow_id" EQ "g.workflow_id AND i.gate" EQ "g.gate) AS free"
+		"  FROM gates g),"
+		" next AS ("
+		"  SELECT h.tenant_id, h.message_id FROM room r CROSS JOIN LATERAL ("
+		"    SELECT q.tenant_id, q.message_id FROM wf.held q"
+		"     WHERE q.tenant_id" EQ "r.tenant_id AND q.workflow_id" EQ "r.workflow_id AND q.gate" EQ "r.gate"
+		"     ORDER BY q.priority DESC, q.message_id LIMIT greatest(r.free, 0) FOR UPDATE SKIP LOCKED) h"
+		"  WHERE r.free OPERATOR(pg_catalog.>) 0),"
+		" gone AS (DELETE FROM wf.held h USING next n WHERE h.tenant_id" EQ "n.tenant_id AND h.message_id" EQ "n.message_id"
+		"  RETURNING h.*),"
+		" entered AS (INSERT INTO wf.gate (tenant_id, workflow_id, gate, run_id)"
+		"  SELECT tenant_id, workflow_id, gate, run_id FROM gone ON CONFLICT DO NOTHING)"
+		" INSERT INTO wf.queue (" MESSAGE_COLUMNS ") SELECT " MESSAGE_COLUMNS " FROM gone RETURNING role",
+	0, {0}},
+
+	/* -- live runs -- */
+	[WF_SQL_FIND_LIVE] = {
+		"SELECT " LIVE_COLUMNS " FROM wf.live WHERE tenant_id" EQ "$1 AND run_id" EQ "$2",
+	2, {UUIDOID, UUIDOID}},
+	[WF_SQL_TRY_LOCK_LIVE] = {
+		"SELECT " LIVE_COLUMNS " FROM wf.live WHERE tenant_id" EQ "$1 AND run_id" EQ "$2 FOR UPDATE SKIP LOCKED",
+	2, {UUIDOID, UUIDOID}},
+	[WF_SQL_LOCK_LIVE] = {
+		"SELECT " LIVE_COLUMNS " FROM wf.live WHERE tenant_id" EQ "$1 AND run_id" EQ "$2 FOR UPDATE",
+	2, {UUIDOID, UUIDOID}},
+	[WF_SQL_UPDATE_LIVE] = {
+		"UPDATE wf.live SET version = $3, role = $4, priority = $5::pg_catalog.int2, status = $6, attempt = $7,"
+		" queued_at = $8, started_at = $9, deadline = $10, n_segments = $11, n_steps = $12, parent_run_id = $13,"
+		" current_nodes = $14, progress = $15, signals = $16, state = $17"
+		" WHERE tenant_id" EQ "$1 AND run_id" EQ "$2",
+	17, {UUIDOID, UUIDOID, INT4OID, OIDOID, INT4OID, TEXTOID, INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID,
+	INT4OID, INT4OID, UUIDOID, TEXTARRAYOID, JSONBOID, JSONBOID, JSONBOID}},
+	[WF_SQL_DELETE_LIVE] = {
+		"DELETE FROM wf.live WHERE tenant_id" EQ "$1 AND run_id" EQ "$2",
+	2, {UUIDOID, UUIDOID}},
+	[WF_SQL_CHILDREN] = {
+		"SELECT run_id, role, priority::pg_catalog.int4 FROM wf.live WHERE tenant_id" EQ "$1 AND parent_run_id" EQ "$2"
+		" UNION ALL SELECT run_id, role, priority::pg_catalog.int4 FROM wf.queue"
+		"  WHERE tenant_id" EQ "$1 AND " PARENT_OF EQ "$2::pg_catalog.text AND " PARENT_OF " IS NOT NULL"
+		" UNION ALL SELECT run_id, role, priority::pg_catalog.int4 FROM wf.held"
+		"  WHERE tenant_id" EQ "$1 AND " PARENT_OF EQ "$2::pg_catalog.text AND " PARENT_OF " IS NOT NULL",
+	2, {UUIDOID, UUIDOID}},
+	[WF_SQL_IS_ALIVE] = {
+		"SELECT role, priority::pg_catalog.int4 FROM wf.live WHERE tenant_id" EQ "$1 AND run_id" EQ "$2"
+		" UNION ALL SELECT role, priority::pg_catalog.int4 FROM wf.queue"
+		"  WHERE tenant_id" EQ "$1 AND message_id" EQ "$2 AND kind" EQ "0"
+		" UNION ALL SELECT role, priority::pg_catalog.int4 FROM wf.held"
+		"  WHERE tenant_id" EQ "$1 AND message_id" EQ "$2 AND kind" EQ "0"
+		" LIMIT 1",
+	2, {UUIDOID, UUIDOID}},
+	[WF_SQL_TAKE_FAILED] = {
+		"DELETE FROM wf.failed WHERE tenant_id" EQ "$1 AND run_id" EQ "$2"
+		" RETURNING tenant_id, run_id, workflow_id, version, role, priority::pg_catalog.int4, 'queued'::pg_catalog.text,"
+		" attempt, queued_at, started_at, NULL::pg_catalog.timestamptz, n_segments, n_steps, parent_run_id, input, options,"
+		" NULL::pg_catalog.text[], NULL::pg_catalog.jsonb, NULL::pg_catalog.jsonb, state",
+	2, {UUIDOID, UUIDOID}},
+
+	/* -- waits -- */
+	[WF_SQL_PUT_WAIT] = {
+		"INSERT INTO wf.wait (tenant_id, run_id, step, kind, wake_at, role, priority, event, correlation)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7::pg_catalog.int2, $8, $9)"
+		" ON CONFLICT (tenant_id, run_id, step) DO UPDATE SET kind = excluded.kind, wake_at = excluded.wake_at,"
+		" role = excluded.role, priority = excluded.priority, event = excluded.event, correlation = excluded.correlation",
+	9, {UUIDOID, UUIDOID, INT4OID, TEXTOID, TIMESTAMPTZOID, OIDOID, INT4OID, TEXTOID, TEXTOID}},
+	[WF_SQL_DELETE_WAIT] = {
+		"DELETE FROM wf.wait WHERE tenant_id" EQ "$1 AND run_id" EQ "$2 AND step" EQ "$3",
+	3, {UUIDOID, UUIDOID, INT4OID}},
+	[WF_SQL_DELETE_WAITS] = {
+		"DELETE FROM wf.wait WHERE tenant_id" EQ "$1 AND run_id" EQ "$2",
+	2, {UUIDOID, UUIDOID}},
+	[WF_SQL_FIRE_WAITS] = {
+		"DELETE FROM wf.wait WHERE ctid" EQ "ANY (ARRAY("
+		"  SELECT ctid FROM wf.wait WHERE wake_at OPERATOR(pg_catalog.<=) $1 ORDER BY wake_at LIMIT $2"
+		"  FOR UPDATE SKIP LOCKED))"
+		" RETURNING tenant_id, run_id, step, role, priority::pg_catalog.int4",
+	2, {TIMESTAMPTZOID, INT4OID}},
+	[WF_SQL_NEXT_WAIT] = {
+		"SELECT pg_catalog.min(wake_at) FROM wf.wait WHERE wake_at IS NOT NULL",
+	0, {0}},
+
+	/* -- events -- */
+	[WF_SQL_FIND_EVENT] = {
+		"SELECT event_id, payload FROM wf.event WHERE tenant_id" EQ "$1 AND event" EQ "$2"
+		" AND ($3 IS NULL OR correlation" EQ "$3) AND emitted_at OPERATOR(pg_catalog.>) $5"
+		" AND event_id::pg_catalog.text OPERATOR(pg_catalog.<>) ALL ($4)"
+		" ORDER BY event_id LIMIT 1",
+	5, {UUIDOID, TEXTOID, TEXTOID, TEXTARRAYOID, TIMESTAMPTZOID}},
+	[WF_SQL_INSERT_EVENT] = {
+		"INSERT INTO wf.event (tenant_id, event_id, event, correlation, payload, emitted_at, matched, unique_id)"
+		" VALUES ($1, $2, $3, $4, $5, $6, false, $7) ON CONFLICT DO NOTHING",
+	7, {UUIDOID, UUIDOID, TEXTOID, TEXTOID, JSONBOID, TIMESTAMPTZOID, TEXTOID}},
+	[WF_SQL_WAITS_FOR_EVENT] = {
+		"SELECT run_id, role, priority::pg_catalog.int4, step FROM wf.wait"
+		" WHERE tenant_id" EQ "$1 AND event" EQ "$2 AND correlation IS NULL"
+		" UNION ALL SELECT run_id, role, priority::pg_catalog.int4, step FROM wf.wait"
+		" WHERE tenant_id" EQ "$1 AND event" EQ "$2 AND correlation" EQ "$3"
+		" ORDER BY 1, 4",
+	3, {UUIDOID, TEXTOID, TEXTOID}},
+	/* who waits for an event that is not known to have reached all, and has no message of it in the queue */
+	[WF_SQL_MATCH_EVENTS] = {
+		"SELECT w.tenant_id, w.run_id, w.role, w.priority::pg_catalog.int4, w.step, e.event_id, e.payload"
+		" FROM wf.event e CROSS JOIN LATERAL ("
+		"   SELECT * FROM wf.wait a WHERE a.tenant_id" EQ "e.tenant_id AND a.event" EQ "e.event AND a.correlation IS NULL"
+		"   UNION ALL"
+		"   SELECT * FROM wf.wait a WHERE a.tenant_id" EQ "e.tenant_id AND a.event" EQ "e.event"
+		"    AND a.correlation" EQ "e.correlation) w"
+		" WHERE NOT e.matched AND NOT EXISTS ("
+		"   SELECT 1 FROM wf.queue q WHERE q.tenant_id" EQ "w.tenant_id AND q.run_id" EQ "w.run_id"
+		"    AND q.kind OPERATOR(pg_catalog.<>) 0 AND q.kind" EQ "3 AND q.step" EQ "w.step"
+		"    AND (q.payload OPERATOR(pg_catalog.->>) 'event_id')" EQ "e.event_id::pg_catalog.text)"
+		" ORDER BY e.event_id LIMIT 10000",
+	0, {0}},
+	[WF_SQL_UNMATCHED_EVENTS] = {
+		"SELECT event_id FROM wf.event WHERE NOT matched LIMIT 10000",
+	0, {0}},
+	[WF_SQL_SET_MATCHED] = {
+		"UPDATE wf.event SET matched = true WHERE NOT matched AND event_id" EQ "ANY ($1)",
+	1, {UUIDARRAYOID}},
+	[WF_SQL_DELETE_EVENTS] = {
+		"DELETE FROM wf.event WHERE ctid" EQ "ANY (ARRAY("
+		"  SELECT ctid FROM wf.event WHERE emitted_at OPERATOR(pg_catalog.<) $1 ORDER BY emitted_at LIMIT 10000))",
+	1, {TIMESTAMPTZOID}},
+
+	/* -- tasks -- */
+	[WF_SQL_CLOSE_TASK] = {
+		"UPDATE wf.task SET status = $3, closed_at = $4 WHERE tenant_id" EQ "$1 AND run_id" EQ "$2"
+		" AND status" EQ "'open' AND step" EQ "$5",
+	5, {UUIDOID, UUIDOID, TEXTOID, TIMESTAMPTZOID, INT4OID}},
+	[WF_SQL_CLOSE_TASKS] = {
+		"UPDATE wf.task SET status = $3, closed_at = $4 WHERE tenant_id" EQ "$1 AND run_id" EQ "$2"
+		" AND status" EQ "'open'",
+	4, {UUIDOID, UUIDOID, TEXTOID, TIMESTAMPTZOID}},
+	[WF_SQL_REOPEN_TASK] = {
+		"UPDATE wf.task SET status = 'open', closed_at = NULL, claimed_by = NULL, lease_until = NULL WHERE tenant_id" EQ
+		"$1 AND run_id" EQ "$2 AND status" EQ "'cancelled' AND step" EQ "$3",
+	3, {UUIDOID, UUIDOID, INT4OID}},
+	[WF_SQL_LOCK_TASK] = {
+		"SELECT run_id, step, kind, assignees, claimed_by, lease_until, quorum, allow_self, outcomes, form, decisions,"
+		" status, attempt, max_attempts, started_by, role, priority::pg_catalog.int4, lease_ms FROM wf.task"
+		" WHERE tenant_id" EQ "$1 AND task_id" EQ "$2 FOR UPDATE",
+	2, {UUIDOID, UUIDOID}},
+	[WF_SQL_UPDATE_TASK] = {
+		"UPDATE wf.task SET claimed_by = $3, lease_until = $4, decisions = $5, status = $6, closed_at = $7"
+		" WHERE tenant_id" EQ "$1 AND task_id" EQ "$2",
+	7, {UUIDOID, UUIDOID, TEXTOID, TIMESTAMPTZOID, JSONBOID, TEXTOID, TIMESTAMPTZOID}},
+	[WF_SQL_COMMENT_TASK] = {
+		"UPDATE wf.task SET comments = comments OPERATOR(pg_catalog.||) $3"
+		" WHERE tenant_id" EQ "$1 AND task_id" EQ "$2",
+	3, {UUIDOID, UUIDOID, JSONBOID}},
+	/* tasks that nobody has had yet, and those whose lease has run out */
+	[WF_SQL_POLL_TASKS] = {
+		"WITH got AS (UPDATE wf.task SET attempt = attempt OPERATOR(pg_catalog.+) 1, claimed_by = $5,"
+		"  lease_until = $3 OPERATOR(pg_catalog.+) (coalesce(lease_ms, $6)::pg_catalog.float8"
+		"   OPERATOR(pg_catalog.*) '00:00:00.001'::pg_catalog.interval)"
+		" WHERE ctid" EQ "ANY (ARRAY(SELECT s.ctid FROM ("
+		"   SELECT * FROM (SELECT ctid, priority, task_id FROM wf.task"
+		"     WHERE tenant_id" EQ "$1 AND queue" EQ "$2 AND status" EQ "'open' AND kind" EQ "'task'"
+		"      AND lease_until IS NULL"
+		"     ORDER BY priority DESC, task_id LIMIT $4 FOR UPDATE SKIP LOCKED) a"
+		"   UNION ALL"
+		"   SELECT * FROM (SELECT ctid, priority, task_id FROM wf.task"
+		"     WHERE tenant_id" EQ "$1 AND queue" EQ "$2 AND status" EQ "'open' AND kind" EQ "'task'"
+		"      AND lease_until OPERATOR(pg_catalog.<=) $3"
+		"      AND (max_attempts" EQ "0 OR attempt OPERATOR(pg_catalog.<) max_attempts)"
+		"     ORDER BY lease_until LIMIT $4 FOR UPDATE SKIP LOCKED) b"
+		"   ORDER BY 2 DESC, 3 LIMIT $4) s))"
+		" RETURNING task_id, run_id, payload, attempt, lease_until, max_attempts, priority)"
+		" SELECT task_id, run_id, payload, attempt, lease_until, max_attempts FROM got ORDER BY priority DESC, task_id",
+	6, {UUIDOID, TEXTOID, TIMESTAMPTZOID, INT4OID, TEXTOID, INT8OID}},
+	[WF_SQL_ESCALATE] = {
+		"UPDATE wf.task SET assignees = assignees OPERATOR(pg_catalog.||) escalate_to, escalate_at = NULL"
+		" WHERE status" EQ "'open' AND escalate_at OPERATOR(pg_catalog.<=) $1",
+	1, {TIMESTAMPTZOID}},
+	/* the last lease that a task may have has run out */
+	[WF_SQL_LOST_TASKS] = {
+		"UPDATE wf.task SET status = 'expired', closed_at = $1"
+		" WHERE status" EQ "'open' AND kind" EQ "'task' AND max_attempts OPERATOR(pg_catalog.>) 0"
+		" AND attempt OPERATOR(pg_catalog.>=) max_attempts AND lease_until OPERATOR(pg_catalog.<=) $1"
+		" RETURNING tenant_id, run_id, step, role, priority::pg_catalog.int4, attempt",
+	1, {TIMESTAMPTZOID}},
+	[WF_SQL_NEXT_ESCALATION] = {
+		"SELECT least("
+		" (SELECT pg_catalog.min(escalate_at) FROM wf.task WHERE status" EQ "'open' AND escalate_at IS NOT NULL),"
+		" (SELECT pg_catalog.min(lease_until) FROM wf.task WHERE status" EQ "'open' AND kind" EQ "'task'"
+		"   AND max_attempts OPERATOR(pg_catalog.>) 0 AND attempt OPERATOR(pg_catalog.>=) max_attempts"
+		"   AND lease_until IS NOT NULL))",
+	0, {0}},
+
+	/* -- the keeper's -- */
+	[WF_SQL_READY_ROLES] = {
+		"WITH RECURSIVE ready (role) AS ("
+		"  (SELECT role FROM wf.queue ORDER BY role LIMIT 1)"
+		"  UNION ALL"
+		"  SELECT n.role FROM ready r CROSS JOIN LATERAL (SELECT q.role FROM wf.queue q"
+		"    WHERE q.role OPERATOR(pg_catalog.>) r.role ORDER BY q.role LIMIT 1) n)"
+		" SELECT role FROM ready",
+	0, {0}},
+	[WF_SQL_COUNT_CRASH] = {
+		"UPDATE wf.queue SET crashes = least(crashes OPERATOR(pg_catalog.+) 1, 32767)::pg_catalog.int2"
+		" WHERE run_id" EQ "$1 RETURNING crashes::pg_catalog.int4, tenant_id, role, priority::pg_catalog.int4",
+	1, {UUIDOID}},
+	[WF_SQL_HOLD_RUN] = {
+		"WITH gone AS (DELETE FROM wf.queue WHERE run_id" EQ "$1 RETURNING " MESSAGE_COLUMNS ")"
+		" INSERT INTO wf.held (" MESSAGE_COLUMNS ") SELECT " MESSAGE_COLUMNS " FROM gone",
+	1, {UUIDOID}},
+	[WF_SQL_VISIBLE_RUNS] = {
+		"SELECT r.run_id FROM pg_catalog.unnest($2) AS r (run_id)"
+		" WHERE EXISTS (SELECT 1 FROM wf.live l WHERE l.tenant_id" EQ "$1 AND l.run_id" EQ "r.run_id)"
+		" OR EXISTS (SELECT 1 FROM wf.queue q WHERE q.tenant_id" EQ "$1 AND q.message_id" EQ "r.run_id)",
+	2, {UUIDOID, UUIDARRAYOID}},
 };
 
 static SPIPlanPtr plans[WF_SQL_COUNT];
@@ -181,14 +484,14 @@ wf_store_execute(WfStatementId id, Datum *values, const char *nulls)
 }
 
 uint64
-wf_store_execute_latest(WfStatementId id, Datum *values)
+wf_store_execute_latest(WfStatementId id, Datum *values, const char *nulls)
 {
 	WfRoleScope scope;
 	int			result;
 
 	PushActiveSnapshot(GetLatestSnapshot());
 	wf_store_enter(&scope);
-	result = SPI_execute_plan(plan_of(id), values, NULL, true, 0);
+	result = SPI_execute_plan(plan_of(id), values, nulls, true, 0);
 	wf_store_leave(&scope);
 	PopActiveSnapshot();
 	if (result < 0)
@@ -250,6 +553,33 @@ wf_store_uuid(uint64 row, int column, pg_uuid_t *out)
 		memset(out, 0, sizeof(*out));
 	else
 		*out = *DatumGetUUIDP(value);
+}
+
+int64
+wf_store_int64(uint64 row, int column)
+{
+	bool		is_null;
+	Datum		value = column_of(row, column, &is_null);
+
+	return is_null ? 0 : DatumGetInt64(value);
+}
+
+TimestampTz
+wf_store_time(uint64 row, int column)
+{
+	bool		is_null;
+	Datum		value = column_of(row, column, &is_null);
+
+	return is_null ? 0 : DatumGetTimestampTz(value);
+}
+
+ArrayType *
+wf_store_array(uint64 row, int column)
+{
+	bool		is_null;
+	Datum		value = column_of(row, column, &is_null);
+
+	return is_null ? NULL : DatumGetArrayTypePCopy(value);
 }
 
 bool

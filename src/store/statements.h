@@ -6,6 +6,7 @@
 
 #include "postgres.h"
 #include "executor/spi.h"
+#include "utils/array.h"
 #include "utils/jsonb.h"
 #include "utils/uuid.h"
 
@@ -13,6 +14,7 @@ typedef enum WfStatementId
 {
 	WF_SQL_MEMBERSHIPS,
 	WF_SQL_TENANT_BY_NAME,
+	WF_SQL_TENANT_BY_ID,
 	WF_SQL_TENANT_CHAIN,
 	WF_SQL_INSERT_TENANT,
 	WF_SQL_PUT_MEMBER,
@@ -21,6 +23,7 @@ typedef enum WfStatementId
 	WF_SQL_COUNT_OWNERS,
 	WF_SQL_LOCK_TENANT,
 	WF_SQL_FIND_WORKFLOW,
+	WF_SQL_FIND_WORKFLOW_ID,
 	WF_SQL_LOCK_WORKFLOW,
 	WF_SQL_FIND_VERSION,
 	WF_SQL_INSERT_WORKFLOW,
@@ -32,7 +35,55 @@ typedef enum WfStatementId
 	WF_SQL_FIND_BLOCK,
 	WF_SQL_LIST_BLOCKS,
 	WF_SQL_PUT_BLOCK,
-	WF_SQL_FIND_IDEMPOTENT,
+	WF_SQL_FIND_KEY,
+	WF_SQL_TAKE_KEY,
+	WF_SQL_FIND_RUN,
+	WF_SQL_DELETE_RUN,
+	WF_SQL_RUN_STATE,
+	WF_SQL_DELETE_MESSAGE,
+	WF_SQL_FIND_HELD_START,
+	WF_SQL_DELETE_HELD,
+	WF_SQL_RELEASE_HELD,
+	WF_SQL_DELETE_HELD_OF_RUN,
+	WF_SQL_HAS_HELD_START,
+	WF_SQL_COUNT_GATE,
+	WF_SQL_GATE_RUNS,
+	WF_SQL_LEAVE_GATE,
+	WF_SQL_OPEN_GATES,
+	WF_SQL_FIND_LIVE,
+	WF_SQL_LOCK_LIVE,
+	WF_SQL_TRY_LOCK_LIVE,
+	WF_SQL_UPDATE_LIVE,
+	WF_SQL_DELETE_LIVE,
+	WF_SQL_CHILDREN,
+	WF_SQL_IS_ALIVE,
+	WF_SQL_TAKE_FAILED,
+	WF_SQL_PUT_WAIT,
+	WF_SQL_DELETE_WAIT,
+	WF_SQL_DELETE_WAITS,
+	WF_SQL_FIRE_WAITS,
+	WF_SQL_NEXT_WAIT,
+	WF_SQL_FIND_EVENT,
+	WF_SQL_INSERT_EVENT,
+	WF_SQL_WAITS_FOR_EVENT,
+	WF_SQL_MATCH_EVENTS,
+	WF_SQL_UNMATCHED_EVENTS,
+	WF_SQL_SET_MATCHED,
+	WF_SQL_DELETE_EVENTS,
+	WF_SQL_CLOSE_TASK,
+	WF_SQL_CLOSE_TASKS,
+	WF_SQL_REOPEN_TASK,
+	WF_SQL_LOCK_TASK,
+	WF_SQL_POLL_TASKS,
+	WF_SQL_UPDATE_TASK,
+	WF_SQL_COMMENT_TASK,
+	WF_SQL_ESCALATE,
+	WF_SQL_NEXT_ESCALATION,
+	WF_SQL_LOST_TASKS,
+	WF_SQL_READY_ROLES,
+	WF_SQL_COUNT_CRASH,
+	WF_SQL_HOLD_RUN,
+	WF_SQL_VISIBLE_RUNS,
 	WF_SQL_COUNT
 } WfStatementId;
 
@@ -42,7 +93,7 @@ typedef enum WfStatementId
  */
 extern uint64 wf_store_execute(WfStatementId id, Datum *values, const char *nulls);
 /* The same for a query, on what is committed now, whatever the transaction's isolation level. */
-extern uint64 wf_store_execute_latest(WfStatementId id, Datum *values);
+extern uint64 wf_store_execute_latest(WfStatementId id, Datum *values, const char *nulls);
 
 /* Column i (from 1) of row r of SPI_tuptable, as a copy in CurrentMemoryContext or NULL / 0. */
 extern char *wf_store_text(uint64 row, int column);
@@ -51,5 +102,8 @@ extern int	wf_store_int(uint64 row, int column);
 extern Oid	wf_store_oid(uint64 row, int column);
 extern void wf_store_uuid(uint64 row, int column, pg_uuid_t *out);
 extern bool wf_store_bool(uint64 row, int column);
+extern int64 wf_store_int64(uint64 row, int column);
+extern TimestampTz wf_store_time(uint64 row, int column);
+extern ArrayType *wf_store_array(uint64 row, int column);
 
 #endif

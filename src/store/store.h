@@ -77,8 +77,9 @@ extern bool wf_store_current_tenant(WfTenant *tenant, WfError **problem);
 /* The current tenant; throws 42501 when there is none or current_user lacks the permission. */
 extern void wf_store_require(WfPermission permission, WfTenant *tenant);
 
-/* A tenant by name if current_user may act in it. */
+/* A tenant by name, or by id, if current_user may act in it. */
 extern bool wf_store_tenant_named(const char *name, WfTenant *tenant);
+extern bool wf_store_tenant_of(const pg_uuid_t *tenant_id, WfTenant *tenant);
 
 extern void wf_store_insert_tenant(const pg_uuid_t *tenant_id, const char *name, const pg_uuid_t *parent, Jsonb *quotas);
 extern bool wf_store_tenant_exists(const char *name);
@@ -112,6 +113,8 @@ typedef struct WfVersionRow
 
 /* By name; `lock` takes the row FOR UPDATE. NULL when there is none. */
 extern WfWorkflowRow *wf_store_find_workflow(const pg_uuid_t *tenant_id, const char *name, bool lock);
+/* By id, a deleted one too. */
+extern WfWorkflowRow *wf_store_find_workflow_id(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id);
 extern WfVersionRow *wf_store_find_version(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, int version);
 extern void wf_store_insert_workflow(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, const char *name, Oid owner);
 extern void wf_store_insert_version(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, const WfVersionRow *row,
@@ -158,8 +161,10 @@ typedef struct WfRunRow
 	const char *idempotency_key;	/* or NULL */
 	const pg_uuid_t *parent_run_id;	/* or NULL */
 	Oid			started_by;
-	TimestampTz started_at;
+	TimestampTz started_at;		/* 0: it ended before it began */
 	TimestampTz finished_at;
+	int			attempt;		/* from 1 */
+	TimestampTz queued_at;
 } WfRunRow;
 
 /* Inserts an ended run. Throws 23505 when its idempotency key is taken. */
@@ -188,7 +193,21 @@ typedef struct WfStepRow
 
 /* A wf.step as a composite Datum in CurrentMemoryContext; it holds copies of all. */
 extern Datum wf_store_form_step(const WfStepRow *row);
-extern void wf_store_insert_segment(const WfRunRow *run, int segment, int first_seq, int n_steps, Datum *steps);
+typedef struct WfSegmentRow
+{
+	pg_uuid_t	tenant_id;
+	pg_uuid_t	run_id;
+	int			segment;		/* from 1 */
+	int			attempt;		/* of the run */
+	int			first_seq;
+	TimestampTz started_at;
+	TimestampTz finished_at;
+	const char *status;
+	int			n_steps;
+	Datum	   *steps;			/* wf_store_form_step */
+} WfSegmentRow;
+
+extern void wf_store_insert_segment(const WfSegmentRow *row);
 
 /* -- caches (cache.c) -- */
 

@@ -181,6 +181,34 @@ wf_store_tenant_named(const char *name, WfTenant *tenant)
 	return found && rights_from_above(role, tenant);
 }
 
+bool
+wf_store_tenant_of(const pg_uuid_t *tenant_id, WfTenant *tenant)
+{
+	Oid			role = GetUserId();
+	Memberships *mine = memberships_of(role);
+	Datum		values[1] = {UUIDPGetDatum(tenant_id)};
+	bool		found = false;
+
+	for (int i = 0; i < mine->n; i++)
+	{
+		if (same_tenant(&mine->items[i].tenant.tenant_id, tenant_id))
+		{
+			*tenant = mine->items[i].tenant;
+			return !superuser_arg(role) || rights_from_above(role, tenant);
+		}
+	}
+	SPI_connect();
+	if (wf_store_execute(WF_SQL_TENANT_BY_ID, values, NULL) == 1)
+	{
+		memset(tenant, 0, sizeof(*tenant));
+		tenant->tenant_id = *tenant_id;
+		strlcpy(tenant->name, wf_store_text(0, 1), sizeof(tenant->name));
+		found = true;
+	}
+	SPI_finish();
+	return found && rights_from_above(role, tenant);
+}
+
 /* The id of the tenant `default`, as the extension's script has it. */
 static const pg_uuid_t default_tenant = {{0, 0, 0, 0, 0, 0, 0x70, 0, 0x80, 0, 0, 0, 0, 0, 0, 1}};
 

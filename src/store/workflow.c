@@ -8,13 +8,12 @@
 #include "store/store.h"
 #include "utils/builtins.h"
 
-WfWorkflowRow *
-wf_store_find_workflow(const pg_uuid_t *tenant_id, const char *name, bool lock)
+static WfWorkflowRow *
+find_workflow(WfStatementId statement, Datum *values)
 {
-	Datum		values[2] = {UUIDPGetDatum(tenant_id), CStringGetTextDatum(name)};
 	WfWorkflowRow *row = NULL;
 
-	if (wf_store_execute(lock ? WF_SQL_LOCK_WORKFLOW : WF_SQL_FIND_WORKFLOW, values, NULL) > 0)
+	if (wf_store_execute(statement, values, NULL) > 0)
 	{
 		row = palloc0(sizeof(WfWorkflowRow));
 		wf_store_uuid(0, 1, &row->workflow_id);
@@ -25,6 +24,22 @@ wf_store_find_workflow(const pg_uuid_t *tenant_id, const char *name, bool lock)
 	}
 	SPI_freetuptable(SPI_tuptable);
 	return row;
+}
+
+WfWorkflowRow *
+wf_store_find_workflow(const pg_uuid_t *tenant_id, const char *name, bool lock)
+{
+	Datum		values[2] = {UUIDPGetDatum(tenant_id), CStringGetTextDatum(name)};
+
+	return find_workflow(lock ? WF_SQL_LOCK_WORKFLOW : WF_SQL_FIND_WORKFLOW, values);
+}
+
+WfWorkflowRow *
+wf_store_find_workflow_id(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id)
+{
+	Datum		values[2] = {UUIDPGetDatum(tenant_id), UUIDPGetDatum(workflow_id)};
+
+	return find_workflow(WF_SQL_FIND_WORKFLOW_ID, values);
 }
 
 WfVersionRow *

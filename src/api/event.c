@@ -1,0 +1,91 @@
+/*
+ * event.c: wf_signal, wf_emit.
+ */
+#include "postgres.h"
+
+#include "api/api.h"
+#include "base/compat.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "store/runtime.h"
+#include "utils/builtins.h"
+
+#define NAME_BYTES 255
+
+/* A name of an event, a correlation, or an id that a caller gives; throws 22023. */
+static char *
+checked(char *text, const char *name)
+{
+	if (text != NULL && (text[0] == '\0' || strlen(text) > NAME_BYTES))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("argument \"%s\" must have 1 to %d bytes", name, NAME_BYTES)));
+	return text;
+}
+
+/* {"event", "payload"} */
+static Jsonb *
+signal_message(const char *event, const Jsonb *payload)
+{
+	WfJsonWriter *w = wf_json_writer_begin();
+
+	wf_json_begin_object(w);
+	wf_json_put_field_cstring(w, "event", event);
+	wf_json_key(w, "payload", 7);
+	wf_json_put_jsonb(w, payload);
+	wf_json_end_object(w);
+	return wf_json_finish(w);
+}
+
+PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_signal);
+
+/* False when the run has ended, or is not of the tenant. */
+Datum
+wf_sql_signal(PG_FUNCTION_ARGS)
+{
+	const pg_uuid_t *run_id = wf_api_uuid(fcinfo, 0, "run_id");
+	char	   *event = checked(wf_api_text(fcinfo, 1, "event"), "event");
+	Jsonb	   *payload = wf_api_jsonb_or_empty(fcinfo, 2);
+	WfMessage	message = {.kind = WF_MESSAGE_SIGNAL};
+	WfTenant	tenant;
+	WfRunKey	key;
+	bool		alive;
+
+	PreventCommandIfReadOnly("wf_signal()");
+	wf_store_catch_up();
+	SPI_connect();
+	wf_store_require(WF_WORKFLOW_EXECUTE, &tenant);
+	alive = wf_store_is_alive(&tenant.tenant_id, run_id, &key);
+	if (alive)
+	{
+		message.tenant_id = tenant.tenant_id;
+		message.run_id = *run_id;
+		message.role = key.role;
+		message.priority = key.priority;
+		message.payload = signal_message(event, payload);
+		wf_store_send(&message, 1);
+	}
+	SPI_finish();
+	PG_RETURN_BOOL(alive);
+}
+
+PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_emit);
+
+/* How many runs were woken; 0 for an event whose unique_id has come before. */
+Datum
+wf_sql_emit(PG_FUNCTION_ARGS)
+{
+	char	   *event = checked(wf_api_text(fcinfo, 0, "event"), "event");
+	Jsonb	   *payload = wf_api_jsonb_or_empty(fcinfo, 1);
+	char	   *correlation = checked(wf_api_text_or_null(fcinfo, 2), "correlation");
+	char	   *unique_id = checked(wf_api_text_or_null(fcinfo, 3), "unique_id");
+	WfTenant	tenant;
+	int			n;
+
+	PreventCommandIfReadOnly("wf_emit()");
+	wf_store_catch_up();
+	SPI_connect();
+	wf_store_require(WF_WORKFLOW_EXECUTE, &tenant);
+	n = wf_store_emit(&tenant.tenant_id, event, correlation, payload, unique_id);
+	SPI_finish();
+	PG_RETURN_INT32(Max(n, 0));
+}

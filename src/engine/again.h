@@ -1,0 +1,13 @@
+/*
+ * again.h: a failed run goes on. Private to this room.
+ */
+#ifndef WF_ENGINE_AGAIN_H
+#define WF_ENGINE_AGAIN_H
+
+#include "engine/state.h"
+
+/* The run was loaded from what wf_retry made live: what it waited for is asked for again, and it begins where it failed,
+ * or at the node that wf_retry named. */
+extern void wf_again_begin(Run *run);
+
+#endif

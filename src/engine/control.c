@@ -1,0 +1,363 @@
+/*
+ * control.c: what people do to runs: cancel, pause, resume, retry, migrate.
+ *
+ * A run that has not begun is changed at once, in the caller's transaction. One that has is sent a message, which a
+ * worker deals with as it does with all others: nobody waits for a segment that executes. A run of another tenant is
+ * to the caller what one is that does not exist.
+ */
+#include "postgres.h"
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "base/wake.h"
+#include "engine/mail.h"
+#include "engine/options.h"
+#include "engine/save.h"
+#include "engine/segment.h"
+#include "engine/start.h"
+#include "engine/step.h"
+#include "engine/turn.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+/* -- cancel -- */
+
+/* A run that is in the queue still, or held there, and that nobody executes: it ends here. */
+static bool
+cancel_start(const WfTenant *tenant, const pg_uuid_t *run_id, Jsonb *reason)
+{
+	bool		exists;
+	WfMessage  *start = wf_store_claim_start(&tenant->tenant_id, run_id, &exists);
+	WfRunResult result;
+	Run		   *run;
+
+	if (start == NULL)
+		return false;
+	run = wf_turn_run_of_start(start);
+	run->tenant = *tenant;
+	run->started_at = 0;
+	wf_turn_set_cancelled(run, reason);
+	wf_segment_settle(run, &result);
+	wf_store_take(start);
+	return true;
+}
+
+/* The same for one that waits for its start. */
+static bool
+cancel_unbegun(const WfTenant *tenant, const pg_uuid_t *run_id, Jsonb *reason)
+{
+	WfLiveRow  *live = wf_store_find_live(&tenant->tenant_id, run_id, WF_LOCK_SKIP);
+	WfRunResult result;
+	Run		   *run;
+
+	if (live == NULL || live->state != NULL)
+		return false;
+	run = wf_turn_run_of_live(live);
+	run->tenant = *tenant;
+	run->started_at = 0;
+	wf_turn_set_cancelled(run, reason);
+	wf_segment_settle(run, &result);
+	return true;
+}
+
+bool
+wf_engine_cancel(const pg_uuid_t *run_id, const char *reason)
+{
+	MemoryContext memory = CurrentMemoryContext;
+	WfTenant	tenant;
+	JsonbValue	value;
+	Jsonb	   *json = NULL;
+	bool		result;
+
+	SPI_connect();
+	MemoryContextSwitchTo(memory);
+	wf_store_require(WF_RUN_CANCEL, &tenant);
+	if (reason != NULL)
+	{
+		wf_json_set_string(&value, reason, strlen(reason));
+		json = wf_json_copy(&value);
+	}
+	result = cancel_start(&tenant, run_id, json) || cancel_unbegun(&tenant, run_id, json) ||
+		wf_mail_send_cancel(&tenant.tenant_id, run_id, reason);
+	SPI_finish();
+	return result;
+}
+
+/* -- pause, resume -- */
+
+/* A run that is in the queue becomes a live one that has not begun. */
+static bool
+pause_start(const WfTenant *tenant, const pg_uuid_t *run_id)
+{
+	bool		exists;
+	WfMessage  *start = wf_store_claim_start(&tenant->tenant_id, run_id, &exists);
+	WfLiveRow	row = {0};
+	Run		   *run;
+
+	if (start == NULL)
+		return false;
+	run = wf_turn_run_of_start(start);
+	row.tenant_id = start->tenant_id;
+	row.run_id = start->run_id;
+	row.workflow_id = start->workflow_id;
+	row.version = start->version;
+	row.role = start->role;
+	row.priority = start->priority;
+	row.status = "paused";
+	row.attempt = 1;
+	row.queued_at = start->ready_at;
+	row.has_parent = run->has_parent && run->parent.step != 0;
+	row.parent_run_id = run->parent.run_id;
+	row.input = start->payload;
+	row.options = start->options;
+	wf_store_insert_live(&row);
+	wf_store_take(start);
+	return true;
+}
+
+static bool
+pause_live(const WfTenant *tenant, const pg_uuid_t *run_id)
+{
+	WfLiveRow  *live = wf_store_find_live(&tenant->tenant_id, run_id, WF_LOCK_SKIP);
+
+	if (live == NULL)
+		return false;
+	if (strcmp(live->status, "compensating") == 0)
+		ereport(ERROR, (errcode(WF_ERRCODE_RUN_STATE),
+						errmsg("run %s is being compensated and cannot be paused", wf_engine_uuid_text(run_id))));
+	live->status = "paused";
+	wf_store_update_live(live);
+	return true;
+}
+
+bool
+wf_engine_pause(const pg_uuid_t *run_id)
+{
+	MemoryContext memory = CurrentMemoryContext;
+	WfTenant	tenant;
+	WfRunKey	key;
+	WfMessage	message = {0};
+	bool		result;
+
+	SPI_connect();
+	MemoryContextSwitchTo(memory);
+	wf_store_require(WF_RUN_CANCEL, &tenant);
+	result = pause_start(&tenant, run_id) || pause_live(&tenant, run_id);
+	if (!result && wf_store_is_alive(&tenant.tenant_id, run_id, &key))
+	{
+		message.tenant_id = tenant.tenant_id;
+		message.run_id = *run_id;
+		message.role = key.role;
+		message.priority = key.priority;
+		message.kind = WF_MESSAGE_PAUSE;
+		wf_store_send(&message, 1);
+		result = true;
+	}
+	SPI_finish();
+	return result;
+}
+
+static void
+send_go(const WfLiveRow *live)
+{
+	WfMessage	message = {0};
+
+	message.tenant_id = live->tenant_id;
+	message.run_id = live->run_id;
+	message.role = live->role;
+	message.priority = live->priority;
+	message.kind = WF_MESSAGE_GO;
+	wf_store_send(&message, 1);
+}
+
+bool
+wf_engine_resume(const pg_uuid_t *run_id)
+{
+	MemoryContext memory = CurrentMemoryContext;
+	WfTenant	tenant;
+	WfRunKey	key;
+	WfLiveRow  *live;
+	bool		result = false;
+
+	SPI_connect();
+	MemoryContextSwitchTo(memory);
+	wf_store_require(WF_RUN_CANCEL, &tenant);
+	live = wf_store_find_live(&tenant.tenant_id, run_id, WF_LOCK_WAIT);
+	if (live != NULL && strcmp(live->status, "paused") == 0)
+	{
+		live->status = live->state == NULL ? "queued" : "waiting";
+		wf_store_update_live(live);
+		wf_store_release_held(&tenant.tenant_id, run_id);
+		if (live->state == NULL)
+			send_go(live);
+		result = true;
+	}
+	else if (live != NULL || wf_store_is_alive(&tenant.tenant_id, run_id, &key))
+		ereport(ERROR, (errcode(WF_ERRCODE_RUN_STATE),
+						errmsg("run %s is not paused", wf_engine_uuid_text(run_id))));
+	SPI_finish();
+	return result;
+}
+
+/* -- retry -- */
+
+/* The state with the node to go on from, instead of the message that it failed over. */
+static Jsonb *
+state_from(const Jsonb *state, const char *from_node)
+{
+	WfJsonWriter *w = wf_json_writer_begin();
+	JsonbValue	root;
+	JsonbValue	key;
+	JsonbValue	value;
+	WfJsonIter	it;
+
+	wf_json_begin_object(w);
+	wf_json_root(state, &root);
+	wf_json_iter_begin(&it, &root);
+	while (wf_json_iter_next(&it, &key, &value))
+	{
+		if (strcmp(wf_json_cstring(&key), "from") == 0)
+			continue;
+		wf_json_key(w, key.val.string.val, key.val.string.len);
+		wf_json_put(w, &value);
+	}
+	wf_json_put_field_cstring(w, "from", from_node);
+	wf_json_end_object(w);
+	return wf_json_finish(w);
+}
+
+/* Throws WF014 unless the definition has the node, and WF014 when it is not where the run can go on from. */
+static void
+check_from(const WfTenant *tenant, const WfLiveRow *live, const char *from_node)
+{
+	WfCompiled *compiled = wf_engine_find_id(tenant, &live->workflow_id, live->version);
+	const WfGraph *graph = compiled->graph;
+	int			index = wf_graph_find(graph, from_node, strlen(from_node));
+	const char *nearest = index < 0 ? wf_graph_nearest(graph, from_node) : NULL;
+	bool		is_start = index >= 0 && graph->nodes[index].n_in == 0 && graph->nodes[index].region == 0;
+	bool		fits = index >= 0 && graph->nodes[index].region == 0 && graph->nodes[index].loop < 0;
+
+	wf_engine_release(compiled);
+	if (index < 0)
+		ereport(ERROR, (errcode(WF_ERRCODE_RUN_STATE),
+						errmsg("the workflow has no node \"%s\"", wf_text_clip(from_node)),
+						nearest != NULL ? errhint("Did you mean \"%s\"?", nearest) : 0));
+	if (!fits)
+		ereport(ERROR, (errcode(WF_ERRCODE_RUN_STATE),
+						errmsg("the run cannot go on from node \"%s\"", from_node),
+						errhint("Name a node at the top of the graph that is in no loop.")));
+	if (live->state == NULL && !is_start)
+		ereport(ERROR, (errcode(WF_ERRCODE_RUN_STATE),
+						errmsg("the run cannot go on from node \"%s\"", from_node),
+						errdetail("It failed in its first segment, which was rolled back: nothing before the node is left."),
+						errhint("Retry it from the beginning.")));
+}
+
+static void
+read_retry_options(const Jsonb *options, WfLiveRow *live)
+{
+	RunOptions	read;
+
+	wf_engine_read_retry_options(options, &read);
+	if (read.version > 0)
+		live->version = read.version;
+	if (read.has_priority)
+		live->priority = read.priority;
+}
+
+void
+wf_engine_retry(const pg_uuid_t *run_id, const char *from_node, const Jsonb *options, WfRunResult *result)
+{
+	MemoryContext memory = CurrentMemoryContext;
+	WfTenant	tenant;
+	WfLiveRow  *live;
+
+	memset(result, 0, sizeof(*result));
+	SPI_connect();
+	MemoryContextSwitchTo(memory);
+	wf_store_require(WF_RUN_REPLAY, &tenant);
+	if (!wf_wake_available())
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("there are no workers that could go on with the run"),
+						errhint("Add workflow to shared_preload_libraries and restart the server.")));
+	live = wf_store_take_failed(&tenant.tenant_id, run_id);
+	if (live == NULL)
+		ereport(ERROR, (errcode(WF_ERRCODE_RUN_STATE),
+						errmsg("run %s has not failed", wf_engine_uuid_text(run_id)),
+						errhint("The view wf_dead_letters lists runs that can be retried.")));
+	read_retry_options(options, live);
+	if (from_node != NULL)
+	{
+		check_from(&tenant, live, from_node);
+		if (live->state != NULL)
+			live->state = state_from(live->state, from_node);
+	}
+	live->attempt++;
+	live->status = live->state == NULL ? "queued" : "waiting";
+	live->deadline = 0;
+	if (live->state == NULL)
+		live->started_at = 0;
+	wf_store_delete_run(&tenant.tenant_id, run_id);
+	wf_store_insert_live(live);
+	send_go(live);
+	result->run_id = *run_id;
+	result->status = "queued";
+	SPI_finish();
+}
+
+/* -- migrate -- */
+
+/* Does the state fit that version? Throws WF014 with what does not. */
+static void
+try_version(const WfTenant *tenant, WfLiveRow *live, int version)
+{
+	Run		   *run = wf_turn_run_of_live(live);
+
+	run->tenant = *tenant;
+	run->compiled = wf_engine_find_id(tenant, &live->workflow_id, version);
+	wf_run_hold(run, run->compiled);
+	wf_segment_apply_settings(run);
+	if (live->state != NULL)
+	{
+		wf_load_state(run, live->state);
+		wf_activation_leave(run->root);
+	}
+	MemoryContextDelete(run->memory);
+}
+
+void
+wf_engine_migrate(const pg_uuid_t *run_id, int version)
+{
+	MemoryContext memory = CurrentMemoryContext;
+	WfTenant	tenant;
+	WfLiveRow  *live;
+	WfMessage  *start;
+	bool		exists = false;
+
+	SPI_connect();
+	MemoryContextSwitchTo(memory);
+	wf_store_require(WF_RUN_REPLAY, &tenant);
+	live = wf_store_find_live(&tenant.tenant_id, run_id, WF_LOCK_WAIT);
+	if (live != NULL)
+	{
+		if (strcmp(live->status, "compensating") == 0)
+			ereport(ERROR, (errcode(WF_ERRCODE_RUN_STATE),
+							errmsg("run %s is being compensated", wf_engine_uuid_text(run_id))));
+		try_version(&tenant, live, version);
+		live->version = version;
+		wf_store_update_live(live);
+	}
+	else if ((start = wf_store_claim_start(&tenant.tenant_id, run_id, &exists)) != NULL)
+	{
+		wf_engine_release(wf_engine_find_id(&tenant, &start->workflow_id, version));
+		wf_store_take(start);
+		start->version = version;
+		wf_store_send(start, 1);
+	}
+	else
+		ereport(ERROR, (errcode(WF_ERRCODE_RUN_STATE),
+						errmsg("run %s is not waiting", wf_engine_uuid_text(run_id)),
+						errhint("Only runs that wait, are paused, or have not begun can be migrated.")));
+	SPI_finish();
+}

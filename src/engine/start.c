@@ -1,0 +1,574 @@
+/*
+ * start.c: runs that begin in the background.
+ *
+ * A start is one message: the workflow, the version that is active now, the input, and options that are not as usual. What a
+ * worker does with it is in turn.c. Two kinds of starts are not in the queue at first: one at a later time is a live run
+ * with a wait (step 0); one at a gate (maxConcurrency, concurrencyKey) is held until the keeper lets it through.
+ *
+ * Who starts a run must have the right now, and still have it when the run begins.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "base/clock.h"
+#include "base/text.h"
+#include "base/uuid.h"
+#include "base/wake.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_type.h"
+#include "engine/mail.h"
+#include "engine/options.h"
+#include "engine/park.h"
+#include "engine/save.h"
+#include "engine/start.h"
+#include "engine/step.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+
+char *
+wf_engine_uuid_text(const pg_uuid_t *id)
+{
+	return DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(id)));
+}
+
+bool
+wf_engine_uuid_read(const char *text, pg_uuid_t *out)
+{
+	static const int dashes[] = {8, 13, 18, 23};
+	int			n = 0;
+
+	memset(out, 0, sizeof(*out));
+	if (text == NULL || strlen(text) != 36)
+		return false;
+	for (int i = 0; i < 36; i++)
+	{
+		int			digit;
+
+		if (n < lengthof(dashes) && i == dashes[n])
+		{
+			if (text[i] != '-')
+				return false;
+			n++;
+			continue;
+		}
+		if (text[i] >= '0' && text[i] <= '9')
+			digit = text[i] - '0';
+		else if (text[i] >= 'a' && text[i] <= 'f')
+			digit = text[i] - 'a' + 10;
+		else
+			return false;
+		out->data[(i - n) / 2] |= digit << ((i - n) % 2 == 0 ? 4 : 0);
+	}
+	return true;
+}
+
+/* -- options as JSON -- */
+
+static void
+put_tags(WfJsonWriter *w, ArrayType *tags)
+{
+	Datum	   *values;
+	bool	   *nulls;
+	int			n;
+
+	wf_json_key(w, "tags", 4);
+	wf_json_begin_array(w);
+	deconstruct_array(tags, TEXTOID, -1, false, TYPALIGN_INT, &values, &nulls, &n);
+	for (int i = 0; i < n; i++)
+		wf_json_put_cstring(w, TextDatumGetCString(values[i]));
+	wf_json_end_array(w);
+}
+
+static void
+put_parent(WfJsonWriter *w, const RunParent *parent)
+{
+	wf_json_key(w, "parent", 6);
+	wf_json_begin_object(w);
+	wf_json_put_field_cstring(w, "run", wf_engine_uuid_text(&parent->run_id));
+	wf_json_put_field_int64(w, "step", parent->step);
+	wf_json_put_field_int64(w, "role", parent->role);
+	wf_json_put_field_int64(w, "priority", parent->priority);
+	wf_json_put_field_int64(w, "region", parent->region);
+	wf_json_put_field_int64(w, "index", parent->index);
+	wf_json_end_object(w);
+}
+
+static void
+put_json(WfJsonWriter *w, const char *key, const Jsonb *value)
+{
+	if (value == NULL)
+		return;
+	wf_json_key(w, key, strlen(key));
+	wf_json_put_jsonb(w, value);
+}
+
+/* Whether everything is as it is for most starts. */
+static bool
+is_usual(const Run *run)
+{
+	const RunOptions *options = &run->options;
+
+	return strcmp(run->trigger, "manual") == 0 && options->correlation_id == NULL && options->tags == NULL &&
+		options->env == NULL && options->mocks == NULL && options->timeout_ms == 0 && options->idempotency_key == NULL &&
+		run->started_by == run->role && !run->has_parent && run->branch == NULL && run->gate == NULL;
+}
+
+Jsonb *
+wf_start_options(const Run *run)
+{
+	const RunOptions *options = &run->options;
+	WfJsonWriter *w;
+
+	if (is_usual(run))
+		return NULL;
+	w = wf_json_writer_begin();
+	wf_json_begin_object(w);
+	if (strcmp(run->trigger, "manual") != 0)
+		wf_json_put_field_cstring(w, "trigger", run->trigger);
+	if (options->correlation_id != NULL)
+		wf_json_put_field_cstring(w, "correlationId", options->correlation_id);
+	if (options->tags != NULL)
+		put_tags(w, options->tags);
+	put_json(w, "env", options->env);
+	put_json(w, "mocks", options->mocks);
+	if (options->timeout_ms > 0)
+		wf_json_put_field_int64(w, "timeout", options->timeout_ms);
+	if (options->idempotency_key != NULL)
+		wf_json_put_field_cstring(w, "idempotencyKey", options->idempotency_key);
+	if (run->started_by != run->role)
+		wf_json_put_field_int64(w, "startedBy", run->started_by);
+	if (run->has_parent)
+		put_parent(w, &run->parent);
+	put_json(w, "branch", run->branch);
+	if (run->gate != NULL)
+		wf_json_put_field_cstring(w, "gate", run->gate);
+	wf_json_end_object(w);
+	return wf_json_finish(w);
+}
+
+static int64
+get_number(const JsonbValue *object, const char *key, int64 otherwise)
+{
+	JsonbValue	value;
+	int64		number;
+
+	return wf_json_field(object, key, &value) && wf_json_int64(&value, &number) ? number : otherwise;
+}
+
+static Jsonb *
+get_json(const JsonbValue *object, const char *key)
+{
+	JsonbValue	value;
+
+	return wf_json_field(object, key, &value) ? wf_json_copy(&value) : NULL;
+}
+
+static ArrayType *
+get_tags(const JsonbValue *root)
+{
+	JsonbValue	list;
+	Datum	   *tags;
+	uint32		n;
+
+	if (!wf_json_field(root, "tags", &list))
+		return NULL;
+	n = wf_json_count(&list);
+	tags = palloc(sizeof(Datum) * Max(n, 1));
+	for (uint32 i = 0; i < n; i++)
+	{
+		JsonbValue	tag;
+		char	   *text = wf_json_element(&list, i, &tag) ? wf_json_cstring(&tag) : NULL;
+
+		tags[i] = CStringGetTextDatum(text == NULL ? "" : text);
+	}
+	return construct_array(tags, n, TEXTOID, -1, false, TYPALIGN_INT);
+}
+
+void
+wf_start_read_options(Run *run, const Jsonb *options)
+{
+	JsonbValue	root;
+	JsonbValue	parent;
+
+	run->trigger = "manual";
+	run->started_by = run->role;
+	if (options == NULL)
+		return;
+	wf_json_root(options, &root);
+	if (wf_json_get_cstring(&root, "trigger") != NULL)
+		run->trigger = wf_json_get_cstring(&root, "trigger");
+	run->options.correlation_id = wf_json_get_cstring(&root, "correlationId");
+	run->options.idempotency_key = wf_json_get_cstring(&root, "idempotencyKey");
+	run->options.tags = get_tags(&root);
+	run->options.env = get_json(&root, "env");
+	run->options.mocks = get_json(&root, "mocks");
+	run->options.timeout_ms = get_number(&root, "timeout", 0);
+	run->started_by = (Oid) get_number(&root, "startedBy", run->role);
+	run->branch = get_json(&root, "branch");
+	run->gate = wf_json_get_cstring(&root, "gate");
+	if (wf_json_field(&root, "parent", &parent) &&
+		wf_engine_uuid_read(wf_json_get_cstring(&parent, "run"), &run->parent.run_id))
+	{
+		run->has_parent = true;
+		run->parent.step = (int) get_number(&parent, "step", 0);
+		run->parent.role = (Oid) get_number(&parent, "role", InvalidOid);
+		run->parent.priority = (int) get_number(&parent, "priority", 0);
+		run->parent.region = (int) get_number(&parent, "region", -1);
+		run->parent.index = get_number(&parent, "index", 0);
+	}
+}
+
+/* -- as whom -- */
+
+Oid
+wf_start_role(const WfCompiled *compiled)
+{
+	return compiled->graph->settings.definer ? compiled->owner : GetUserId();
+}
+
+/* A worker must be able to connect as the role. */
+static void
+require_login(Oid role)
+{
+	HeapTuple	tuple = SearchSysCache1(AUTHOID, ObjectIdGetDatum(role));
+	bool		may_login;
+
+	if (!HeapTupleIsValid(tuple))
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("role with OID %u does not exist", role)));
+	may_login = ((Form_pg_authid) GETSTRUCT(tuple))->rolcanlogin;
+	ReleaseSysCache(tuple);
+	if (!may_login)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("role \"%s\" cannot log in, so no worker can execute its runs",
+							   GetUserNameFromId(role, false)),
+						errhint("Start the run as a role with LOGIN, or let the workflow's \"security\" be \"definer\" and save it as such a role.")));
+}
+
+static void
+require_workers(void)
+{
+	if (!wf_wake_available())
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("there are no workers that could execute runs in the background"),
+						errhint("Add workflow to shared_preload_libraries and restart the server. wf_run() needs no workers.")));
+}
+
+/* -- gates -- */
+
+/* `concurrencyKey` of the settings, evaluated over the input. */
+static char *
+evaluate_key(const WfCompiled *compiled, Jsonb *input)
+{
+	WfJsonWriter *w = wf_json_writer_begin();
+	WfScope    *scope;
+	JsonbValue	value;
+
+	wf_json_begin_object(w);
+	put_json(w, "input", input);
+	put_json(w, "trigger", input);
+	wf_json_end_object(w);
+	scope = wf_scope_from_context(wf_json_finish(w));
+	wf_expr_eval(compiled->concurrency_key, scope, &value);
+	if (value.type == jbvNull)
+		return NULL;
+	return value.type == jbvString ? wf_json_cstring(&value) : wf_json_text(&value);
+}
+
+/* The gate that a start has to pass, and how many may be within; NULL: none. */
+static const char *
+gate_of(const WfCompiled *compiled, const RunOptions *options, Jsonb *input, int *size)
+{
+	const WfSettings *settings = &compiled->graph->settings;
+	const char *key = options->concurrency_key;
+
+	if (key == NULL && compiled->concurrency_key != NULL)
+		key = evaluate_key(compiled, input);
+	*size = settings->max_concurrency > 0 ? settings->max_concurrency : 1;
+	if (key != NULL)
+		return key;
+	return settings->max_concurrency > 0 ? "" : NULL;
+}
+
+/* False: the start is left out. */
+static bool
+apply_policy(const Run *run, const WfCompiled *compiled, int size)
+{
+	const char *policy = compiled->graph->settings.concurrency_policy;
+	ListCell   *cell;
+
+	if (policy == NULL || strcmp(policy, "queue") == 0)
+		return true;
+	if (strcmp(policy, "skip") == 0)
+		return wf_store_count_gate(&run->tenant.tenant_id, &compiled->workflow_id, run->gate) < size;
+	foreach(cell, wf_store_gate_runs(&run->tenant.tenant_id, &compiled->workflow_id, run->gate))
+		(void) wf_mail_send_cancel(&run->tenant.tenant_id, lfirst(cell), "replaced by a later run of the same concurrency key");
+	return true;
+}
+
+/* -- queueing -- */
+
+static void
+fill_message(const Run *run, WfMessage *message)
+{
+	memset(message, 0, sizeof(*message));
+	message->tenant_id = run->tenant.tenant_id;
+	message->message_id = run->run_id;
+	message->run_id = run->run_id;
+	message->role = run->role;
+	message->priority = run->priority;
+	message->kind = WF_MESSAGE_START;
+	message->ready_at = run->queued_at;
+	message->workflow_id = run->workflow_id;
+	message->version = run->version;
+	message->payload = run->input;
+	message->options = wf_start_options(run);
+}
+
+/* A start at a later time: a live run that waits for it. */
+static void
+start_later(const Run *run, TimestampTz at)
+{
+	WfLiveRow	row = {0};
+	WfWaitRow	wait = {0};
+
+	row.tenant_id = run->tenant.tenant_id;
+	row.run_id = run->run_id;
+	row.workflow_id = run->workflow_id;
+	row.version = run->version;
+	row.role = run->role;
+	row.priority = run->priority;
+	row.status = "queued";
+	row.attempt = 1;
+	row.queued_at = run->queued_at;
+	row.has_parent = run->has_parent;
+	row.parent_run_id = run->parent.run_id;
+	row.input = run->input;
+	row.options = wf_start_options(run);
+	wf_store_insert_live(&row);
+	wait.tenant_id = row.tenant_id;
+	wait.run_id = row.run_id;
+	wait.kind = "start";
+	wait.wake_at = at;
+	wait.role = row.role;
+	wait.priority = row.priority;
+	wf_store_put_wait(&wait);
+}
+
+static void
+init_child(Run *child, Run *run, const WfCompiled *callee, Jsonb *input)
+{
+	memset(child, 0, sizeof(*child));
+	child->tenant = run->tenant;
+	wf_uuid_make(&child->run_id);
+	child->workflow_id = callee->workflow_id;
+	child->version = callee->version;
+	child->role = callee->graph->settings.definer ? callee->owner : run->role;
+	child->started_by = run->started_by;
+	child->priority = run->priority;
+	child->queued_at = wf_clock_now();
+	child->trigger = "workflow";
+	child->options.correlation_id = run->options.correlation_id;
+	child->options.env = run->options.env;
+	child->input = input;
+}
+
+pg_uuid_t
+wf_start_child(Run *run, const WfCompiled *callee, const JsonbValue *input, const RunParent *parent)
+{
+	Run			child;
+	WfMessage	message;
+
+	init_child(&child, run, callee, wf_json_copy(input));
+	require_login(child.role);
+	child.has_parent = true;
+	child.parent.run_id = run->run_id;
+	child.parent.region = -1;
+	if (parent != NULL)
+		child.parent = *parent;
+	fill_message(&child, &message);
+	wf_store_send(&message, 1);
+	return child.run_id;
+}
+
+void
+wf_spawn_region(Run *run, Frame *frame, const WfEnter *enter)
+{
+	OpenStep   *open = frame->open;
+	Spawned    *spawned = MemoryContextAllocZero(frame->memory, sizeof(Spawned));
+	Run			child;
+	WfMessage	message;
+	MemoryContext old;
+
+	if (!wf_park_can(run))
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("node \"%s\" needs workers, which this run cannot have", open->node->id),
+						errhint("Use wf_start() or wf_run() on a server with workflow in shared_preload_libraries.")));
+	init_child(&child, run, frame->activation->compiled, wf_json_copy(&frame->activation->trigger));
+	child.trigger = "branch";
+	child.branch = wf_save_branch(run, frame, enter);
+	child.has_parent = true;
+	child.parent.run_id = run->run_id;
+	child.parent.step = open->seq;
+	child.parent.role = run->role;
+	child.parent.priority = run->priority;
+	child.parent.region = enter->region;
+	child.parent.index = enter->index;
+	fill_message(&child, &message);
+	wf_store_send(&message, 1);
+	run->has_rows = true;
+	spawned->run_id = child.run_id;
+	spawned->region = enter->region;
+	spawned->index = enter->index;
+	old = MemoryContextSwitchTo(frame->memory);
+	open->spawned = lappend(open->spawned, spawned);
+	MemoryContextSwitchTo(old);
+}
+
+/* {run_id, workflow, version, node, error, input} */
+static Jsonb *
+error_trigger(const Run *run, const Jsonb *error)
+{
+	WfJsonWriter *w = wf_json_writer_begin();
+	JsonbValue	root;
+
+	wf_json_root(error, &root);
+	wf_json_begin_object(w);
+	wf_json_put_field_cstring(w, "run_id", wf_engine_uuid_text(&run->run_id));
+	wf_json_put_field_cstring(w, "workflow", run->compiled->name);
+	wf_json_put_field_int64(w, "version", run->version);
+	wf_json_put_field_cstring(w, "node", wf_json_get_cstring(&root, "node"));
+	put_json(w, "error", error);
+	put_json(w, "input", run->input);
+	wf_json_end_object(w);
+	return wf_json_finish(w);
+}
+
+void
+wf_start_error_workflow(Run *run, const Jsonb *error)
+{
+	const char *name = run->compiled == NULL ? NULL : run->compiled->graph->settings.error_workflow;
+	WfWorkflowRow *row;
+	WfCompiled *callee;
+	Run			child;
+	WfMessage	message;
+
+	if (name == NULL || !wf_wake_available() || strcmp(run->trigger, "error") == 0)
+		return;
+	row = wf_store_find_workflow(&run->tenant.tenant_id, name, false);
+	if (row == NULL || row->active_version == 0 || strcmp(row->status, "active") != 0)
+	{
+		ereport(LOG, (errmsg("workflow \"%s\" failed, and its error workflow \"%s\" is not active",
+							 run->compiled->name, wf_text_clip(name))));
+		return;
+	}
+	callee = wf_engine_find_id(&run->tenant, &row->workflow_id, row->active_version);
+	wf_run_hold(run, callee);
+	init_child(&child, run, callee, error_trigger(run, error));
+	child.trigger = "error";
+	fill_message(&child, &message);
+	wf_store_send(&message, 1);
+}
+
+/* -- wf_start -- */
+
+/* One of the runs of a start. False: it was left out, or an earlier run has its key (*out). */
+static bool
+prepare_start(Run *run, const WfCompiled *compiled, Jsonb *input, WfStarted *out, int *gate_size)
+{
+	memset(out, 0, sizeof(*out));
+	wf_uuid_make(&run->run_id);
+	run->input = input;
+	out->run_id = run->run_id;
+	if (run->options.idempotency_key != NULL)
+	{
+		pg_uuid_t	earlier;
+
+		if (!wf_store_take_key(&run->tenant.tenant_id, &compiled->workflow_id, run->options.idempotency_key,
+							   &run->run_id, &earlier))
+		{
+			if (run->options.conflict_is_error)
+				wf_run_refuse_key(compiled, run->options.idempotency_key, &earlier);
+			out->run_id = earlier;
+			return false;
+		}
+	}
+	run->gate = gate_of(compiled, &run->options, input, gate_size);
+	if (run->gate != NULL && !apply_policy(run, compiled, *gate_size))
+	{
+		out->is_skipped = true;
+		return false;
+	}
+	return true;
+}
+
+static void
+start_all(Run *run, const WfCompiled *compiled, Jsonb **inputs, int n, WfStarted *out)
+{
+	WfMessage  *messages = palloc(sizeof(WfMessage) * n);
+	TimestampTz later = run->options.run_at;
+	int			n_messages = 0;
+
+	if (run->options.delay_ms > 0)
+		later = TimestampTzPlusMilliseconds(run->queued_at, run->options.delay_ms);
+	if (later != 0 && later <= run->queued_at)
+		later = 0;
+	for (int i = 0; i < n; i++)
+	{
+		int			gate_size = 0;
+		WfMessage	message;
+
+		CHECK_FOR_INTERRUPTS();
+		if (!prepare_start(run, compiled, inputs[i], &out[i], &gate_size))
+			continue;
+		if (later != 0)
+		{
+			start_later(run, later);
+			continue;
+		}
+		fill_message(run, &message);
+		if (run->gate != NULL)
+			wf_store_hold(&message, run->gate, gate_size);
+		else
+			messages[n_messages++] = message;
+	}
+	if (n_messages > 0)
+		wf_store_send(messages, n_messages);
+}
+
+void
+wf_engine_start(const char *workflow, Jsonb **inputs, int n, const Jsonb *options, const char *trigger, WfStarted *out)
+{
+	MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "workflow start", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old;
+	Run			run;
+	WfCompiled *compiled;
+
+	require_workers();
+	wf_store_catch_up();
+	SPI_connect();
+	old = MemoryContextSwitchTo(memory);
+	memset(&run, 0, sizeof(run));
+	run.memory = memory;
+	wf_store_require(WF_WORKFLOW_EXECUTE, &run.tenant);
+	wf_engine_read_options(options, true, &run.options);
+	compiled = wf_engine_find(&run.tenant, workflow, run.options.version);
+	wf_run_hold(&run, compiled);
+	wf_run_check_mocks(&run, compiled->graph);
+	run.trigger = trigger;
+	run.started_by = GetUserId();
+	run.role = wf_start_role(compiled);
+	require_login(run.role);
+	run.workflow_id = compiled->workflow_id;
+	run.version = compiled->version;
+	run.priority = run.options.has_priority ? run.options.priority : compiled->graph->settings.priority;
+	run.queued_at = wf_clock_now();
+	start_all(&run, compiled, inputs, n, out);
+	MemoryContextSwitchTo(old);
+	SPI_finish();
+	MemoryContextDelete(memory);
+}

@@ -1,0 +1,29 @@
+/*
+ * start.h: runs that begin in the background. Private to this room.
+ */
+#ifndef WF_ENGINE_START_H
+#define WF_ENGINE_START_H
+
+#include "engine/state.h"
+
+/* Queues a run of `callee` with this input; `parent` NULL: nobody waits for it. Its id. */
+extern pg_uuid_t wf_start_child(Run *run, const WfCompiled *callee, const JsonbValue *input, const RunParent *parent);
+
+/* Queues a run that executes a region of the frame's open step, and notes it there. */
+extern void wf_spawn_region(Run *run, Frame *frame, const WfEnter *enter);
+
+/* Queues a run of a workflow that is told of a failed run (settings.errorWorkflow); nothing when there is no such. */
+extern void wf_start_error_workflow(Run *run, const Jsonb *error);
+
+/* What a run was started with, as JSON for its rows: NULL when all is as usual. And back, into the run. */
+extern Jsonb *wf_start_options(const Run *run);
+extern void wf_start_read_options(Run *run, const Jsonb *options);
+
+/* As whom runs of this version execute: its owner, or the current user. */
+extern Oid	wf_start_role(const WfCompiled *compiled);
+
+extern char *wf_engine_uuid_text(const pg_uuid_t *id);
+/* False when the text is NULL or no uuid. */
+extern bool wf_engine_uuid_read(const char *text, pg_uuid_t *out);
+
+#endif

@@ -1,0 +1,19 @@
+/*
+ * turn.h: runs as messages and rows have them. Private to this room.
+ */
+#ifndef WF_ENGINE_TURN_H
+#define WF_ENGINE_TURN_H
+
+#include "engine/state.h"
+
+/* A run that begins with this message; one that goes on, or begins late, whose row is locked. */
+extern Run *wf_turn_run_of_start(const WfMessage *message);
+extern Run *wf_turn_run_of_live(WfLiveRow *live);
+
+/* Gives a message to the run, which is suspended: the step that waits for it goes on, or nothing happens. */
+extern void wf_turn_deliver(Run *run, const WfMessage *message);
+
+/* The run's error is that it was cancelled, for this reason (a string, or NULL). */
+extern void wf_turn_set_cancelled(Run *run, const Jsonb *reason);
+
+#endif

@@ -1,0 +1,253 @@
+/*
+ * live.c: runs between two segments (wf.live), and what wf_retry needs of failed ones (wf.failed).
+ */
+#include "postgres.h"
+
+#include "store/direct.h"
+#include "store/runtime.h"
+#include "store/statements.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+/* Columns of wf.live, in the table's order. */
+enum
+{
+	LIVE_TENANT_ID,
+	LIVE_RUN_ID,
+	LIVE_WORKFLOW_ID,
+	LIVE_VERSION,
+	LIVE_ROLE,
+	LIVE_PRIORITY,
+	LIVE_STATUS,
+	LIVE_ATTEMPT,
+	LIVE_QUEUED_AT,
+	LIVE_STARTED_AT,
+	LIVE_DEADLINE,
+	LIVE_N_SEGMENTS,
+	LIVE_N_STEPS,
+	LIVE_PARENT_RUN_ID,
+	LIVE_INPUT,
+	LIVE_OPTIONS,
+	LIVE_CURRENT_NODES,
+	LIVE_PROGRESS,
+	LIVE_SIGNALS,
+	LIVE_STATE,
+	LIVE_COLUMNS
+};
+
+/* Row 0 of SPI_tuptable, which is freed. */
+static WfLiveRow *
+read_live(void)
+{
+	WfLiveRow  *row = palloc0(sizeof(WfLiveRow));
+	bool		is_null;
+
+	wf_store_uuid(0, 1 + LIVE_TENANT_ID, &row->tenant_id);
+	wf_store_uuid(0, 1 + LIVE_RUN_ID, &row->run_id);
+	wf_store_uuid(0, 1 + LIVE_WORKFLOW_ID, &row->workflow_id);
+	row->version = wf_store_int(0, 1 + LIVE_VERSION);
+	row->role = wf_store_oid(0, 1 + LIVE_ROLE);
+	row->priority = wf_store_int(0, 1 + LIVE_PRIORITY);
+	row->status = wf_store_text(0, 1 + LIVE_STATUS);
+	row->attempt = wf_store_int(0, 1 + LIVE_ATTEMPT);
+	row->queued_at = wf_store_time(0, 1 + LIVE_QUEUED_AT);
+	row->started_at = wf_store_time(0, 1 + LIVE_STARTED_AT);
+	row->deadline = wf_store_time(0, 1 + LIVE_DEADLINE);
+	row->n_segments = wf_store_int(0, 1 + LIVE_N_SEGMENTS);
+	row->n_steps = wf_store_int(0, 1 + LIVE_N_STEPS);
+	(void) SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1 + LIVE_PARENT_RUN_ID, &is_null);
+	row->has_parent = !is_null;
+	wf_store_uuid(0, 1 + LIVE_PARENT_RUN_ID, &row->parent_run_id);
+	row->input = wf_store_jsonb(0, 1 + LIVE_INPUT);
+	row->options = wf_store_jsonb(0, 1 + LIVE_OPTIONS);
+	row->current_nodes = wf_store_array(0, 1 + LIVE_CURRENT_NODES);
+	row->progress = wf_store_jsonb(0, 1 + LIVE_PROGRESS);
+	row->signals = wf_store_jsonb(0, 1 + LIVE_SIGNALS);
+	row->state = wf_store_jsonb(0, 1 + LIVE_STATE);
+	return row;
+}
+
+WfLiveRow *
+wf_store_find_live(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, WfLockMode lock)
+{
+	static const WfStatementId statements[] = {
+		[WF_LOCK_NONE] = WF_SQL_FIND_LIVE, [WF_LOCK_SKIP] = WF_SQL_TRY_LOCK_LIVE, [WF_LOCK_WAIT] = WF_SQL_LOCK_LIVE
+	};
+	Datum		values[2] = {UUIDPGetDatum(tenant_id), UUIDPGetDatum(run_id)};
+	WfLiveRow  *row = NULL;
+
+	if (wf_store_execute(statements[lock], values, NULL) > 0)
+		row = read_live();
+	SPI_freetuptable(SPI_tuptable);
+	return row;
+}
+
+void
+wf_store_insert_live(const WfLiveRow *row)
+{
+	Datum		values[LIVE_COLUMNS];
+	bool		nulls[LIVE_COLUMNS] = {0};
+
+	values[LIVE_TENANT_ID] = UUIDPGetDatum(&row->tenant_id);
+	values[LIVE_RUN_ID] = UUIDPGetDatum(&row->run_id);
+	values[LIVE_WORKFLOW_ID] = UUIDPGetDatum(&row->workflow_id);
+	values[LIVE_VERSION] = Int32GetDatum(row->version);
+	values[LIVE_ROLE] = ObjectIdGetDatum(row->role);
+	values[LIVE_PRIORITY] = Int16GetDatum(row->priority);
+	values[LIVE_STATUS] = CStringGetTextDatum(row->status);
+	values[LIVE_ATTEMPT] = Int32GetDatum(row->attempt);
+	values[LIVE_QUEUED_AT] = TimestampTzGetDatum(row->queued_at);
+	values[LIVE_STARTED_AT] = wf_store_time_value(row->started_at, &nulls[LIVE_STARTED_AT]);
+	values[LIVE_DEADLINE] = wf_store_time_value(row->deadline, &nulls[LIVE_DEADLINE]);
+	values[LIVE_N_SEGMENTS] = Int32GetDatum(row->n_segments);
+	values[LIVE_N_STEPS] = Int32GetDatum(row->n_steps);
+	values[LIVE_PARENT_RUN_ID] = UUIDPGetDatum(&row->parent_run_id);
+	nulls[LIVE_PARENT_RUN_ID] = !row->has_parent;
+	values[LIVE_INPUT] = wf_store_jsonb_value(row->input, &nulls[LIVE_INPUT]);
+	values[LIVE_OPTIONS] = wf_store_jsonb_value(row->options, &nulls[LIVE_OPTIONS]);
+	values[LIVE_CURRENT_NODES] = wf_store_array_value(row->current_nodes, &nulls[LIVE_CURRENT_NODES]);
+	values[LIVE_PROGRESS] = wf_store_jsonb_value(row->progress, &nulls[LIVE_PROGRESS]);
+	values[LIVE_SIGNALS] = wf_store_jsonb_value(row->signals, &nulls[LIVE_SIGNALS]);
+	values[LIVE_STATE] = wf_store_jsonb_value(row->state, &nulls[LIVE_STATE]);
+	wf_store_insert_one(wf_store_table("live"), values, nulls);
+}
+
+void
+wf_store_update_live(const WfLiveRow *row)
+{
+	enum
+	{
+		N = 17
+	};
+	Datum		values[N];
+	bool		is_null[N] = {0};
+	char		nulls[N];
+
+	values[0] = UUIDPGetDatum(&row->tenant_id);
+	values[1] = UUIDPGetDatum(&row->run_id);
+	values[2] = Int32GetDatum(row->version);
+	values[3] = ObjectIdGetDatum(row->role);
+	values[4] = Int32GetDatum(row->priority);
+	values[5] = CStringGetTextDatum(row->status);
+	values[6] = Int32GetDatum(row->attempt);
+	values[7] = TimestampTzGetDatum(row->queued_at);
+	values[8] = wf_store_time_value(row->started_at, &is_null[8]);
+	values[9] = wf_store_time_value(row->deadline, &is_null[9]);
+	values[10] = Int32GetDatum(row->n_segments);
+	values[11] = Int32GetDatum(row->n_steps);
+	values[12] = UUIDPGetDatum(&row->parent_run_id);
+	is_null[12] = !row->has_parent;
+	values[13] = wf_store_array_value(row->current_nodes, &is_null[13]);
+	values[14] = wf_store_jsonb_value(row->progress, &is_null[14]);
+	values[15] = wf_store_jsonb_value(row->signals, &is_null[15]);
+	values[16] = wf_store_jsonb_value(row->state, &is_null[16]);
+	for (int i = 0; i < N; i++)
+		nulls[i] = is_null[i] ? 'n' : ' ';
+	wf_store_execute(WF_SQL_UPDATE_LIVE, values, nulls);
+}
+
+void
+wf_store_delete_live(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id)
+{
+	Datum		values[2] = {UUIDPGetDatum(tenant_id), UUIDPGetDatum(run_id)};
+
+	wf_store_execute(WF_SQL_DELETE_LIVE, values, NULL);
+}
+
+List *
+wf_store_children(const pg_uuid_t *tenant_id, const pg_uuid_t *parent_run_id)
+{
+	Datum		values[2] = {UUIDPGetDatum(tenant_id), UUIDPGetDatum(parent_run_id)};
+	uint64		n = wf_store_execute(WF_SQL_CHILDREN, values, NULL);
+	List	   *children = NIL;
+
+	for (uint64 i = 0; i < n; i++)
+	{
+		WfRunKey   *key = palloc(sizeof(WfRunKey));
+
+		wf_store_uuid(i, 1, &key->run_id);
+		key->role = wf_store_oid(i, 2);
+		key->priority = wf_store_int(i, 3);
+		children = lappend(children, key);
+	}
+	SPI_freetuptable(SPI_tuptable);
+	return children;
+}
+
+bool
+wf_store_is_alive(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, WfRunKey *key)
+{
+	Datum		values[2] = {UUIDPGetDatum(tenant_id), UUIDPGetDatum(run_id)};
+	bool		found = wf_store_execute_latest(WF_SQL_IS_ALIVE, values, NULL) > 0;
+
+	if (found)
+	{
+		key->run_id = *run_id;
+		key->role = wf_store_oid(0, 1);
+		key->priority = wf_store_int(0, 2);
+	}
+	SPI_freetuptable(SPI_tuptable);
+	return found;
+}
+
+/* -- failed runs -- */
+
+/* Columns of wf.failed, in the table's order. */
+enum
+{
+	FAILED_TENANT_ID,
+	FAILED_RUN_ID,
+	FAILED_WORKFLOW_ID,
+	FAILED_VERSION,
+	FAILED_ROLE,
+	FAILED_PRIORITY,
+	FAILED_ATTEMPT,
+	FAILED_N_SEGMENTS,
+	FAILED_N_STEPS,
+	FAILED_PARENT_RUN_ID,
+	FAILED_QUEUED_AT,
+	FAILED_STARTED_AT,
+	FAILED_INPUT,
+	FAILED_OPTIONS,
+	FAILED_STATE,
+	FAILED_FAILED_AT,
+	FAILED_COLUMNS
+};
+
+void
+wf_store_insert_failed(const WfLiveRow *row, TimestampTz failed_at)
+{
+	Datum		values[FAILED_COLUMNS];
+	bool		nulls[FAILED_COLUMNS] = {0};
+
+	values[FAILED_TENANT_ID] = UUIDPGetDatum(&row->tenant_id);
+	values[FAILED_RUN_ID] = UUIDPGetDatum(&row->run_id);
+	values[FAILED_WORKFLOW_ID] = UUIDPGetDatum(&row->workflow_id);
+	values[FAILED_VERSION] = Int32GetDatum(row->version);
+	values[FAILED_ROLE] = ObjectIdGetDatum(row->role);
+	values[FAILED_PRIORITY] = Int16GetDatum(row->priority);
+	values[FAILED_ATTEMPT] = Int32GetDatum(row->attempt);
+	values[FAILED_N_SEGMENTS] = Int32GetDatum(row->n_segments);
+	values[FAILED_N_STEPS] = Int32GetDatum(row->n_steps);
+	values[FAILED_PARENT_RUN_ID] = UUIDPGetDatum(&row->parent_run_id);
+	nulls[FAILED_PARENT_RUN_ID] = !row->has_parent;
+	values[FAILED_QUEUED_AT] = TimestampTzGetDatum(row->queued_at);
+	values[FAILED_STARTED_AT] = wf_store_time_value(row->started_at, &nulls[FAILED_STARTED_AT]);
+	values[FAILED_INPUT] = wf_store_jsonb_value(row->input, &nulls[FAILED_INPUT]);
+	values[FAILED_OPTIONS] = wf_store_jsonb_value(row->options, &nulls[FAILED_OPTIONS]);
+	values[FAILED_STATE] = wf_store_jsonb_value(row->state, &nulls[FAILED_STATE]);
+	values[FAILED_FAILED_AT] = TimestampTzGetDatum(failed_at);
+	wf_store_insert_one(wf_store_table("failed"), values, nulls);
+}
+
+WfLiveRow *
+wf_store_take_failed(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id)
+{
+	Datum		values[2] = {UUIDPGetDatum(tenant_id), UUIDPGetDatum(run_id)};
+	WfLiveRow  *row = NULL;
+
+	if (wf_store_execute(WF_SQL_TAKE_FAILED, values, NULL) > 0)
+		row = read_live();
+	SPI_freetuptable(SPI_tuptable);
+	return row;
+}

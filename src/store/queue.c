@@ -1,0 +1,545 @@
+/*
+ * queue.c: messages that can be dealt with now (wf.queue), and those that are kept back (wf.held).
+ *
+ * 1. A message in wf.queue is held by whoever has taken its lock: a heavyweight lock on a hash of its id (direct.c), until
+ *    the transaction ends. Whoever deletes or changes such a row holds it. So two workers never deal with one message, and
+ *    a message is free again as soon as a backend that held it is gone.
+ * 2. Between the snapshot that found a row and the lock, another worker may have dealt with it and committed: once the
+ *    lock is there the row is looked at again. Its holder had committed by then, or gave it up.
+ * 3. Claims walk the index queue_ready (role, priority, tenant, message). Within a priority the tenants come in turn,
+ *    beginning behind the last one served, with the same share each; what some leave goes to those who have more.
+ *
+ * Messages in wf.held are few; they are locked as rows.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/relscan.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "base/clock.h"
+#include "base/compat.h"
+#include "base/uuid.h"
+#include "base/wake.h"
+#include "catalog/pg_type.h"
+#include "executor/tuptable.h"
+#include "lib/stringinfo.h"
+#include "store/direct.h"
+#include "store/runtime.h"
+#include "store/statements.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+/* Columns of wf.queue, in the table's order. */
+enum
+{
+	MESSAGE_TENANT_ID,
+	MESSAGE_MESSAGE_ID,
+	MESSAGE_RUN_ID,
+	MESSAGE_ROLE,
+	MESSAGE_PRIORITY,
+	MESSAGE_KIND,
+	MESSAGE_STEP,
+	MESSAGE_CRASHES,
+	MESSAGE_READY_AT,
+	MESSAGE_WORKFLOW_ID,
+	MESSAGE_VERSION,
+	MESSAGE_PAYLOAD,
+	MESSAGE_OPTIONS,
+	MESSAGE_COLUMNS,
+	/* wf.held has two more */
+	HELD_GATE = MESSAGE_COLUMNS,
+	HELD_GATE_SIZE,
+	HELD_COLUMNS
+};
+
+/* -- sending -- */
+
+static bool
+is_zero(const pg_uuid_t *id)
+{
+	static const pg_uuid_t zero = {{0}};
+
+	return memcmp(id, &zero, sizeof(zero)) == 0;
+}
+
+/* Fills what the sender left open, and the columns that both tables have. */
+static void
+fill_message(WfMessage *message, Datum *values, bool *nulls)
+{
+	bool		is_start = message->kind == WF_MESSAGE_START;
+
+	if (is_start)
+		message->message_id = message->run_id;
+	else if (is_zero(&message->message_id))
+		wf_uuid_make(&message->message_id);
+	if (message->ready_at == 0)
+		message->ready_at = wf_clock_now();
+	values[MESSAGE_TENANT_ID] = UUIDPGetDatum(&message->tenant_id);
+	values[MESSAGE_MESSAGE_ID] = UUIDPGetDatum(&message->message_id);
+	values[MESSAGE_RUN_ID] = UUIDPGetDatum(&message->run_id);
+	values[MESSAGE_ROLE] = ObjectIdGetDatum(message->role);
+	values[MESSAGE_PRIORITY] = Int16GetDatum(message->priority);
+	values[MESSAGE_KIND] = Int16GetDatum(message->kind);
+	values[MESSAGE_STEP] = Int32GetDatum(message->step);
+	values[MESSAGE_CRASHES] = Int16GetDatum(message->crashes);
+	values[MESSAGE_READY_AT] = TimestampTzGetDatum(message->ready_at);
+	values[MESSAGE_WORKFLOW_ID] = UUIDPGetDatum(&message->workflow_id);
+	nulls[MESSAGE_WORKFLOW_ID] = !is_start;
+	values[MESSAGE_VERSION] = Int32GetDatum(message->version);
+	nulls[MESSAGE_VERSION] = !is_start;
+	values[MESSAGE_PAYLOAD] = wf_store_jsonb_value(message->payload, &nulls[MESSAGE_PAYLOAD]);
+	values[MESSAGE_OPTIONS] = wf_store_jsonb_value(message->options, &nulls[MESSAGE_OPTIONS]);
+}
+
+void
+wf_store_send(WfMessage *messages, int n)
+{
+	Datum		values[MESSAGE_COLUMNS];
+	bool		nulls[MESSAGE_COLUMNS] = {0};
+	Oid			last_role = InvalidOid;
+	WfInsert   *insert;
+
+	if (n == 0)
+		return;
+	insert = wf_store_insert_begin(wf_store_table("queue"));
+	for (int i = 0; i < n; i++)
+	{
+		fill_message(&messages[i], values, nulls);
+		wf_store_insert_put(insert, values, nulls);
+		if (messages[i].role != last_role)
+			wf_wake_role_at_commit(messages[i].role);
+		last_role = messages[i].role;
+	}
+	wf_store_insert_end(insert);
+}
+
+void
+wf_store_hold(WfMessage *message, const char *gate, int gate_size)
+{
+	Datum		values[HELD_COLUMNS];
+	bool		nulls[HELD_COLUMNS] = {0};
+
+	fill_message(message, values, nulls);
+	values[HELD_GATE] = wf_store_text_value(gate, &nulls[HELD_GATE]);
+	values[HELD_GATE_SIZE] = Int32GetDatum(gate_size);
+	nulls[HELD_GATE_SIZE] = gate == NULL;
+	wf_store_insert_one(wf_store_table("held"), values, nulls);
+	if (gate != NULL)
+		wf_wake_keeper_at_commit(wf_clock_now());
+}
+
+void
+wf_store_release_held(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id)
+{
+	Datum		values[2] = {UUIDPGetDatum(tenant_id), UUIDPGetDatum(run_id)};
+	uint64		n = wf_store_execute(WF_SQL_RELEASE_HELD, values, NULL);
+
+	for (uint64 i = 0; i < n; i++)
+		wf_wake_role_at_commit(wf_store_oid(i, 1));
+	SPI_freetuptable(SPI_tuptable);
+}
+
+/* -- finding and claiming -- */
+
+/* A walk through the queue by one of its indexes. */
+typedef struct Walk
+{
+	Relation	heap;
+	Relation	index;
+	Snapshot	snapshot;
+	IndexScanDesc scan;
+	TupleTableSlot *slot;
+} Walk;
+
+static void
+walk_begin(Walk *walk, const char *index)
+{
+	walk->heap = table_open(wf_store_table("queue"), RowExclusiveLock);
+	walk->index = index_open(wf_store_table(index), RowExclusiveLock);
+	walk->snapshot = RegisterSnapshot(GetLatestSnapshot());
+	walk->slot = table_slot_create(walk->heap, NULL);
+	walk->scan = NULL;
+}
+
+static void
+walk_end(Walk *walk)
+{
+	if (walk->scan != NULL)
+		index_endscan(walk->scan);
+	ExecDropSingleTupleTableSlot(walk->slot);
+	UnregisterSnapshot(walk->snapshot);
+	index_close(walk->index, NoLock);
+	table_close(walk->heap, NoLock);
+}
+
+/* Begins, or begins again, with these keys: always the same number of them in one walk. */
+static void
+walk_from(Walk *walk, ScanKeyData *keys, int n_keys)
+{
+	if (walk->scan != NULL && walk->scan->numberOfKeys != n_keys)
+	{
+		index_endscan(walk->scan);
+		walk->scan = NULL;
+	}
+	if (walk->scan == NULL)
+		walk->scan = wf_compat_index_scan(walk->heap, walk->index, walk->snapshot, n_keys);
+	index_rescan(walk->scan, keys, n_keys, NULL, 0);
+}
+
+static bool
+walk_next(Walk *walk)
+{
+	return index_getnext_slot(walk->scan, ForwardScanDirection, walk->slot);
+}
+
+static Datum
+column_of(const Walk *walk, int column)
+{
+	bool		is_null;
+	Datum		value = slot_getattr(walk->slot, column + 1, &is_null);
+
+	return is_null ? (Datum) 0 : value;
+}
+
+static const pg_uuid_t *
+id_of(const Walk *walk, int column)
+{
+	return DatumGetUUIDP(column_of(walk, column));
+}
+
+/* Holds the message at hand; false when somebody else does, or it is gone, or, unless `ours_too`, we do already. */
+static bool
+hold(const Walk *walk, bool ours_too)
+{
+	uint64		hash = wf_store_hash(0, id_of(walk, MESSAGE_MESSAGE_ID)->data, UUID_LEN);
+	WfHold		result = wf_store_lock_thing(RelationGetRelid(walk->heap), hash, true);
+
+	if (result == WF_HOLD_NOT || (result == WF_HOLD_OURS && !ours_too))
+		return false;
+	return table_tuple_satisfies_snapshot(walk->heap, walk->slot, SnapshotSelf);
+}
+
+static Jsonb *
+jsonb_of(const Walk *walk, int column)
+{
+	Datum		value = column_of(walk, column);
+
+	return value == (Datum) 0 ? NULL : (Jsonb *) PG_DETOAST_DATUM_COPY(value);
+}
+
+/* The message at hand, copied. */
+static WfMessage *
+message_of(const Walk *walk)
+{
+	WfMessage  *message = palloc0(sizeof(WfMessage));
+
+	slot_getallattrs(walk->slot);
+	message->tenant_id = *id_of(walk, MESSAGE_TENANT_ID);
+	message->message_id = *id_of(walk, MESSAGE_MESSAGE_ID);
+	message->run_id = *id_of(walk, MESSAGE_RUN_ID);
+	message->role = DatumGetObjectId(column_of(walk, MESSAGE_ROLE));
+	message->priority = DatumGetInt16(column_of(walk, MESSAGE_PRIORITY));
+	message->kind = DatumGetInt16(column_of(walk, MESSAGE_KIND));
+	message->step = DatumGetInt32(column_of(walk, MESSAGE_STEP));
+	message->crashes = DatumGetInt16(column_of(walk, MESSAGE_CRASHES));
+	message->ready_at = DatumGetTimestampTz(column_of(walk, MESSAGE_READY_AT));
+	if (column_of(walk, MESSAGE_WORKFLOW_ID) != (Datum) 0)
+		message->workflow_id = *id_of(walk, MESSAGE_WORKFLOW_ID);
+	message->version = DatumGetInt32(column_of(walk, MESSAGE_VERSION));
+	message->payload = jsonb_of(walk, MESSAGE_PAYLOAD);
+	message->options = jsonb_of(walk, MESSAGE_OPTIONS);
+	message->tid = walk->slot->tts_tid;
+	return message;
+}
+
+static void
+key_uuid(ScanKeyData *key, int column, StrategyNumber strategy, const pg_uuid_t *id)
+{
+	RegProcedure function = strategy == BTEqualStrategyNumber ? F_UUID_EQ :
+		strategy == BTGreaterStrategyNumber ? F_UUID_GT :
+		strategy == BTGreaterEqualStrategyNumber ? F_UUID_GE : F_UUID_LE;
+
+	ScanKeyInit(key, column, strategy, function, UUIDPGetDatum(id));
+}
+
+WfMessage *
+wf_store_claim_one(const pg_uuid_t *tenant_id, const pg_uuid_t *message_id)
+{
+	WfMessage  *message = NULL;
+	ScanKeyData keys[2];
+	Walk		walk;
+
+	walk_begin(&walk, "queue_pkey");
+	key_uuid(&keys[0], 1, BTEqualStrategyNumber, tenant_id);
+	key_uuid(&keys[1], 2, BTEqualStrategyNumber, message_id);
+	walk_from(&walk, keys, 2);
+	while (message == NULL && walk_next(&walk))
+		if (hold(&walk, false))
+			message = message_of(&walk);
+	walk_end(&walk);
+	return message;
+}
+
+/* A message of wf.held as MESSAGE_COLUMNS give it. */
+static WfMessage *
+held_message(void)
+{
+	WfMessage  *message = palloc0(sizeof(WfMessage));
+
+	wf_store_uuid(0, 1 + MESSAGE_TENANT_ID, &message->tenant_id);
+	wf_store_uuid(0, 1 + MESSAGE_MESSAGE_ID, &message->message_id);
+	wf_store_uuid(0, 1 + MESSAGE_RUN_ID, &message->run_id);
+	message->role = wf_store_oid(0, 1 + MESSAGE_ROLE);
+	message->priority = (int16) wf_store_int(0, 1 + MESSAGE_PRIORITY);
+	message->kind = (int16) wf_store_int(0, 1 + MESSAGE_KIND);
+	message->step = wf_store_int(0, 1 + MESSAGE_STEP);
+	message->crashes = (int16) wf_store_int(0, 1 + MESSAGE_CRASHES);
+	message->ready_at = wf_store_time(0, 1 + MESSAGE_READY_AT);
+	wf_store_uuid(0, 1 + MESSAGE_WORKFLOW_ID, &message->workflow_id);
+	message->version = wf_store_int(0, 1 + MESSAGE_VERSION);
+	message->payload = wf_store_jsonb(0, 1 + MESSAGE_PAYLOAD);
+	message->options = wf_store_jsonb(0, 1 + MESSAGE_OPTIONS);
+	ItemPointerSetInvalid(&message->tid);
+	return message;
+}
+
+WfMessage *
+wf_store_claim_start(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, bool *exists)
+{
+	Datum		values[2] = {UUIDPGetDatum(tenant_id), UUIDPGetDatum(run_id)};
+	WfMessage  *message = NULL;
+	ScanKeyData keys[2];
+	Walk		walk;
+
+	*exists = false;
+	walk_begin(&walk, "queue_pkey");
+	key_uuid(&keys[0], 1, BTEqualStrategyNumber, tenant_id);
+	key_uuid(&keys[1], 2, BTEqualStrategyNumber, run_id);
+	walk_from(&walk, keys, 2);
+	while (message == NULL && walk_next(&walk))
+	{
+		*exists = true;
+		if (hold(&walk, false))
+			message = message_of(&walk);
+	}
+	walk_end(&walk);
+	if (*exists)
+		return message;
+	if (wf_store_execute(WF_SQL_FIND_HELD_START, values, NULL) > 0)
+		message = held_message();
+	SPI_freetuptable(SPI_tuptable);
+	*exists = message != NULL;
+	if (message == NULL)
+	{
+		*exists = wf_store_execute(WF_SQL_HAS_HELD_START, values, NULL) > 0;
+		SPI_freetuptable(SPI_tuptable);
+	}
+	return message;
+}
+
+/* One share of a tenant's in a claim. */
+typedef struct Share
+{
+	pg_uuid_t	tenant_id;
+	pg_uuid_t	last;			/* message: where to go on */
+	bool		has_more;
+} Share;
+
+/* Keys of queue_ready: role, priority, tenant, message. */
+static void
+ready_keys(ScanKeyData *keys, Oid role, StrategyNumber strategy, int priority)
+{
+	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(role));
+	ScanKeyInit(&keys[1], 2, strategy, strategy == BTEqualStrategyNumber ? F_INT2EQ : F_INT2LT, Int16GetDatum(priority));
+}
+
+/* The highest priority below `below` that somebody waits at; false: nobody does. */
+static bool
+next_priority(Walk *walk, Oid role, int below, int *priority)
+{
+	ScanKeyData keys[2];
+
+	ready_keys(keys, role, BTLessStrategyNumber, below);
+	walk_from(walk, keys, 2);
+	if (!walk_next(walk))
+		return false;
+	*priority = DatumGetInt16(column_of(walk, MESSAGE_PRIORITY));
+	return true;
+}
+
+/* The first tenant behind `after` (with `up_to`: not behind that one) that has messages of the priority. */
+static bool
+next_tenant(Walk *walk, Oid role, int priority, const pg_uuid_t *after, const pg_uuid_t *up_to, pg_uuid_t *tenant_id)
+{
+	ScanKeyData keys[4];
+	int			n = 2;
+
+	ready_keys(keys, role, BTEqualStrategyNumber, priority);
+	if (after != NULL)
+		key_uuid(&keys[n++], 3, BTGreaterStrategyNumber, after);
+	if (up_to != NULL)
+		key_uuid(&keys[n++], 3, BTLessEqualStrategyNumber, up_to);
+	walk_from(walk, keys, n);
+	if (!walk_next(walk))
+		return false;
+	*tenant_id = *id_of(walk, MESSAGE_TENANT_ID);
+	return true;
+}
+
+/* Tenants that have messages of the priority, in turn from behind *last: at most `most`. */
+static int
+list_tenants(Walk *walk, Oid role, int priority, const pg_uuid_t *last, int most, Share *shares)
+{
+	int			n = 0;
+	const pg_uuid_t *after = last;
+
+	while (n < most && next_tenant(walk, role, priority, after, NULL, &shares[n].tenant_id))
+		after = &shares[n++].tenant_id;
+	after = NULL;
+	while (n < most && next_tenant(walk, role, priority, after, last, &shares[n].tenant_id))
+		after = &shares[n++].tenant_id;
+	for (int i = 0; i < n; i++)
+	{
+		memset(&shares[i].last, 0, sizeof(pg_uuid_t));
+		shares[i].has_more = true;
+	}
+	return n;
+}
+
+/* Claims at most `most` messages of a tenant and a priority. */
+static List *
+claim_share(Walk *walk, Oid role, int priority, Share *share, int most, List *messages)
+{
+	ScanKeyData keys[4];
+
+	ready_keys(keys, role, BTEqualStrategyNumber, priority);
+	key_uuid(&keys[2], 3, BTEqualStrategyNumber, &share->tenant_id);
+	key_uuid(&keys[3], 4, BTGreaterStrategyNumber, &share->last);
+	walk_from(walk, keys, 4);
+	while (most > 0)
+	{
+		share->has_more = walk_next(walk);
+		if (!share->has_more)
+			break;
+		share->last = *id_of(walk, MESSAGE_MESSAGE_ID);
+		if (!hold(walk, false))
+			continue;
+		messages = lappend(messages, message_of(walk));
+		most--;
+	}
+	return messages;
+}
+
+/* Claims of one priority: equal shares, and what is left to whoever has more. */
+static List *
+claim_priority(Walk *walk, Oid role, int priority, int most, pg_uuid_t *last_tenant, List *messages)
+{
+	Share	   *shares = palloc(sizeof(Share) * (most - list_length(messages)));
+	int			n = list_tenants(walk, role, priority, last_tenant, most - list_length(messages), shares);
+	int			n_open = n;
+
+	while (n_open > 0 && list_length(messages) < most)
+	{
+		int			share = Max((most - list_length(messages)) / n_open, 1);
+
+		n_open = 0;
+		for (int i = 0; i < n && list_length(messages) < most; i++)
+		{
+			int			before = list_length(messages);
+
+			if (!shares[i].has_more)
+				continue;
+			messages = claim_share(walk, role, priority, &shares[i], Min(share, most - before), messages);
+			if (list_length(messages) > before)
+				*last_tenant = shares[i].tenant_id;
+			n_open += shares[i].has_more ? 1 : 0;
+		}
+	}
+	pfree(shares);
+	return messages;
+}
+
+List *
+wf_store_claim(Oid role, int most, pg_uuid_t *last_tenant)
+{
+	List	   *messages = NIL;
+	int			priority = PG_INT16_MAX;
+	Walk		walk;
+
+	walk_begin(&walk, "queue_ready");
+	while (list_length(messages) < most && next_priority(&walk, role, priority, &priority))
+		messages = claim_priority(&walk, role, priority, most, last_tenant, messages);
+	walk_end(&walk);
+	return messages;
+}
+
+/* In the order in which they were sent. */
+static int
+by_id(const ListCell *a, const ListCell *b)
+{
+	const WfMessage *one = lfirst(a);
+	const WfMessage *other = lfirst(b);
+
+	return memcmp(one->message_id.data, other->message_id.data, UUID_LEN);
+}
+
+List *
+wf_store_claim_run(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id)
+{
+	List	   *messages = NIL;
+	ScanKeyData keys[2];
+	Walk		walk;
+
+	walk_begin(&walk, "queue_run");
+	key_uuid(&keys[0], 1, BTEqualStrategyNumber, tenant_id);
+	key_uuid(&keys[1], 2, BTEqualStrategyNumber, run_id);
+	walk_from(&walk, keys, 2);
+	while (walk_next(&walk))
+		if (hold(&walk, false))
+			messages = lappend(messages, message_of(&walk));
+	walk_end(&walk);
+	list_sort(messages, by_id);
+	return messages;
+}
+
+void
+wf_store_take(const WfMessage *message)
+{
+	Datum		values[2] = {UUIDPGetDatum(&message->tenant_id), UUIDPGetDatum(&message->message_id)};
+	Relation	queue;
+	bool		is_moved;
+
+	if (!ItemPointerIsValid(&message->tid))
+	{
+		wf_store_execute(WF_SQL_DELETE_HELD, values, NULL);
+		return;
+	}
+	queue = table_open(wf_store_table("queue"), RowExclusiveLock);
+	wf_store_delete_tid(queue, &message->tid, &is_moved);
+	table_close(queue, NoLock);
+	if (is_moved)				/* a crash was counted on it meanwhile */
+		wf_store_execute(WF_SQL_DELETE_MESSAGE, values, NULL);
+}
+
+void
+wf_store_take_all(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id)
+{
+	Datum		values[2] = {UUIDPGetDatum(tenant_id), UUIDPGetDatum(run_id)};
+	ScanKeyData keys[2];
+	bool		is_moved;
+	Walk		walk;
+
+	walk_begin(&walk, "queue_run");
+	key_uuid(&keys[0], 1, BTEqualStrategyNumber, tenant_id);
+	key_uuid(&keys[1], 2, BTEqualStrategyNumber, run_id);
+	walk_from(&walk, keys, 2);
+	while (walk_next(&walk))
+		if (hold(&walk, true))
+			wf_store_delete_tid(walk.heap, &walk.slot->tts_tid, &is_moved);
+	walk_end(&walk);
+	wf_store_execute(WF_SQL_DELETE_HELD_OF_RUN, values, NULL);
+}
