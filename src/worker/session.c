@@ -7,8 +7,8 @@
  *
  * A run finds the session as the first one found it. What lives in the session and not in the transaction is
  * discarded between runs of one transaction: settings (a nest level around each run, rolled back), prepared
- * statements, cursors, session-level advisory locks, values of sequences. LISTEN acts at commit, and is undone
- * by the same commit. Temporary tables can only go after it, so that a run that made one is the last of its transaction.
+ * statements, cursors, session-level advisory locks, values of sequences. Temporary tables can only go after
+ * the commit, so that a run that made one is the last of its transaction. LISTEN is refused in background workers.
  *
  * What remains: libraries that were loaded, and what a procedural language keeps in its interpreter.
  */
@@ -17,7 +17,6 @@
 #include "access/xact.h"
 #include "base/compat.h"
 #include "catalog/namespace.h"
-#include "commands/async.h"
 #include "commands/extension.h"
 #include "commands/prepare.h"
 #include "commands/sequence.h"
@@ -92,12 +91,6 @@ bool
 wf_session_has_temporary(void)
 {
 	return (MyXactFlags & XACT_FLAGS_ACCESSEDTEMPNAMESPACE) != 0;
-}
-
-void
-wf_session_before_commit(void)
-{
-	Async_UnlistenAll();
 }
 
 void

@@ -29,7 +29,6 @@ wf_transaction(void (*work) (void *arg), void *arg, bool *committing)
 		StartTransactionCommand();
 		MemoryContextSwitchTo(memory);
 		work(arg);
-		wf_session_before_commit();
 		*at_commit = true;
 		CommitTransactionCommand();
 	}
@@ -40,7 +39,7 @@ wf_transaction(void (*work) (void *arg), void *arg, bool *committing)
 		MemoryContextSwitchTo(memory);
 		error = CopyErrorData();
 		FlushErrorState();
-		AbortCurrentTransaction();
+		AbortOutOfAnyTransaction();	/* of whatever subtransactions are open, too */
 		RESUME_INTERRUPTS();
 	}
 	PG_END_TRY();

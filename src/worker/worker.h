@@ -30,8 +30,6 @@ extern void wf_session_begin(Oid role);
 /* A run's settings begin; what it sets ends with wf_session_end_run, unless the transaction does first. */
 extern int	wf_session_begin_run(void);
 extern void wf_session_end_run(int level);
-/* What the transaction's runs have left for its commit. */
-extern void wf_session_before_commit(void);
 /* Temporary tables of runs. After the commit (or abort), outside a transaction. */
 extern void wf_session_after_transaction(void);
 /* True when a run of this transaction used temporary tables. */

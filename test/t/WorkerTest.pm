@@ -9,7 +9,7 @@ use Time::HiRes qw(time sleep);
 use Exporter 'import';
 our @EXPORT = qw(new_cluster setup until_true processes outcome $deadline);
 
-our $deadline = $ENV{WF_SLOW} ? 600 : 60;
+our $deadline = $ENV{WF_SLOW} ? 600 : $ENV{WF_DEADLINE} // 60;
 
 # new_cluster(name, setting ...): not started yet.
 sub new_cluster
