@@ -14,6 +14,7 @@ use Test::More;
 use Time::HiRes qw(usleep);
 
 my $root = $ENV{WF_ROOT} // '.';
+my $patience = 60;    # seconds to wait for a result; none any more when one did not come
 my $cluster = PostgreSQL::Test::Cluster->new('docs');
 $cluster->init;
 $cluster->append_conf('postgresql.conf', "shared_preload_libraries = 'workflow'\n");
@@ -47,7 +48,7 @@ sub statements
 sub result
 {
 	my ($database, $statement, $expected) = @_;
-	my $give_up = time + $PostgreSQL::Test::Utils::timeout_default;
+	my $give_up = time + $patience;
 	my ($status, $got, $stderr);
 	do
 	{
@@ -55,6 +56,7 @@ sub result
 		return ($status, $got, $stderr) if $status || !defined $expected || $got eq $expected;
 		usleep(20_000);
 	} while (time < $give_up);
+	$patience = 0;
 	return ($status, $got, $stderr);
 }
 
