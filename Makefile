@@ -122,7 +122,7 @@ asan:
 valgrind:
 	@bash test/run/valgrind.sh $(T)
 bench:
-	@bash test/bench/run.sh
+	@B="$(B)" bash test/bench/run.sh
 fuzz:
 	@bash test/fuzz/run.sh
 soak:
