@@ -126,5 +126,5 @@ bench:
 fuzz:
 	@bash test/fuzz/run.sh
 soak:
-	@bash test/soak/run.sh
+	@bash test/soak/run.sh $(T)
 endif

@@ -178,7 +178,7 @@ find_action(const char *name)
 	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("a fault looks like name:action[:nth[:ms]]")));
 }
 
-/* Arms a point, or none (''); what was armed until now and has not been reached, or ''. */
+/* Arms a point, or none (''), or changes nothing ('?'); what was armed until now and has not been reached, or ''. */
 Datum
 wf_sql_test_fault(PG_FUNCTION_ARGS)
 {
@@ -186,8 +186,9 @@ wf_sql_test_fault(PG_FUNCTION_ARGS)
 	char	   *name = next_part(&rest);
 	FaultState	before;
 	FaultState	after = {0};
+	bool		ask = strcmp(name, "?") == 0;
 
-	if (name[0] != '\0')
+	if (name[0] != '\0' && !ask)
 	{
 		char	   *part;
 
@@ -198,11 +199,14 @@ wf_sql_test_fault(PG_FUNCTION_ARGS)
 	}
 	SpinLockAcquire(&state->lock);
 	before = *state;
-	strlcpy(state->name, after.name, MOST_NAME);
-	state->action = after.action;
-	state->nth = after.nth;
-	state->ms = after.ms;
-	state->armed = after.action != FAULT_NONE;
+	if (!ask)
+	{
+		strlcpy(state->name, after.name, MOST_NAME);
+		state->action = after.action;
+		state->nth = after.nth;
+		state->ms = after.ms;
+		state->armed = after.action != FAULT_NONE;
+	}
 	SpinLockRelease(&state->lock);
 	PG_RETURN_TEXT_P(cstring_to_text(before.armed ? psprintf("%s:%s:%d:%d", before.name, action_names[before.action], before.nth, before.ms) : ""));
 }

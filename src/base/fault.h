@@ -8,7 +8,8 @@
  *
  * One point is armed at a time, by tests, for the whole server (for this process without shared_preload_libraries):
  *
- *   wf_sql_test_fault(spec text) RETURNS text     'name:action[:nth[:ms]]', or '' for none; gives what was armed
+ *   wf_sql_test_fault(spec text) RETURNS text     'name:action[:nth[:ms]]', '' for none, '?' to change nothing; gives
+ *                                                 what was armed until now
  *
  *   kill         the process that comes there dies by SIGKILL, so the server crashes and recovers
  *   postmaster   the postmaster dies by SIGKILL, then the process
@@ -16,7 +17,7 @@
  *   sleep        waits `ms` (default 1000), and can be cancelled
  *
  * `nth` (default 1): the first so many minus one that come there go on. What was reached disarms itself, and a crash
- * disarms. An armed point that was not reached is still there when it is asked for.
+ * disarms.
  */
 #ifndef WF_BASE_FAULT_H
 #define WF_BASE_FAULT_H

@@ -9,7 +9,9 @@ SELECT fault_reach('here');
 SELECT fault_reach('here');
 SELECT fault('here:error:3');
 SELECT fault_reach('here'), fault_reach('here');
+SELECT fault('?');
 SELECT fault('');
+SELECT fault('?');
 SELECT fault_reach('here');
 SELECT fault('here:sleep:1:200');
 SELECT clock_timestamp() AS begun \gset
