@@ -5,12 +5,12 @@ SECONDS_EACH=${BENCH_SECONDS:-2}
 SCALE=${WF_BENCH_SCALE:-1}
 
 # bench_cluster <flavour> [setting ...]: a new cluster of this flavour with the library preloaded, an empty database
-# "bench", and WORK, a folder for what is measured.
+# "bench", and WORK, a folder for what is measured. The library is what users have; with TESTING set, what tests have.
 bench_cluster()
 {
 	use_flavour "$1"
 	shift
-	build_library bench WF_TESTING=1 || die "could not build"
+	build_library "bench${TESTING:+-testing}" ${TESTING:+WF_TESTING=1} || die "could not build"
 	install_extension "$LIBRARY"
 	cluster_running && cluster_stop
 	rm -rf "$DATA"
@@ -32,7 +32,7 @@ sql()
 # scaled <n> [least]: n by WF_BENCH_SCALE, at least `least` (1).
 scaled()
 {
-	awk -v n="$1" -v s="$SCALE" -v least="${2:-1}" 'BEGIN { v = int(n * s); print v < least ? least : v }'
+	awk -v n="$1" -v s="$SCALE" -v least="${2:-1}" 'BEGIN { v = int(n * s); print (v < least ? least : v) }'
 }
 
 # median <file>

@@ -6,6 +6,8 @@
 #   make bench                       everything
 #   make bench B="sync latency"      some subjects, or some of their parts
 #
+#   make bench B="peers"             the peers of the runtime, alone
+#
 # A subject is a file beside this one; its parts are listed below. BENCH_ROUNDS, BENCH_SECONDS (a variant and round of
 # sync) and WF_BENCH_SCALE (of all numbers of runs, default 1) say how long.
 . "$(dirname "$0")/../run/lib.sh"
@@ -20,7 +22,7 @@ SUBJECTS="sync expressions runtime"
 
 ONLY=${B:-${BENCH_ONLY:-}}
 for name in $ONLY; do
-	[[ " $SUBJECTS ${PARTS[*]} " == *" $name "* ]] || die "there is no part \"$name\": $SUBJECTS, or of them: ${PARTS[*]}"
+	[[ " $SUBJECTS ${PARTS[*]} peers " == *" $name "* ]] || die "there is no part \"$name\": $SUBJECTS, or of them: ${PARTS[*]}"
 done
 bash test/run/deps.sh build check || exit 1
 need_postgres
@@ -28,7 +30,7 @@ say "$("$PG_CONFIG" --version), $(nproc) cores, $(uname -m), load $(cut -d' ' -f
 
 status=0
 for SUBJECT in $SUBJECTS; do
-	for part in ${PARTS[$SUBJECT]}; do
+	for part in ${PARTS[$SUBJECT]} $([ "$SUBJECT" = runtime ] && [[ " $ONLY " == *" peers "* ]] && echo peers); do
 		wants "$part" || continue
 		# In a shell of its own: a subject that fails does not take the others with it.
 		(. "test/bench/$SUBJECT.sh") || status=1

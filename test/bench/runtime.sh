@@ -5,7 +5,7 @@
 ROUNDS=${BENCH_ROUNDS:-3}
 bench_cluster bench-runtime "max_connections = 200" "max_worker_processes = 32"
 "$PRIVATE_BIN/psql" -X -q -d postgres -c "CREATE ROLE bench LOGIN" || die "could not create the role"
-sql -f test/bench/runtime_setup.sql >/dev/null
+[ "$ONLY" = peers ] || sql -f test/bench/runtime_setup.sql >/dev/null
 say ""
 say "runs in the background: medians of $ROUNDS rounds"
 
@@ -64,8 +64,12 @@ note_rate()
 # workflow of ours, with "ours/" before it, or a peer.
 race()
 {
-	local title=$1 steps=$2 sync=$3 rounds=$4 round variant name n workers key best=0 value both
+	local title=$1 steps=$2 sync=$3 rounds=$4 round variant name n workers key best=0 value both variants=()
 	shift 4
+	for variant in "$@"; do
+		[ -n "${OURS:-}" ] && [ "${variant#ours/}" != "$variant" ] || variants+=("$variant")
+	done
+	set -- "${variants[@]}"
 	rm -f "$WORK"/race.*
 	for ((round = 0; round < rounds; round++)); do
 		for variant in $(shuf -e "$@"); do
@@ -87,7 +91,7 @@ race()
 	for variant in "$@"; do
 		IFS=: read -r name n workers <<<"$variant"
 		key=race.${name//\//_}.$workers
-		[ -s "$WORK/$key.drain" ] && [ "${name#ours/}" = "$name" ] && best=$(awk -v a="$best" -v b="$(median "$WORK/$key.drain")" 'BEGIN { print a > b ? a : b }')
+		[ -s "$WORK/$key.drain" ] && [ "${name#ours/}" = "$name" ] && best=$(awk -v a="$best" -v b="$(median "$WORK/$key.drain")" 'BEGIN { print (a > b ? a : b) }')
 	done
 	for variant in "$@"; do
 		IFS=: read -r name n workers <<<"$variant"
@@ -98,13 +102,14 @@ race()
 			printf '  %-20s %8s %12s\n' "$name" "$workers" "not measured"
 		else
 			awk -v n="$name" -v w="$workers" -v v="$value" -v q="$both" -v b="$best" \
-				'BEGIN { printf "  %-20s %8s %12.0f %16.0f %8s\n", n, w, v, q, b > 0 ? sprintf("%.2f", v / b) : "" }'
+				'BEGIN { printf "  %-20s %8s %12.0f %16.0f %8s\n", n, w, v, q, (b > 0 ? sprintf("%.2f", v / b) : "") }'
 		fi
 	done
 }
 
-if wants runs; then
+if wants runs || wants peers; then
 	install_peers || NODE=
+	wants runs || OURS=no
 	small=$(scaled 1000 100)
 	big=$(scaled 50000 1000)
 	race "five steps" five off "$ROUNDS" ours/five:$big:1 ours/five:$big:2 "ours/five writes:$big:2" dbos:$small:1 dbos:$small:2 absurd:$small:1 absurd:$small:2 \
@@ -188,7 +193,7 @@ if wants history; then
 	for DB in with_nothing with_finished with_sleepers; do
 		"$PRIVATE_BIN/dropdb" --if-exists --force "$DB" 2>/dev/null
 		"$PRIVATE_BIN/createdb" "$DB"
-		sql -f test/bench/runtime_setup.sql >/dev/null
+		[ "$ONLY" = peers ] || sql -f test/bench/runtime_setup.sql >/dev/null
 		sql -c "CREATE OR REPLACE PROCEDURE forget() LANGUAGE plpgsql AS 'BEGIN END'"
 		case $DB in
 			with_finished)

@@ -36,20 +36,35 @@ $cluster->safe_psql('postgres', "CREATE TABLESPACE small LOCATION '$disk/space'"
 $cluster->safe_psql('postgres', q{CREATE EXTENSION workflow; CREATE ROLE app LOGIN; GRANT CREATE ON SCHEMA public TO app; SELECT wf_grant('app', 'default', 'member');
 	GRANT CREATE ON TABLESPACE small TO app;
 	SET ROLE app;
-	CREATE TABLE ledger (run_id uuid, node text, filler text STORAGE PLAIN) TABLESPACE small;
+	CREATE TABLE ledger (run_id uuid, node text, filler text) TABLESPACE small;
 	CREATE TABLE accepted (run_id uuid);
-	CREATE TABLE filler (x text STORAGE PLAIN) TABLESPACE small;
+	ALTER TABLE ledger ALTER filler SET STORAGE PLAIN;
 	SELECT wf_save('fill', '{"nodes": [{"id": "a", "type": "db.create", "config": {"table": "ledger", "values": {"run_id": "{{ $run.id }}", "node": "a"}}},
 		{"id": "s", "type": "delay", "config": {"duration": 0.05}},
 		{"id": "b", "type": "db.create", "config": {"table": "ledger", "values": {"run_id": "{{ $run.id }}", "node": "b", "filler": "{{ \"x\".repeat(6000) }}"}}}],
 		"edges": [{"source": "a", "target": "s"}, {"source": "s", "target": "b"}]}');
 });
 my $start = q{SET ROLE app; INSERT INTO accepted SELECT wf_start_many('fill', array_fill('{}'::jsonb, ARRAY[50]))};
-my $fill = q{DO $$ BEGIN LOOP INSERT INTO filler SELECT repeat('x', 7000) FROM generate_series(1, 50); COMMIT; END LOOP; END $$};
 my $state = q{SELECT string_agg(status || coalesce(' ' || code, ''), ', ' ORDER BY status, code) FROM (SELECT DISTINCT coalesce(r.status, 'not ended') AS status, r.error ->> 'code' AS code FROM accepted a LEFT JOIN wf.run r USING (run_id)) s};
 # a completed run wrote both rows, a failed one the first or none (its first segment stays when it had ended), each once
 my $halves = q{SELECT r.status, array_agg(l.node ORDER BY l.node), count(*) FROM accepted a JOIN wf.run r USING (run_id) LEFT JOIN ledger l USING (run_id) GROUP BY a.run_id, r.status
 	HAVING (r.status = 'completed') <> (coalesce(array_agg(l.node ORDER BY l.node), '{}') = '{a,b}') OR count(*) <> count(DISTINCT coalesce(l.node, '')) LIMIT 10};
+
+# Fills the disk, to the last byte; and makes room again.
+sub fill
+{
+	open(my $out, '>', "$disk/filler") or die "could not open the filler: $!";
+	for my $size (1 << 20, 8192, 1)
+	{
+		1 while defined syswrite($out, 'x' x $size) && -s $out < (1 << 30);
+	}
+	return close $out;
+}
+
+sub make_room
+{
+	return unlink "$disk/filler";
+}
 
 # until(pattern, seconds): the state of all accepted runs.
 sub until_state
@@ -70,11 +85,12 @@ $cluster->safe_psql('postgres', $start);
 is(until_state(qr/^completed$/, 30), 'completed', 'with room, runs are completed');
 
 # the tenant's table has no room
-$cluster->psql('postgres', $fill);
+fill();
 $cluster->safe_psql('postgres', $start) for 1 .. 4;
 like(until_state(qr/^completed, failed 53100$/, 60), qr/^completed, failed 53100$/, 'a full disk of the tenant: runs fail with 53100');
 is($cluster->safe_psql('postgres', $halves), '', 'and leave no halves');
-$cluster->safe_psql('postgres', 'TRUNCATE filler, ledger, accepted');
+make_room();
+$cluster->safe_psql('postgres', 'TRUNCATE ledger, accepted');
 $cluster->safe_psql('postgres', $start);
 is(until_state(qr/^completed$/, 30), 'completed', 'with room again, runs are completed');
 
@@ -87,7 +103,7 @@ for my $tables ('wf.live, wf.wait', 'wf.segment', 'wf.run', 'wf.queue')
 		$cluster->safe_psql('postgres', q{SELECT format('ALTER TABLE %s SET TABLESPACE small', relid) FROM pg_partition_tree('} . $table . q{')} . "\n\\gexec");
 	}
 	$cluster->safe_psql('postgres', 'TRUNCATE ledger, accepted');
-	$cluster->psql('postgres', $fill);
+	fill();
 	# some are accepted still; some callers are told
 	for (1 .. 40)
 	{
@@ -95,7 +111,7 @@ for my $tables ('wf.live, wf.wait', 'wf.segment', 'wf.run', 'wf.queue')
 	}
 	sleep 2 * $slow;
 	ok(until_up($cluster, 10), "$tables without room: the server is there");
-	$cluster->safe_psql('postgres', 'TRUNCATE filler');
+	make_room();
 	my $got = until_state(qr/^(completed|completed, failed 53100|failed 53100)$/, 90);
 	like($got, qr/^(completed|completed, failed 53100|failed 53100)$/, "$tables without room: with room again, everything that was accepted ended");
 	diag("$tables: " . $cluster->safe_psql('postgres', 'SELECT count(*) FROM accepted') . " accepted: $got");
