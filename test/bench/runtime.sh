@@ -60,12 +60,12 @@ note_rate()
 	awk -v n="$2" -v q="$3" -v d="$4" 'BEGIN { print n / (q + d) }' >>"$WORK/$1.both"
 }
 
-# race <title> <steps: one|five> <synchronous_commit> <rounds> <variant:n:workers ...>: one table. A variant is a
-# workflow of ours, with "ours/" before it, or a peer.
+# race <title> <steps: one|five> <peers> <synchronous_commit> <rounds> <variant:n:workers ...>: one table; the ratio is
+# to the fastest of these peers. A variant is a workflow of ours, with "ours/" before it, or a peer.
 race()
 {
-	local title=$1 steps=$2 sync=$3 rounds=$4 round variant name n workers key best=0 value both variants=()
-	shift 4
+	local title=$1 steps=$2 rivals=$3 sync=$4 rounds=$5 round variant name n workers key best=0 value both variants=()
+	shift 5
 	for variant in "$@"; do
 		[ -n "${OURS:-}" ] && [ "${variant#ours/}" != "$variant" ] || variants+=("$variant")
 	done
@@ -87,11 +87,11 @@ race()
 	done
 	say ""
 	say "$title, synchronous_commit $sync, $rounds round(s); a worker is a process"
-	printf '  %-20s %8s %12s %16s %8s\n' "" workers "executed/s" "with queueing/s" "of best"
+	printf '  %-20s %8s %12s %16s   %s\n' "" workers "executed/s" "with queueing/s" "/ ${rivals// /, }"
 	for variant in "$@"; do
 		IFS=: read -r name n workers <<<"$variant"
 		key=race.${name//\//_}.$workers
-		[ -s "$WORK/$key.drain" ] && [ "${name#ours/}" = "$name" ] && best=$(awk -v a="$best" -v b="$(median "$WORK/$key.drain")" 'BEGIN { print (a > b ? a : b) }')
+		[ -s "$WORK/$key.drain" ] && [[ " $rivals " == *" $name "* ]] && best=$(awk -v a="$best" -v b="$(median "$WORK/$key.drain")" 'BEGIN { print (a > b ? a : b) }')
 	done
 	for variant in "$@"; do
 		IFS=: read -r name n workers <<<"$variant"
@@ -112,12 +112,12 @@ if wants runs || wants peers; then
 	wants runs || OURS=no
 	small=$(scaled 1000 100)
 	big=$(scaled 50000 1000)
-	race "five steps" five off "$ROUNDS" ours/five:$big:1 ours/five:$big:2 "ours/five writes:$big:2" dbos:$small:1 dbos:$small:2 absurd:$small:1 absurd:$small:2 \
+	race "five steps" five "dbos absurd" off "$ROUNDS" ours/five:$big:1 ours/five:$big:2 "ours/five writes:$big:2" dbos:$small:1 dbos:$small:2 absurd:$small:1 absurd:$small:2 \
 		graphile:$((small * 2)):1 graphile:$((small * 2)):2 pgboss:$((small * 10)):1 pgboss:$((small * 10)):2
-	race "five steps" five on 1 ours/five:$big:2 dbos:$small:2 absurd:$small:2 graphile:$((small * 2)):2 pgboss:$((small * 10)):2
+	race "five steps" five "dbos absurd" on 1 ours/five:$big:2 dbos:$small:2 absurd:$small:2 graphile:$((small * 2)):2 pgboss:$((small * 10)):2
 	big=$(scaled 100000 1000)
-	race "one step" one off "$ROUNDS" ours/one:$big:1 ours/one:$big:2 graphile:$big:1 graphile:$big:2 pgboss:$((big / 2)):1 pgboss:$((big / 2)):2 dbos:$small:2
-	race "one step" one on 1 ours/one:$big:2 graphile:$big:2 pgboss:$((big / 2)):2 dbos:$small:2
+	race "one step" one graphile off "$ROUNDS" ours/one:$big:1 ours/one:$big:2 graphile:$big:1 graphile:$big:2 pgboss:$((big / 2)):1 pgboss:$((big / 2)):2 dbos:$small:2
+	race "one step" one graphile on 1 ours/one:$big:2 graphile:$big:2 pgboss:$((big / 2)):2 dbos:$small:2
 fi
 
 if wants starts; then
