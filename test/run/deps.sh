@@ -1,6 +1,6 @@
 #!/bin/bash
 # deps.sh <purpose ...>: installs what is missing, with apt, on Debian or Ubuntu. Purposes: build,
-# check, memory (sanitizers), roots (check-all). Does nothing, and needs no rights, when all is there.
+# check, memory (sanitizers), roots (check-all), peers (of the bench). Does nothing, and needs no rights, when all is there.
 #
 # The major version of PostgreSQL is that of PG_CONFIG or PGVERSION when given, else the newest one
 # installed, else the distribution's own. No cluster is made by installing the server: Debian's
@@ -78,6 +78,7 @@ for purpose in "$@"; do
 			[ -z "$version" ] || optional+=("postgresql-$version-pgtap" "postgresql-$version-cron")
 			;;
 		memory) wanted+=(valgrind) ;;
+		peers) wanted+=(npm) ;;
 		roots) wanted+=(debootstrap) ;;
 		*) die "unknown purpose \"$purpose\"" ;;
 	esac
