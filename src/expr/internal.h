@@ -51,6 +51,7 @@ typedef enum WfTag
 	WF_V_SET,
 	WF_V_MAP,
 	WF_V_NAMESPACE,			/* Math, JSON: only as the left side of a dot */
+	WF_V_FREE,				/* no value: a place behind the elements of a shared array */
 } WfTag;
 
 /* flags of a string */
@@ -104,12 +105,27 @@ typedef struct WfValue
 #define WF_IS_NUMBER(v)		((v)->tag == WF_V_NUMBER || (v)->tag == WF_V_NUMERIC)
 #define WF_IS_FUNCTION(v)	((v)->tag == WF_V_CLOSURE || (v)->tag == WF_V_BUILTIN)
 
+/*
+ * `[...a, x]`, done again and again with its own result, must not copy each time. The first result is
+ * SPREAD: it remembers how it was made. When it is spread in turn, the new array gets room behind its
+ * elements and is SHARED: further ones use the same place, as long as each is made of the newest. A place
+ * that is marked FREE is taken by whoever comes first; who finds it taken moves away, and so does who
+ * changes elements. Neither kind has holes.
+ */
+typedef enum WfSharing
+{
+	WF_A_OWN,
+	WF_A_SPREAD,
+	WF_A_SHARED,
+} WfSharing;
+
 struct WfArray
 {
 	WfValue    *items;
 	uint32		count;
 	uint32		capacity;
 	bool		iterator;		/* stands for an iterator: can be spread, is no array */
+	uint8		sharing;		/* WfSharing */
 	WfObject   *extra;			/* named properties (match: index, input, groups), or NULL */
 };
 
@@ -121,6 +137,7 @@ typedef struct WfEntry
 	WfValue		value;
 } WfEntry;
 
+/* members.c says how an object hands its members on to one that it is spread into. */
 struct WfObject
 {
 	WfEntry    *entries;		/* in order of insertion, but see has_index */
@@ -129,6 +146,11 @@ struct WfObject
 	uint32	   *slots;			/* open addressing, entry number + 1; NULL while small */
 	uint32		n_slots;		/* a power of two */
 	bool		has_index;		/* integer-like keys came since the last ordering */
+	bool		keeps;			/* its members were asked for after they were handed on */
+	uint32		n_undo;
+	WfObject   *newer;			/* who has the members now; NULL: they are here */
+	WfObject   *older;			/* whose members these are, too, with `undo` */
+	struct WfUndo *undo;		/* what `newer` changed since, the last change first */
 };
 
 typedef struct WfMapEntry
@@ -802,16 +824,29 @@ extern WfArray *wf_expr_new_array(WfEval *ev, uint32 capacity);
 extern WfValue *wf_expr_array_add(WfEval *ev, WfArray *array);	/* a new last element, to be filled */
 extern void wf_expr_array_reserve(WfEval *ev, WfArray *array, Size more);
 extern void wf_expr_array_resize(WfEval *ev, WfArray *array, double count);
+extern WfArray *wf_expr_array_extend(WfEval *ev, const WfArray *from, Size more);
 extern uint32 wf_expr_array_count(const WfValue *array);
 extern void wf_expr_array_at(const WfValue *array, uint32 index, WfValue *out);
 extern WfArray *wf_expr_own_array(WfEval *ev, const WfValue *array);	/* itself, or a copy of a borrowed one */
 extern WfArray *wf_expr_copy_array(WfEval *ev, const WfValue *array);
 
+/* members.c */
 extern WfObject *wf_expr_new_object(WfEval *ev, uint32 capacity);
-extern void wf_expr_object_reserve(WfEval *ev, WfObject *object, Size more);
+extern void wf_expr_object_spread(WfEval *ev, WfObject *object, WfObject *from, Size more);
+extern void wf_expr_object_own(WfEval *ev, WfObject *object);
+extern void wf_expr_object_order(WfEval *ev, WfObject *object);
+extern bool wf_expr_object_get(WfEval *ev, WfObject *object, const char *key, uint32 len, WfValue *out);
 extern void wf_expr_object_put(WfEval *ev, WfObject *object, const char *key, uint32 len, const WfValue *value);
-extern WfValue *wf_expr_object_find(const WfObject *object, const char *key, uint32 len);
+extern WfValue *wf_expr_object_find(WfEval *ev, WfObject *object, const char *key, uint32 len);
 extern void wf_expr_put_field(WfEval *ev, WfObject *object, const char *key, const WfValue *value);
+
+/* Before entries are looked at: they are here. */
+static inline void
+wf_expr_object_settle(WfEval *ev, WfObject *object)
+{
+	if (unlikely(object->newer != NULL))
+		wf_expr_object_own(ev, object);
+}
 
 extern WfMap *wf_expr_new_map(WfEval *ev);
 extern WfMapEntry *wf_expr_map_find(WfEval *ev, WfMap *map, const WfValue *key);

@@ -614,6 +614,7 @@ revive(WfEval *ev, const WfValue *reviver, const WfValue *holder, const WfValue 
 
 		for (uint32 i = 0; i < value->u.object->count; i++)
 		{
+			wf_expr_object_settle(ev, value->u.object);
 			set_string(&name, value->u.object->entries[i].key, value->u.object->entries[i].len, 0);
 			item = value->u.object->entries[i].value;
 			revive(ev, reviver, value, &name, &item);

@@ -341,35 +341,57 @@ wf_expr_eval_instanceof(WfEval *ev, const WfExprNode *node, WfValue *out)
 
 /* -- literals -- */
 
+/* The elements of a spread at the end of the array; `more` come after it. */
+static void
+spread_items(WfEval *ev, WfArray *array, const WfValue *from, Size more)
+{
+	WfItemIter	it;
+	WfValue		value;
+
+	wf_expr_items_begin(ev, &it, from);
+	if (from->tag == WF_V_ARRAY || from->tag == WF_V_JSON_ARRAY)
+		wf_expr_array_reserve(ev, array, (Size) wf_expr_array_count(from) + more);
+	while (wf_expr_items_next(ev, &it, &value))
+	{
+		if (value.tag == WF_V_HOLE)
+			set_undefined(&value);
+		*wf_expr_array_add(ev, array) = value;
+	}
+}
+
 void
 wf_expr_eval_array(WfEval *ev, const WfExprNode *node, WfValue *out)
 {
 	const WfListNode *list = (const WfListNode *) node;
-	bool		spreads = list->n > 0 && list->items[0]->kind == WF_N_SPREAD;
-	WfArray    *array = wf_expr_new_array(ev, spreads ? 0 : list->n);
+	WfArray    *array = NULL;
+	WfValue		value;
 
 	wf_expr_spend(ev, list->n);
-	for (int i = 0; i < list->n; i++)
+	if (list->n > 0 && list->items[0]->kind == WF_N_SPREAD)
+	{
+		list->items[0]->a->eval(ev, list->items[0]->a, &value);
+		ev->pos = list->items[0]->pos;
+		if (value.tag == WF_V_ARRAY)
+			array = wf_expr_array_extend(ev, value.u.array, list->n - 1);
+		else
+			spread_items(ev, array = wf_expr_new_array(ev, 0), &value, list->n - 1);
+	}
+	else
+		array = wf_expr_new_array(ev, list->n);
+	for (int i = list->n > 0 && list->items[0]->kind == WF_N_SPREAD; i < list->n; i++)
 	{
 		const WfExprNode *item = list->items[i];
-		WfValue		value;
-		WfItemIter	it;
 
 		if (item->kind == WF_N_HOLE)
-			wf_expr_array_add(ev, array)->tag = WF_V_HOLE;
+		{
+			set_array(&value, array);
+			wf_expr_array_add(ev, wf_expr_own_array(ev, &value))->tag = WF_V_HOLE;
+		}
 		else if (item->kind == WF_N_SPREAD)
 		{
 			item->a->eval(ev, item->a, &value);
 			ev->pos = item->pos;
-			wf_expr_items_begin(ev, &it, &value);
-			if (value.tag == WF_V_ARRAY || value.tag == WF_V_JSON_ARRAY)
-				wf_expr_array_reserve(ev, array, (Size) wf_expr_array_count(&value) + list->n - i - 1);
-			while (wf_expr_items_next(ev, &it, &value))
-			{
-				if (value.tag == WF_V_HOLE)
-					set_undefined(&value);
-				*wf_expr_array_add(ev, array) = value;
-			}
+			spread_items(ev, array, &value, list->n - i - 1);
 		}
 		else
 		{
@@ -393,20 +415,20 @@ wf_expr_eval_object(WfEval *ev, const WfExprNode *node, WfValue *out)
 		const WfProperty *property = &literal->properties[i];
 		WfValue		key;
 		WfValue		value;
+		WfValue		member;
 		WfEntryIter it;
 
 		if (property->spread)
 		{
 			property->value->eval(ev, property->value, &value);
-			wf_expr_entries_begin(ev, &it, &value);
 			if (value.tag == WF_V_OBJECT)
-				wf_expr_object_reserve(ev, object, (Size) value.u.object->count + literal->n - i - 1);
 			{
-				WfValue		member;
-
-				while (wf_expr_entries_next(ev, &it, &key, &member))
-					wf_expr_object_put(ev, object, key.u.str, key.len, &member);
+				wf_expr_object_spread(ev, object, value.u.object, literal->n - i - 1);
+				continue;
 			}
+			wf_expr_entries_begin(ev, &it, &value);
+			while (wf_expr_entries_next(ev, &it, &key, &member))
+				wf_expr_object_put(ev, object, key.u.str, key.len, &member);
 			continue;
 		}
 		if (property->computed != NULL)
@@ -433,24 +455,39 @@ wf_expr_eval_arrow(WfEval *ev, const WfExprNode *node, WfValue *out)
 	out->u.closure = closure;
 }
 
+#define LONG_TEXT	128			/* bytes */
+
+/*
+ * Pieces and texts in turn. A first value that is text already is appended to, as by `+`: a reduce that
+ * begins with its accumulator does not copy it each time.
+ */
 void
 wf_expr_eval_template(WfEval *ev, const WfExprNode *node, WfValue *out)
 {
 	const WfListNode *list = (const WfListNode *) node;
 	WfBuffer	buffer;
+	WfValue		first;
+	WfValue		value;
+	WfValue		text;
 
+	set_literal(&first, "");
 	wf_expr_buffer_begin(&buffer, ev);
 	for (int i = 0; i < list->n; i++)
 	{
-		WfValue		value;
-		WfValue		text;
-
 		list->items[i]->eval(ev, list->items[i], &value);
 		ev->pos = list->items[i]->pos;
 		wf_expr_to_string(ev, &value, &text);
-		wf_expr_buffer_string(&buffer, &text);
+		if (i == 0 && text.len > LONG_TEXT)
+			first = text;
+		else
+			wf_expr_buffer_string(&buffer, &text);
 	}
 	wf_expr_buffer_end(&buffer, out);
+	if (first.len > 0)
+	{
+		value = *out;
+		wf_expr_concat(ev, &first, &value, out);
+	}
 }
 
 void

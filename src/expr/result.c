@@ -148,10 +148,13 @@ write_value(WfEval *ev, WfJsonWriter *w, const WfValue *value, int depth)
 			wf_json_begin_object(w);
 			for (uint32 i = 0; i < object->count; i++)
 			{
-				WfValue		member = object->entries[i].value;
+				WfValue		member;
 				WfValue		key;
 
+				wf_expr_object_settle(ev, object);
+				member = object->entries[i].value;
 				apply_to_json(ev, &member);
+				wf_expr_object_settle(ev, object);
 				if (left_out(&member))
 					continue;
 				set_string(&key, object->entries[i].key, object->entries[i].len, 0);

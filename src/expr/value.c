@@ -217,7 +217,7 @@ wf_expr_to_primitive(WfEval *ev, const WfValue *value, char hint, WfValue *out)
 				   value->u.duration->ms);
 	else if (hint != 's' && own_primitive(ev, value, "toString", out))
 		return;
-	else if (value->tag == WF_V_OBJECT && hint == 's' && wf_expr_object_find(value->u.object, "toString", 8) &&
+	else if (value->tag == WF_V_OBJECT && hint == 's' && wf_expr_object_find(ev, value->u.object, "toString", 8) &&
 			 own_primitive(ev, value, "valueOf", out))
 		return;
 	else
