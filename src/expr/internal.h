@@ -37,6 +37,7 @@ typedef enum WfTag
 	WF_V_NUMBER,
 	WF_V_NUMERIC,			/* a number of the context, untouched: keeps every digit */
 	WF_V_STRING,
+	WF_V_BIGINT,
 	/* from here on objects, in JavaScript's sense */
 	WF_V_JSON_ARRAY,		/* borrowed containers */
 	WF_V_JSON_OBJECT,
@@ -71,6 +72,7 @@ typedef struct WfMoment WfMoment;
 typedef struct WfDuration WfDuration;
 typedef struct WfRegExp WfRegExp;
 typedef struct WfMap WfMap;
+typedef struct WfBigInt WfBigInt;
 typedef struct WfEval WfEval;
 typedef struct WfExprNode WfExprNode;
 
@@ -86,6 +88,7 @@ typedef struct WfValue
 		double	   *ms;			/* DATE: milliseconds since 1970, NaN when invalid */
 		Numeric		numeric;
 		const char *str;
+		const WfBigInt *bigint;
 		JsonbContainer *json;
 		WfArray    *array;
 		WfObject   *object;
@@ -169,6 +172,13 @@ struct WfMap
 	uint32		capacity;
 	uint32	   *slots;
 	uint32		n_slots;
+};
+
+struct WfBigInt					/* bigint.c */
+{
+	uint32		n;				/* limbs; 0: zero */
+	bool		negative;
+	uint32		limbs[FLEXIBLE_ARRAY_MEMBER];	/* the least first; the last is not 0 */
 };
 
 struct WfMoment					/* a date-time */
@@ -456,7 +466,7 @@ typedef struct WfLocalNode
 	int			slot;
 } WfLocalNode;
 
-#define WF_N_CLASSES 13
+#define WF_N_CLASSES 14
 
 /* The builtins that a method name stands for, by class of the receiver. */
 typedef struct WfMethodRef
@@ -568,6 +578,7 @@ typedef enum WfTokenKind
 {
 	WF_T_END,
 	WF_T_NUMBER,
+	WF_T_BIGINT,				/* text: its digits; number: their radix */
 	WF_T_STRING,
 	WF_T_NAME,
 	WF_T_PUNCT,
@@ -759,6 +770,19 @@ extern void wf_expr_format_fixed(WfEval *ev, double value, int digits, WfValue *
 extern void wf_expr_format_radix(WfEval *ev, double value, int radix, WfValue *out);
 extern void wf_expr_format_locale(WfEval *ev, double value, const WfValue *locale, const WfValue *options, WfValue *out);
 
+/* -- BigInt (bigint.c) -- */
+
+#define WF_UNORDERED 2
+
+extern const WfBigInt *wf_expr_bigint_digits(WfEval *ev, const char *digits, uint32 len, int radix);
+extern double wf_expr_bigint_double(const WfBigInt *big);
+extern void wf_expr_bigint_text(WfEval *ev, const WfBigInt *big, int radix, WfValue *out);
+extern bool wf_expr_bigint_equal(WfEval *ev, const WfBigInt *a, const WfBigInt *b);
+extern uint32 wf_expr_bigint_hash(const WfBigInt *big);
+extern int	wf_expr_bigint_compare(WfEval *ev, const WfValue *a, const WfValue *b);
+extern void wf_expr_bigint_binary(WfEval *ev, char op, const WfValue *a, const WfValue *b, WfValue *out);
+extern void wf_expr_bigint_unary(WfEval *ev, char op, const WfBigInt *big, WfValue *out);
+
 /* -- strings (text.c) -- */
 
 typedef struct WfPlace			/* of a UTF-16 unit */
@@ -898,6 +922,7 @@ typedef enum WfClass
 	WF_C_REGEXP,
 	WF_C_SET,
 	WF_C_MAP,
+	WF_C_BIGINT,
 } WfClass;
 
 extern WfClass wf_expr_class(const WfValue *value);
@@ -913,6 +938,7 @@ extern const char *wf_expr_nearest_member(const WfNamespace *space, const char *
 extern const WfBuiltin wf_expr_string_methods[];
 extern const WfBuiltin wf_expr_string_regex_methods[];
 extern const WfBuiltin wf_expr_number_methods[];
+extern const WfBuiltin wf_expr_bigint_methods[];
 extern const WfBuiltin wf_expr_array_methods[];
 extern const WfBuiltin wf_expr_array_edit_methods[];
 extern const WfBuiltin wf_expr_object_methods[];
@@ -937,6 +963,7 @@ extern const WfNamespace wf_expr_array_space;
 extern const WfNamespace wf_expr_string_space;
 extern const WfNamespace wf_expr_number_space;
 extern const WfNamespace wf_expr_boolean_space;
+extern const WfNamespace wf_expr_bigint_space;
 extern const WfNamespace wf_expr_date_space;
 extern const WfNamespace wf_expr_datetime_space;
 extern const WfNamespace wf_expr_duration_space;

@@ -226,6 +226,8 @@ print(Printer *p, const WfValue *value)
 			if (value->u.space->call != NULL)
 				return false;
 			break;
+		case WF_V_BIGINT:
+			wf_expr_throw_hint(p->ev, "Convert it: String(n) or Number(n).", "a BigInt has no form in JSON");
 		case WF_V_STRING:
 			put_string(&p->buffer, value);
 			return true;

@@ -252,6 +252,8 @@ hash_value(WfEval *ev, const WfValue *value)
 			return hash_bytes((unsigned char *) &number, sizeof(number));
 		case WF_V_STRING:
 			return hash_bytes((const unsigned char *) value->u.str, value->len);
+		case WF_V_BIGINT:
+			return wf_expr_bigint_hash(value->u.bigint);
 		default:
 			return hash_bytes((const unsigned char *) &value->u.json, sizeof(void *));
 	}

@@ -46,6 +46,8 @@ eval_add(WfEval *ev, const WfExprNode *node, WfValue *out)
 		wf_expr_to_string(ev, &right, &r);
 		wf_expr_concat(ev, &l, &r, out);
 	}
+	else if (left.tag == WF_V_BIGINT || right.tag == WF_V_BIGINT)
+		wf_expr_bigint_binary(ev, '+', &left, &right, out);
 	else
 	{
 		double		number = wf_expr_to_number(ev, &left);
@@ -63,7 +65,30 @@ power(double base, double exponent)
 	return pow(base, exponent);
 }
 
-#define ARITHMETIC(name, expression) \
+/* Takes an operator on objects or BigInts as far as primitives; true when it was one on BigInts, and is done. */
+static bool
+on_bigints(WfEval *ev, char op, WfValue *l, WfValue *r, WfValue *out)
+{
+	WfValue		left;
+	WfValue		right;
+
+	wf_expr_to_primitive(ev, l, 'n', &left);
+	wf_expr_to_primitive(ev, r, 'n', &right);
+	*l = left;
+	*r = right;
+	if (left.tag != WF_V_BIGINT && right.tag != WF_V_BIGINT)
+		return false;
+	wf_expr_bigint_binary(ev, op, &left, &right, out);
+	return true;
+}
+
+#define TRY_BIGINTS(op) \
+	do { \
+		if (unlikely(l.tag >= WF_V_BIGINT || r.tag >= WF_V_BIGINT) && on_bigints(ev, op, &l, &r, out)) \
+			return; \
+	} while (0)
+
+#define ARITHMETIC(name, op, expression) \
 static void \
 name(WfEval *ev, const WfExprNode *node, WfValue *out) \
 { \
@@ -71,18 +96,19 @@ name(WfEval *ev, const WfExprNode *node, WfValue *out) \
 	double		b; \
 	OPERANDS(); \
 	ev->pos = node->pos; \
+	TRY_BIGINTS(op); \
 	a = l.tag == WF_V_NUMBER ? l.u.number : wf_expr_to_number(ev, &l); \
 	b = r.tag == WF_V_NUMBER ? r.u.number : wf_expr_to_number(ev, &r); \
 	set_number(out, expression); \
 }
 
-ARITHMETIC(eval_subtract, a - b)
-ARITHMETIC(eval_multiply, a * b)
-ARITHMETIC(eval_divide, a / b)
-ARITHMETIC(eval_remainder, fmod(a, b))
-ARITHMETIC(eval_power, power(a, b))
+ARITHMETIC(eval_subtract, '-', a - b)
+ARITHMETIC(eval_multiply, '*', a * b)
+ARITHMETIC(eval_divide, '/', a / b)
+ARITHMETIC(eval_remainder, '%', fmod(a, b))
+ARITHMETIC(eval_power, 'p', power(a, b))
 
-#define BITWISE(name, expression) \
+#define BITWISE(name, op, expression) \
 static void \
 name(WfEval *ev, const WfExprNode *node, WfValue *out) \
 { \
@@ -90,17 +116,18 @@ name(WfEval *ev, const WfExprNode *node, WfValue *out) \
 	int32		b; \
 	OPERANDS(); \
 	ev->pos = node->pos; \
+	TRY_BIGINTS(op); \
 	a = wf_expr_to_int32(ev, &l); \
 	b = wf_expr_to_int32(ev, &r); \
 	set_number(out, expression); \
 }
 
-BITWISE(eval_bit_and, a & b)
-BITWISE(eval_bit_or, a | b)
-BITWISE(eval_bit_xor, a ^ b)
-BITWISE(eval_shift_left, (int32) ((uint32) a << (b & 31)))
-BITWISE(eval_shift_right, a >> (b & 31))
-BITWISE(eval_shift_zero, (uint32) a >> (b & 31))
+BITWISE(eval_bit_and, '&', a & b)
+BITWISE(eval_bit_or, '|', a | b)
+BITWISE(eval_bit_xor, '^', a ^ b)
+BITWISE(eval_shift_left, '<', (int32) ((uint32) a << (b & 31)))
+BITWISE(eval_shift_right, '>', a >> (b & 31))
+BITWISE(eval_shift_zero, 'z', (uint32) a >> (b & 31))
 
 /* -- comparisons -- */
 
@@ -221,6 +248,22 @@ eval_plus(WfEval *ev, const WfExprNode *node, WfValue *out)
 	set_number(out, wf_expr_to_number(ev, &value));
 }
 
+/* As on_bigints, with one operand. */
+static bool
+bigint_operand(WfEval *ev, char op, WfValue *value, WfValue *out)
+{
+	WfValue		primitive;
+
+	if (likely(value->tag < WF_V_BIGINT))
+		return false;
+	wf_expr_to_primitive(ev, value, 'n', &primitive);
+	*value = primitive;
+	if (primitive.tag != WF_V_BIGINT)
+		return false;
+	wf_expr_bigint_unary(ev, op, primitive.u.bigint, out);
+	return true;
+}
+
 static void
 eval_minus(WfEval *ev, const WfExprNode *node, WfValue *out)
 {
@@ -228,7 +271,8 @@ eval_minus(WfEval *ev, const WfExprNode *node, WfValue *out)
 
 	node->a->eval(ev, node->a, &value);
 	ev->pos = node->pos;
-	set_number(out, -wf_expr_to_number(ev, &value));
+	if (!bigint_operand(ev, '-', &value, out))
+		set_number(out, -wf_expr_to_number(ev, &value));
 }
 
 static void
@@ -247,7 +291,8 @@ eval_bit_not(WfEval *ev, const WfExprNode *node, WfValue *out)
 
 	node->a->eval(ev, node->a, &value);
 	ev->pos = node->pos;
-	set_number(out, ~wf_expr_to_int32(ev, &value));
+	if (!bigint_operand(ev, '~', &value, out))
+		set_number(out, ~wf_expr_to_int32(ev, &value));
 }
 
 void

@@ -112,7 +112,7 @@ wf_expr_const(WfParser *p, int pos, const WfValue *value)
 static bool
 is_primitive_const(const WfExprNode *node)
 {
-	return node == NULL || (node->kind == WF_N_CONST && !WF_IS_OBJECT(&((const WfConstNode *) node)->value));
+	return node == NULL || (node->kind == WF_N_CONST && ((const WfConstNode *) node)->value.tag < WF_V_BIGINT);
 }
 
 /*

@@ -108,6 +108,12 @@ literal_key(WfParser *p, uint32 *len)
 		p->at++;
 		return t->text;
 	}
+	if (t->kind == WF_T_BIGINT && t->number == 10)
+	{
+		*len = t->len;
+		p->at++;
+		return t->text;
+	}
 	if (t->kind == WF_T_NUMBER)
 	{
 		*len = wf_expr_format_number(t->number, buf);
@@ -331,6 +337,11 @@ wf_expr_parse_primary(WfParser *p)
 	{
 		case WF_T_NUMBER:
 			set_number(&value, t->number);
+			p->at++;
+			return wf_expr_const(p, t->pos, &value);
+		case WF_T_BIGINT:
+			value.tag = WF_V_BIGINT;
+			value.u.bigint = wf_expr_bigint_digits(NULL, t->text, t->len, (int) t->number);
 			p->at++;
 			return wf_expr_const(p, t->pos, &value);
 		case WF_T_STRING:

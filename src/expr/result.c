@@ -56,6 +56,8 @@ put_scalar(WfEval *ev, const WfValue *value, JsonbValue *out)
 			out->type = jbvNumeric;
 			out->val.numeric = value->u.numeric;
 			return true;
+		case WF_V_BIGINT:
+			wf_expr_throw_hint(ev, "Convert it: String(n) or Number(n).", "a BigInt has no form in JSON");
 		case WF_V_STRING:
 			check_string(ev, value);
 			wf_json_set_string(out, value->u.str, value->len);

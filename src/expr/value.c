@@ -53,6 +53,8 @@ wf_expr_to_bool(const WfValue *value)
 			return wf_expr_numeric_double(value->u.numeric) != 0;
 		case WF_V_STRING:
 			return value->len > 0;
+		case WF_V_BIGINT:
+			return value->u.bigint->n > 0;
 		default:
 			return true;
 	}
@@ -79,6 +81,8 @@ wf_expr_to_number(WfEval *ev, const WfValue *value)
 		case WF_V_STRING:
 			wf_expr_spend(ev, value->len >> 4);
 			return wf_expr_parse_number(value->u.str, value->len);
+		case WF_V_BIGINT:
+			wf_expr_throw_hint(ev, "Convert it: Number(n).", "a BigInt is no number");
 		case WF_V_DATE:
 			return *value->u.ms;
 		default:
@@ -259,6 +263,9 @@ wf_expr_to_string(WfEval *ev, const WfValue *value, WfValue *out)
 		case WF_V_STRING:
 			*out = *value;
 			return;
+		case WF_V_BIGINT:
+			wf_expr_bigint_text(ev, value->u.bigint, 10, out);
+			return;
 		default:
 			wf_expr_to_primitive(ev, value, 's', &primitive);
 			wf_expr_to_string(ev, &primitive, out);
@@ -288,6 +295,8 @@ wf_expr_typeof(const WfValue *value)
 			return "number";
 		case WF_V_STRING:
 			return "string";
+		case WF_V_BIGINT:
+			return "bigint";
 		case WF_V_CLOSURE:
 		case WF_V_BUILTIN:
 			return "function";
@@ -309,6 +318,8 @@ wf_expr_kind_name(const WfValue *value)
 		case WF_V_JSON_ARRAY:
 		case WF_V_ARRAY:
 			return "array";
+		case WF_V_BIGINT:
+			return "BigInt";
 		case WF_V_DATE:
 			return "Date";
 		case WF_V_DATETIME:
@@ -348,6 +359,8 @@ wf_expr_strict_equal(WfEval *ev, const WfValue *a, const WfValue *b)
 				return false;
 			wf_expr_spend(ev, a->len >> 4);
 			return memcmp(a->u.str, b->u.str, a->len) == 0;
+		case WF_V_BIGINT:
+			return wf_expr_bigint_equal(ev, a->u.bigint, b->u.bigint);
 		default:
 			return a->u.json == b->u.json;
 	}
@@ -382,6 +395,8 @@ wf_expr_loose_equal(WfEval *ev, const WfValue *a, const WfValue *b)
 		wf_expr_to_primitive(ev, b, 'd', &primitive);
 		return wf_expr_loose_equal(ev, a, &primitive);
 	}
+	if (a->tag == WF_V_BIGINT || b->tag == WF_V_BIGINT)
+		return wf_expr_bigint_compare(ev, a, b) == 0;
 	return wf_expr_to_number(ev, a) == wf_expr_to_number(ev, b);
 }
 
@@ -412,6 +427,13 @@ wf_expr_less(WfEval *ev, const WfValue *a, const WfValue *b, bool left_first, bo
 	{
 		wf_expr_spend(ev, Min(left.len, right.len) >> 4);
 		return wf_expr_compare_strings(&left, &right) < 0;
+	}
+	if (left.tag == WF_V_BIGINT || right.tag == WF_V_BIGINT)
+	{
+		int			order = wf_expr_bigint_compare(ev, &left, &right);
+
+		*undefined = order == WF_UNORDERED;
+		return order < 0;
 	}
 	l = wf_expr_to_number(ev, &left);
 	r = wf_expr_to_number(ev, &right);
