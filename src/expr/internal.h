@@ -607,6 +607,8 @@ typedef struct WfToken
 	bool		tail;
 	bool		escaped;		/* a name written with \u: no keyword */
 	bool		line_before;	/* a line break stands before it */
+	const char *problem;		/* of a template's text: an escape that only a tag may see, at problem_pos */
+	int			problem_pos;
 } WfToken;
 
 typedef struct WfLexer
@@ -667,6 +669,8 @@ extern void *wf_expr_unexpected(WfParser *p);
 extern bool wf_expr_parse_arguments(WfParser *p, WfCallNode *call);
 extern bool wf_expr_is_root_name(const char *name, uint32 len);
 extern const char *wf_expr_sort_flags(const char *flags);
+extern bool wf_expr_at_template(WfParser *p);
+extern bool wf_expr_parse_tagged(WfParser *p, WfCallNode *call);
 extern const WfExprNode *wf_expr_parse_list(WfParser *p);
 extern const WfExprNode *wf_expr_parse_single(WfParser *p);
 extern const WfExprNode *wf_expr_parse_postfix(WfParser *p);
@@ -725,6 +729,7 @@ extern void wf_expr_eval_array(WfEval *ev, const WfExprNode *node, WfValue *out)
 extern void wf_expr_eval_object(WfEval *ev, const WfExprNode *node, WfValue *out);
 extern void wf_expr_eval_arrow(WfEval *ev, const WfExprNode *node, WfValue *out);
 extern void wf_expr_eval_template(WfEval *ev, const WfExprNode *node, WfValue *out);
+extern void wf_expr_eval_tagged(WfEval *ev, const WfExprNode *node, WfValue *out);
 extern void wf_expr_eval_sequence(WfEval *ev, const WfExprNode *node, WfValue *out);
 extern void wf_expr_eval_regexp(WfEval *ev, const WfExprNode *node, WfValue *out);
 extern void wf_expr_eval_ternary(WfEval *ev, const WfExprNode *node, WfValue *out);

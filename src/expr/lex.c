@@ -312,8 +312,10 @@ lex_template(WfLexer *lexer, WfToken *token)
 		message = read_escape(lexer, &cooked, true);
 		if (message != NULL)
 		{
-			bad(lexer, token, before, message);
-			return;
+			/* all escapes that may be refused begin with a letter or a digit */
+			lexer->at = Min(before + 2, lexer->len);
+			token->problem = token->problem ? token->problem : message;
+			token->problem_pos = before;
 		}
 	}
 	token->kind = WF_T_TEMPLATE;

@@ -535,6 +535,26 @@ wf_expr_eval_template(WfEval *ev, const WfExprNode *node, WfValue *out)
 	}
 }
 
+/* The texts of a tagged template: an array with a second one as its member `raw`. */
+void
+wf_expr_eval_tagged(WfEval *ev, const WfExprNode *node, WfValue *out)
+{
+	const WfListNode *list = (const WfListNode *) node;
+	WfArray    *texts = wf_expr_new_array(ev, list->n / 2);
+	WfArray    *raw = wf_expr_new_array(ev, list->n / 2);
+	WfValue		value;
+
+	for (int i = 0; i < list->n; i += 2)
+	{
+		list->items[i]->eval(ev, list->items[i], wf_expr_array_add(ev, texts));
+		list->items[i + 1]->eval(ev, list->items[i + 1], wf_expr_array_add(ev, raw));
+	}
+	set_array(&value, raw);
+	texts->extra = wf_expr_new_object(ev, 1);
+	wf_expr_put_field(ev, texts->extra, "raw", &value);
+	set_array(out, texts);
+}
+
 void
 wf_expr_eval_regexp(WfEval *ev, const WfExprNode *node, WfValue *out)
 {
