@@ -8,8 +8,7 @@
  * Characters. With flags u or v a pattern matches code points, and the subject is matched as it
  * stands. Without them JavaScript matches UTF-16 code units: a subject that has characters beyond the
  * BMP is then rewritten with each of them as its two surrogates (in the three-byte form that UTF-8
- * would give them), provided that the pattern can tell the difference. An offset between two halves is
- * reported outside the character, as the database has no text for half of one.
+ * would give them), provided that the pattern can tell the difference.
  *
  * Bounds. PCRE2's own limit is per starting point, so that a search through a long text has none in
  * effect. The translation therefore has a callout at its start and at the exit of every loop, which
@@ -64,10 +63,16 @@ struct WfRegex
 	pcre2_match_data *match;	/* made again when its memory has grown large */
 	Size		match_bytes;	/* allocated by PCRE2 while matching */
 	Behind	   *behinds;		/* by the number in the tree's checks */
-	/* the subject from right to left, for the calls that go on in it */
-	char	   *mirror;
-	const char *mirrored;
+	/* what was made of the last subject, for the calls that go on in it: */
+	char	   *mirror;			/* from right to left */
+	const char *mirrored;		/* what that is of */
 	int			mirrored_len;
+	char	   *split;			/* with two surrogates for each character beyond the BMP */
+	int			split_len;
+	const char *split_of;
+	int			split_of_len;
+	int			cursor_split;	/* where a search began, in both */
+	int			cursor_original;
 	WfRegexTree *tree;			/* groups and checks; its nodes stay for the markers */
 	bool		by_units;		/* neither u nor v, and the pattern can tell */
 	/* the subject last found to be without characters beyond the BMP, for calls that go on in it */
@@ -166,6 +171,18 @@ has_astral(const char *text, int len)
 	return false;
 }
 
+/* Forgets what was made of the last subject. */
+static void
+drop_copies(WfRegex *regex)
+{
+	if (regex->mirror != NULL)
+		pfree(regex->mirror);
+	if (regex->split != NULL)
+		pfree(regex->split);
+	regex->mirror = regex->split = NULL;
+	regex->mirrored = regex->split_of = NULL;
+}
+
 /* Writes a surrogate as the three bytes that UTF-8 would give it. */
 static char *
 put_surrogate(char *out, pg_wchar c)
@@ -176,20 +193,28 @@ put_surrogate(char *out, pg_wchar c)
 	return out + 3;
 }
 
-/* The subject with each character beyond the BMP as two surrogates; *start moves along. */
-static char *
-split_astral(const char *subject, int len, int *out_len, int *start)
+static bool
+is_pair(const char *text, const char *end)
 {
-	char	   *result = palloc_extended((Size) len / 2 * 3 + 8, MCXT_ALLOC_HUGE);
-	char	   *out = result;
-	int			at = *start;
+	return end - text >= 6 && (unsigned char) text[0] == 0xED && ((unsigned char) text[1] & 0xF0) == 0xA0 &&
+		(unsigned char) text[3] == 0xED && (unsigned char) text[4] >= 0xB0;
+}
 
+/* Makes the subject with each character beyond the BMP as two surrogates, unless that is at hand. */
+static void
+split_subject(WfRegex *regex, const char *subject, int len)
+{
+	char	   *out;
+
+	if (regex->split_of == subject && regex->split_of_len == len)
+		return;
+	drop_copies(regex);
+	regex->split = MemoryContextAllocExtended(regex->memory, (Size) len / 2 * 3 + 8, MCXT_ALLOC_HUGE);
+	out = regex->split;
 	for (int i = 0; i < len;)
 	{
 		int			n = pg_utf_mblen((const unsigned char *) subject + i);
 
-		if (i == at)
-			*start = (int) (out - result);
 		if (n == 4)
 		{
 			pg_wchar	c = utf8_to_unicode((const unsigned char *) subject + i) - 0x10000;
@@ -204,36 +229,55 @@ split_astral(const char *subject, int len, int *out_len, int *start)
 		}
 		i += n;
 	}
-	*out_len = (int) (out - result);
-	if (at >= len)
-		*start = *out_len;
-	return result;
+	regex->split_len = (int) (out - regex->split);
+	regex->split_of = subject;
+	regex->split_of_len = len;
+	regex->cursor_original = regex->cursor_split = 0;
 }
 
-/* An offset into split text as one into the original; within a pair, to that end of the character. */
-static int
-join_offset(const char *split, int offset, bool up)
+/* Goes through the split subject to an offset into it, or into the subject, from where the last search began. */
+static void
+walk_split(const WfRegex *regex, int to_split, int to_original, int *split, int *original)
 {
-	int			original = 0;
-	int			i = 0;
+	const char *end = regex->split + regex->split_len;
 
-	while (i < offset)
+	*split = *original = 0;
+	if (regex->cursor_split <= to_split && regex->cursor_original <= to_original)
 	{
-		if ((unsigned char) split[i] == 0xED && (unsigned char) split[i + 1] >= 0xA0)
-		{
-			if (i + 3 == offset && !up)
-				return original;
-			original += 4;
-			i += 6;
-		}
-		else
-		{
-			int			n = pg_utf_mblen((const unsigned char *) split + i);
-
-			original += n;
-			i += n;
-		}
+		*split = regex->cursor_split;
+		*original = regex->cursor_original;
 	}
+	while (*split < to_split && *original < to_original)
+	{
+		bool		pair = is_pair(regex->split + *split, end);
+		int			n = pg_utf_mblen((const unsigned char *) regex->split + *split);
+
+		if (pair && (*split + 3 == to_split || *original + WF_REGEX_HALF == to_original))
+		{
+			*split += 3;
+			*original += WF_REGEX_HALF;
+			return;
+		}
+		*split += pair ? 6 : n;
+		*original += pair ? 4 : n;
+	}
+}
+
+static int
+offset_in_split(WfRegex *regex, int original)
+{
+	int			split;
+
+	walk_split(regex, PG_INT32_MAX, original, &split, &original);
+	return split;
+}
+
+static int
+offset_in_subject(const WfRegex *regex, int split)
+{
+	int			original;
+
+	walk_split(regex, split, PG_INT32_MAX, &split, &original);
 	return original;
 }
 
@@ -308,15 +352,6 @@ comparison_cost(const PCRE2_SIZE *offsets, int number, uint32 top)
 	return 1 + (offsets[number * 2 + 1] - offsets[number * 2]) / COMPARED_BYTES;
 }
 
-static void
-drop_mirror(WfRegex *regex)
-{
-	if (regex->mirror != NULL)
-		pfree(regex->mirror);
-	regex->mirror = NULL;
-	regex->mirrored = NULL;
-}
-
 /* The subject from right to left, character by character; NULL when memory is short. */
 static const char *
 mirror_of(Matching *matching)
@@ -327,7 +362,9 @@ mirror_of(Matching *matching)
 
 	if (regex->mirrored == subject && regex->mirrored_len == matching->len)
 		return regex->mirror;
-	drop_mirror(regex);
+	if (regex->mirror != NULL)
+		pfree(regex->mirror);
+	regex->mirrored = NULL;
 	regex->mirror = MemoryContextAllocExtended(regex->memory, (Size) matching->len + 1, MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
 	if (regex->mirror == NULL)
 		return NULL;
@@ -575,7 +612,7 @@ wf_regex_compile(const char *pattern, int len, const char *flags, const char **p
 		wf_regex_emit(tree);
 	if (tree->problem == NULL && compile_regex(regex))
 	{
-		regex->by_units = !tree->unicode && tree->sees_surrogates;
+		regex->by_units = !tree->unicode && (tree->sees_surrogates || tree->may_be_empty);
 		pfree(tree->out->data);
 		return regex;
 	}
@@ -586,10 +623,12 @@ wf_regex_compile(const char *pattern, int len, const char *flags, const char **p
 
 /* -- matching -- */
 
-/* Has this subject to be split for this regex? */
+/* Has this subject to be split for this regex, or to begin within a character? */
 static bool
 needs_split(WfRegex *regex, const char *subject, int len, int start)
 {
+	if (start < len && ((unsigned char) subject[start] & 0xC0) == 0x80)
+		return true;
 	if (!regex->by_units)
 		return false;
 	if (start > 0 && regex->plain_subject == subject && regex->plain_len == len)
@@ -603,7 +642,7 @@ needs_split(WfRegex *regex, const char *subject, int len, int start)
 }
 
 static void
-fill_offsets(const WfRegex *regex, const char *split, int *offsets, int n_offsets)
+fill_offsets(WfRegex *regex, bool split, int *offsets, int n_offsets)
 {
 	const PCRE2_SIZE *found = pcre2_get_ovector_pointer(regex->match);
 	uint32		top = regex->tree->n_numbers + 1;
@@ -612,16 +651,23 @@ fill_offsets(const WfRegex *regex, const char *split, int *offsets, int n_offset
 	{
 		const WfRegexGroup *group = &regex->tree->groups[i];
 		bool		there = i == 0 || (group->number > 0 && is_fresh(group, found, top));
-
 		int			from = there ? (int) found[group->number * 2] : -1;
 		int			to = there ? (int) found[group->number * 2 + 1] : -1;
 
-		if (there && split != NULL)
+		if (there && split)
 		{
-			bool		up = to > from;
+			int			in_split = from;
 
-			from = join_offset(split, from, false);
-			to = join_offset(split, to, up);
+			from = offset_in_subject(regex, from);
+			to = offset_in_subject(regex, to);
+			if (i == 0)
+			{
+				bool		half = is_pair(regex->split + Max(in_split - 3, 0), regex->split + regex->split_len) && in_split >= 3;
+
+				/* the cursor stands before whole characters */
+				regex->cursor_split = in_split - (half ? 3 : 0);
+				regex->cursor_original = from - (half ? WF_REGEX_HALF : 0);
+			}
 		}
 		offsets[i * 2] = from;
 		offsets[i * 2 + 1] = to;
@@ -679,7 +725,7 @@ wf_regex_match(const WfRegex *const_regex, const char *subject, int len, int sta
 {
 	WfRegex    *regex = unconstify(WfRegex *, const_regex);
 	Matching	matching = {.regex = regex,.subject = subject,.len = len};
-	char	   *split = NULL;
+	bool		split;
 	int			matched_len = len;
 	int			result;
 
@@ -687,11 +733,16 @@ wf_regex_match(const WfRegex *const_regex, const char *subject, int len, int sta
 	if (GetDatabaseEncoding() != PG_UTF8 && !is_ascii(subject, len))
 		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 						errmsg("regular expressions on text beyond ASCII need a database of encoding UTF8")));
-	if (needs_split(regex, subject, len, start))
-		matching.subject = split = split_astral(subject, len, &matched_len, &start);
-	matching.len = matched_len;
-	if (start == 0 || split != NULL)
-		drop_mirror(regex);
+	if (start == 0)
+		drop_copies(regex);
+	split = needs_split(regex, subject, len, start);
+	if (split)
+	{
+		split_subject(regex, subject, len);
+		matching.subject = regex->split;
+		matching.len = matched_len = regex->split_len;
+		start = offset_in_split(regex, start);
+	}
 	if (regex->match == NULL)
 		make_match_data(regex);
 	matching.most_cost = Min((uint64) COST + (uint64) matched_len * COST_PER_BYTE, MOST_COST);
@@ -710,10 +761,8 @@ wf_regex_match(const WfRegex *const_regex, const char *subject, int len, int sta
 	}
 	if (result > 0 && n_offsets > 0)
 		fill_offsets(regex, split, offsets, n_offsets);
-	if (split != NULL)
-		pfree(split);
-	if (split != NULL || matched_len > KEPT_BYTES)
-		drop_mirror(regex);
+	if (matched_len > KEPT_BYTES)
+		drop_copies(regex);
 	if (regex->match_bytes > KEPT_BYTES)
 		free_match_data(regex);
 	if (result < 0 && result != PCRE2_ERROR_NOMATCH)

@@ -641,5 +641,6 @@ wf_regex_emit(WfRegexTree *tree)
 	emit(&e, tree->root);
 	if (tree->root->kind == WF_REGEX_CHOICE)
 		appendStringInfoChar(tree->out, ')');
+	tree->may_be_empty = min_length(tree->root) == 0;
 	tree->step_cost = 1 + (tree->out->len + min_length(tree->root)) / 64;
 }

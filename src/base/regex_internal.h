@@ -189,6 +189,7 @@ typedef struct WfRegexTree
 	List	   *behinds;		/* of WfRegexBehind * */
 	int			step_cost;		/* of a step: how far it may go without a choice */
 	bool		sees_surrogates;	/* some atom can match a half of a surrogate pair */
+	bool		may_be_empty;	/* it can match nothing, between two halves too */
 } WfRegexTree;
 
 /* Notes why a pattern is refused; the first reason stands. */

@@ -70,6 +70,8 @@ wf_expr_class(const WfValue *value)
 			return WF_C_SET;
 		case WF_V_MAP:
 			return WF_C_MAP;
+		case WF_V_NAMESPACE:
+			return value->u.space->call != NULL ? WF_C_FUNCTION : WF_C_NONE;
 		default:
 			return WF_C_NONE;
 	}

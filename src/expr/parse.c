@@ -517,7 +517,8 @@ parse_member(WfParser *p, const WfExprNode *base, const char *key, uint32 len, i
 	WfMemberNode *member;
 	bool		optional_call = false;
 
-	if (base->kind == WF_N_CONST && ((const WfConstNode *) base)->value.tag == WF_V_NAMESPACE)
+	if (base->kind == WF_N_CONST && ((const WfConstNode *) base)->value.tag == WF_V_NAMESPACE &&
+		wf_expr_method(wf_expr_class(&((const WfConstNode *) base)->value), key, len) == NULL)
 		return namespace_member(p, ((const WfConstNode *) base)->value.u.space, key, len, pos);
 	if (base->kind == WF_N_PATH && ((const WfPathNode *) base)->root == WF_ROOT_COUNT &&
 		((const WfPathNode *) base)->node_index < 0)

@@ -162,6 +162,11 @@ parse_property(WfParser *p, WfProperty *out)
 	}
 	if (accept(p, P1(':')))
 	{
+		if (out->key != NULL && out->len == 9 && memcmp(out->key, "__proto__", 9) == 0)
+		{
+			wf_expr_fail(p, t.pos, "Write [\"__proto__\"] for a member of this name.", "objects have no prototype here");
+			return false;
+		}
 		out->value = wf_expr_parse_single(p);
 		return out->value != NULL;
 	}

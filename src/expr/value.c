@@ -126,6 +126,14 @@ join_array(WfEval *ev, const WfValue *array, WfValue *out)
 	join->fn(ev, array, 0, NULL, out);
 }
 
+static bool
+own_function(WfEval *ev, const WfValue *object, const char *name)
+{
+	WfValue		fn;
+
+	return wf_expr_get_field(ev, object, name, &fn) && WF_IS_FUNCTION(&fn);
+}
+
 /* True when an own function of this name gave a primitive. */
 static bool
 own_primitive(WfEval *ev, const WfValue *object, const char *name, WfValue *out)
@@ -212,7 +220,12 @@ wf_expr_to_primitive(WfEval *ev, const WfValue *value, char hint, WfValue *out)
 	}
 	else if (own_primitive(ev, value, "valueOf", out))
 		return;
-	if (value->tag == WF_V_DATE && hint == 'n')
+	if (value->tag == WF_V_OBJECT && hint != 's' && own_function(ev, value, "valueOf") && own_function(ev, value, "toString"))
+	{
+		if (!own_primitive(ev, value, "toString", out))
+			wf_expr_throw(ev, "cannot convert an object to a primitive value");
+	}
+	else if (value->tag == WF_V_DATE && hint == 'n')
 		set_number(out, *value->u.ms);
 	else if (value->tag == WF_V_DATETIME && hint == 'n')
 		set_number(out, wf_expr_moment_ms(value->u.moment));
@@ -359,6 +372,8 @@ wf_expr_strict_equal(WfEval *ev, const WfValue *a, const WfValue *b)
 				return false;
 			wf_expr_spend(ev, a->len >> 4);
 			return memcmp(a->u.str, b->u.str, a->len) == 0;
+		case WF_V_BUILTIN:
+			return a->u.builtin->fn == b->u.builtin->fn;
 		case WF_V_BIGINT:
 			return wf_expr_bigint_equal(ev, a->u.bigint, b->u.bigint);
 		default:
