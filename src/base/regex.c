@@ -73,6 +73,8 @@ struct WfRegex
 	int			split_of_len;
 	int			cursor_split;	/* where a search began, in both */
 	int			cursor_original;
+	Size		made_bytes;		/* by making these, since wf_regex_cost was asked */
+	uint64		last_cost;		/* of the last match */
 	WfRegexTree *tree;			/* groups and checks; its nodes stay for the markers */
 	bool		by_units;		/* neither u nor v, and the pattern can tell */
 	/* the subject last found to be without characters beyond the BMP, for calls that go on in it */
@@ -181,6 +183,7 @@ drop_copies(WfRegex *regex)
 		pfree(regex->split);
 	regex->mirror = regex->split = NULL;
 	regex->mirrored = regex->split_of = NULL;
+	regex->mirrored_len = regex->split_of_len = 0;
 }
 
 /* Writes a surrogate as the three bytes that UTF-8 would give it. */
@@ -233,6 +236,7 @@ split_subject(WfRegex *regex, const char *subject, int len)
 	regex->split_of = subject;
 	regex->split_of_len = len;
 	regex->cursor_original = regex->cursor_split = 0;
+	regex->made_bytes += len;
 }
 
 /* Goes through the split subject to an offset into it, or into the subject, from where the last search began. */
@@ -368,7 +372,7 @@ mirror_of(Matching *matching)
 	regex->mirror = MemoryContextAllocExtended(regex->memory, (Size) matching->len + 1, MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
 	if (regex->mirror == NULL)
 		return NULL;
-	matching->cost += matching->len / 64;
+	regex->made_bytes += matching->len;
 	out = regex->mirror + matching->len;
 	for (int i = 0; i < matching->len;)
 	{
@@ -735,6 +739,7 @@ wf_regex_match(const WfRegex *const_regex, const char *subject, int len, int sta
 						errmsg("regular expressions on text beyond ASCII need a database of encoding UTF8")));
 	if (start == 0)
 		drop_copies(regex);
+	regex->last_cost = 0;
 	split = needs_split(regex, subject, len, start);
 	if (split)
 	{
@@ -761,13 +766,33 @@ wf_regex_match(const WfRegex *const_regex, const char *subject, int len, int sta
 	}
 	if (result > 0 && n_offsets > 0)
 		fill_offsets(regex, split, offsets, n_offsets);
-	if (matched_len > KEPT_BYTES)
-		drop_copies(regex);
+	regex->last_cost = matching.cost;
+	if (result < 0)
+		wf_regex_rest(regex);
 	if (regex->match_bytes > KEPT_BYTES)
 		free_match_data(regex);
 	if (result < 0 && result != PCRE2_ERROR_NOMATCH)
 		throw_match_error(result);
 	return result > 0 ? regex->tree->n_groups + 1 : 0;
+}
+
+int
+wf_regex_cost(const WfRegex *const_regex)
+{
+	WfRegex    *regex = unconstify(WfRegex *, const_regex);
+	uint64		cost = regex->last_cost + regex->made_bytes / 64;
+
+	regex->made_bytes = 0;
+	return (int) Min(cost, PG_INT32_MAX);
+}
+
+void
+wf_regex_rest(const WfRegex *const_regex)
+{
+	WfRegex    *regex = unconstify(WfRegex *, const_regex);
+
+	if (regex->split_of_len > KEPT_BYTES || regex->mirrored_len > KEPT_BYTES)
+		drop_copies(regex);
 }
 
 int

@@ -34,6 +34,11 @@ extern bool wf_regex_is_valid(const char *pattern, int len, const char *flags);
 extern int	wf_regex_match(const WfRegex *regex, const char *subject, int len, int start, bool anchored,
 						   int *offsets, int n_offsets);
 
+/* What the last match has cost, in steps of some 20 ns. */
+extern int	wf_regex_cost(const WfRegex *regex);
+/* No call will go on in the last subject: what was made of it is given back when it is large. */
+extern void wf_regex_rest(const WfRegex *regex);
+
 extern int	wf_regex_group_count(const WfRegex *regex);
 /* Name of group i, or NULL. */
 extern const char *wf_regex_group_name(const WfRegex *regex, int i);

@@ -69,8 +69,10 @@ run(WfEval *ev, const WfRegExp *re, const WfValue *string, uint32 from, Match *m
 		match->offsets = match->on_stack;
 	else if (match->n == 0)
 		match->offsets = wf_expr_alloc(ev, room * sizeof(int));
-	wf_expr_spend(ev, 4);
 	match->n = wf_regex_match(re->regex, string->u.str, string->len, from, re->sticky, match->offsets, room);
+	wf_expr_spend(ev, 4 + wf_regex_cost(re->regex) / 2);
+	if (!re->global && !re->sticky)
+		wf_regex_rest(re->regex);
 	return match->n > 0;
 }
 
@@ -465,6 +467,7 @@ split_regexp(WfEval *ev, const WfValue *string, const WfRegExp *given, uint32 li
 	uint32		at = 0;
 
 	re.sticky = false;
+	re.global = true;
 	match.n = 0;
 	if (string->len == 0)
 	{
