@@ -190,6 +190,7 @@ struct WfMoment					/* a date-time */
 
 struct WfDuration
 {
+	double		years;
 	double		months;
 	double		days;
 	double		ms;

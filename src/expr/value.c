@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-#include "expr/internal.h"
+#include "expr/calendar.h"
 
 const WfValue wf_expr_undefined = {.tag = WF_V_UNDEFINED};
 
@@ -230,8 +230,7 @@ wf_expr_to_primitive(WfEval *ev, const WfValue *value, char hint, WfValue *out)
 	else if (value->tag == WF_V_DATETIME && hint == 'n')
 		set_number(out, wf_expr_moment_ms(value->u.moment));
 	else if (value->tag == WF_V_DURATION && hint == 'n')
-		set_number(out, value->u.duration->months * 2592000000.0 + value->u.duration->days * 86400000.0 +
-				   value->u.duration->ms);
+		set_number(out, wf_expr_duration_as(value->u.duration, WF_UNIT_MS));
 	else if (hint != 's' && own_primitive(ev, value, "toString", out))
 		return;
 	else if (value->tag == WF_V_OBJECT && hint == 's' && wf_expr_object_find(ev, value->u.object, "toString", 8) &&
