@@ -61,6 +61,16 @@ choose_version()
 	[ "${version:-0}" -ge 15 ] || die "this distribution has PostgreSQL ${version:-none}; workflow needs 15 or later: add the repository of apt.postgresql.org and set PGVERSION"
 }
 
+# The major version of clang, installed or to be: its sanitizers and libFuzzer are a package of their own.
+clang_major()
+{
+	if command -v clang >/dev/null; then
+		clang -dumpversion
+	else
+		apt-cache depends clang 2>/dev/null | sed -nE 's/^ *Depends: clang-([0-9]+)$/\1/p'
+	fi | sed -nE '1s/^([0-9]+).*/\1/p'
+}
+
 missing=()
 choose_version
 
@@ -75,6 +85,11 @@ for purpose in "$@"; do
 			wanted+=(perl libipc-run-perl clang nodejs)
 			[ "${WF_TIDY:-yes}" != yes ] || wanted+=(clang-tidy)
 			[ "${WF_CPPCHECK:-yes}" != yes ] || wanted+=(cppcheck)
+			if [ -z "$(clang_major)" ] && [ -z "$updated" ]; then
+				apt update || exit 1
+				updated=yes
+			fi
+			wanted+=("libclang-rt-$(clang_major)-dev")
 			[ -z "$version" ] || optional+=("postgresql-$version-pgtap" "postgresql-$version-cron")
 			;;
 		memory) wanted+=(valgrind) ;;

@@ -213,6 +213,22 @@ lint_suite()
 	done
 }
 
+# Inputs guided by coverage, under sanitizers, for the targets that need no database: test/fuzz/run.sh has a
+# flavour, a cluster and a tally of its own.
+fuzz_suite()
+{
+	local log=$LOGS/fuzz results=$BASE/fuzz-pure/tally
+	rm -f "$results"
+	if FUZZ_SECONDS=${FUZZ_SECONDS:-10} FUZZ_TARGETS="expr template regex" bash test/fuzz/run.sh >"$log" 2>&1 </dev/null ||
+		[ -s "$results" ]; then
+		grep -v ' passed, ' "$log"
+		cat "$results" >>"$TALLY"
+	else
+		note fuzz start 0 1
+		show "$log"
+	fi
+}
+
 # log_check <label>: the server's log holds no crash, and no resource that was left behind.
 log_check()
 {
