@@ -126,7 +126,7 @@ wf_store_insert_segment(const WfSegmentRow *row)
 	values[SEGMENT_FINISHED_AT] = TimestampTzGetDatum(row->finished_at);
 	values[SEGMENT_STATUS] = CStringGetTextDatum(row->status);
 	values[SEGMENT_STEPS] = PointerGetDatum(array);
-	wf_store_insert_one(wf_store_leaf("segment", &run->run_id), values, nulls);
+	wf_store_insert_one(wf_store_leaf("segment", &row->run_id), values, nulls);
 }
 
 /* Columns of wf.run, in the table's order. */

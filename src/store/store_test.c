@@ -164,25 +164,31 @@ wf_sql_test_history(PG_FUNCTION_ARGS)
 {
 	WfRunRow	run = {0};
 	WfStepRow	step = {.seq = 1,.node = "a",.path = "a",.type = "noop",.status = "completed",.port = "out",.attempt = 1};
+	WfSegmentRow segment = {.segment = 1,.attempt = 1,.first_seq = 1,.status = "completed",.n_steps = 1};
 	Datum		formed;
 
 	run.tenant_id = *PG_GETARG_UUID_P(0);
+	run.attempt = 1;
 	run.version = 1;
 	run.status = "completed";
 	run.trigger = "manual";
 	run.input = wf_json_empty_object();
 	run.output = run.input;
 	run.started_by = GetUserId();
-	run.started_at = run.finished_at = step.started_at = PG_GETARG_TIMESTAMPTZ(2);
+	run.queued_at = run.started_at = run.finished_at = step.started_at = PG_GETARG_TIMESTAMPTZ(2);
+	segment.tenant_id = run.tenant_id;
+	segment.started_at = segment.finished_at = run.started_at;
 	SPI_connect();
 	formed = wf_store_form_step(&step);
+	segment.steps = &formed;
 	for (int i = 0; i < PG_GETARG_INT32(1); i++)
 	{
 		wf_uuid_make(&run.run_id);
 		wf_uuid_set_time(&run.run_id, run.started_at);
 		run.workflow_id = run.run_id;
 		wf_store_insert_run(&run);
-		wf_store_insert_segment(&run, 1, 1, 1, &formed);
+		segment.run_id = run.run_id;
+		wf_store_insert_segment(&segment);
 	}
 	SPI_finish();
 	PG_RETURN_VOID();
