@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "base/clock.h"
+#include "base/wake.h"
 #include "engine/attempt.h"
 #include "engine/deadline.h"
 #include "engine/enter.h"
@@ -165,6 +166,8 @@ begin_step(Run *run, Frame *frame, const WfNode *node)
 	open->attempt = 1;
 	frame->activation->nodes[node->index].count++;
 	wf_step_fill(run, frame, open, node);
+	if (run->is_background && (node->block->flags & WF_BLOCK_PURE) == 0)
+		wf_wake_executing(&run->run_id, node->id);
 	prepare_attempt(run, frame);
 	begin_attempt(run, frame);
 }

@@ -18,7 +18,6 @@
 #include "access/xact.h"
 #include "base/clock.h"
 #include "base/settings.h"
-#include "base/wake.h"
 #include "engine/again.h"
 #include "engine/attempt.h"
 #include "engine/deadline.h"
@@ -506,7 +505,6 @@ execute(Run *run, void (*begin) (Run *run, void *arg), void *arg, TimestampTz sl
 	TimestampTz armed;
 
 	run->slice_end = slice_end;
-	wf_wake_executing(&run->run_id, NULL);
 	context.callback = wf_segment_add_context;
 	context.arg = run;
 	context.previous = error_context_stack;
@@ -745,7 +743,6 @@ wf_engine_turn(const WfMessage *message, TimestampTz slice_end)
 	}
 	PG_FINALLY();
 	{
-		wf_wake_executing(NULL, NULL);
 		wf_deadline_restore(armed);
 	}
 	PG_END_TRY();

@@ -62,9 +62,11 @@ SELECT go('[{"id": "b", "type": "db.query", "config": {"sql": "SELECT sleep()"}}
 -- the option goes before the definition, in both directions
 SELECT go('[{"id": "b", "type": "db.query", "config": {"sql": "SELECT sleep()"}}]', '[]', '{"timeout": "1h"}', '{"timeout": "50ms"}');
 SELECT go('[{"id": "b", "type": "db.query", "config": {"sql": "SELECT pg_sleep(0.05)", "outputFormat": "none"}}]', '[]', '{"timeout": "1ms"}', '{"timeout": "1h"}');
--- a wait for the next attempt ends with it, and with a container's
-SELECT go('[{"id": "b", "type": "fail", "config": {"code": "E", "message": "m"}, "retry": {"maxAttempts": 2, "initialDelay": "1h", "maxDelay": "1h"}}]', '[]', '{"timeout": "50ms"}');
-SELECT go('[{"id": "l", "type": "loop", "config": {"items": [1]}, "timeout": "50ms", "onError": "continue"}, {"id": "b", "parent": "l", "type": "fail", "config": {"code": "E", "message": "m"}, "retry": {"maxAttempts": 2, "initialDelay": "1h", "maxDelay": "1h"}}]');
+-- a wait for the next attempt, in a call that cannot be suspended, ends with it, and with a container's
+SELECT wf_save('again', '{"nodes": [{"id": "b", "type": "fail", "config": {"code": "E", "message": "m"}, "retry": {"maxAttempts": 2, "initialDelay": "1h", "maxDelay": "1h"}}], "settings": {"timeout": "50ms"}}');
+SELECT wf_call('again');
+SELECT wf_save('again', '{"nodes": [{"id": "l", "type": "loop", "config": {"items": [1]}, "timeout": "50ms", "onError": "continue"}, {"id": "b", "parent": "l", "type": "fail", "config": {"code": "E", "message": "m"}, "retry": {"maxAttempts": 2, "initialDelay": "1h", "maxDelay": "1h"}}]}');
+SELECT wf_call('again');
 SELECT still_alive();
 -- wf_call raises it
 SELECT wf_save('sleeps', '{"nodes": [{"id": "b", "type": "db.query", "config": {"sql": "SELECT sleep()"}, "timeout": "50ms"}], "edges": []}');
