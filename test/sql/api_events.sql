@@ -78,6 +78,14 @@ SELECT test.keeper('match', '-infinity') AS sent;
 SELECT test.keeper('match', '-infinity') AS sent;
 SELECT test.keeper('match', '-infinity') AS sent;
 SELECT count(*) FROM wf.event WHERE NOT matched;
+-- who begins to wait looks for the oldest one that it has not had, if that is not too old
+SELECT test.find_event(u(1), 'paid'), test.find_event(u(1), 'paid', 'order 2'), test.find_event(u(1), 'paid', 'order 9'), test.find_event(u(2), 'paid');
+SELECT test.find_event(u(1), 'paid', NULL, ARRAY(SELECT event_id::text FROM wf.event WHERE payload IN ('{"n": 1}', '{"n": 3}')));
+SET workflow.event_buffer_time = 0;
+SELECT test.find_event(u(1), 'paid');
+SET workflow.event_buffer_time = '1 min';
+SELECT test.find_event(u(1), 'paid');
+RESET workflow.event_buffer_time;
 -- old ones go
 SELECT test.keeper('match', now() - interval '1h') AS sent, count(*) > 0 AS there FROM wf.event;
 SELECT test.keeper('match', clock_timestamp()) AS sent;
