@@ -6,7 +6,11 @@ CREATE ROLE wf_test_viewer;
 CREATE ROLE wf_test_foreign;
 RESET client_min_messages;
 \pset null -
-\ir ../lib/store.psql
+-- Two steps: the first folder may be a link, and the way up is from where it leads.
+\getenv abs_srcdir PG_ABS_SRCDIR
+\cd :abs_srcdir/sql
+\cd ../lib
+\i store.psql
 SELECT wf_grant('wf_test_eva', 'default', 'member'), wf_grant('wf_test_viewer', 'default', 'viewer');
 SELECT wf_create_tenant('other') IS NOT NULL AS created;
 SELECT wf_grant('wf_test_foreign', 'other', 'owner');

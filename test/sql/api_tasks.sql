@@ -144,7 +144,11 @@ RESET ROLE;
 DELETE FROM wf.queue;
 
 -- escalation adds assignees, when it is time
-\ir ../lib/store.psql
+-- Two steps: the first folder may be a link, and the way up is from where it leads.
+\getenv abs_srcdir PG_ABS_SRCDIR
+\cd :abs_srcdir/sql
+\cd ../lib
+\i store.psql
 CALL make_approval(111, '{wf_test_cat}', escalate_to => '{wf_test_managers}', due => '1h');
 CALL make_approval(112, NULL, escalate_to => '{wf_test_managers}', due => '1h');
 SELECT test.keeper('escalate');

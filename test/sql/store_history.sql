@@ -2,7 +2,11 @@
 SET client_min_messages = warning;
 CREATE EXTENSION workflow;
 RESET client_min_messages;
-\ir ../lib/store.psql
+-- Two steps: the first folder may be a link, and the way up is from where it leads.
+\getenv abs_srcdir PG_ABS_SRCDIR
+\cd :abs_srcdir/sql
+\cd ../lib
+\i store.psql
 \set tenant '''00000000-0000-7000-8000-000000000001'''
 
 CREATE VIEW parts AS
