@@ -29,7 +29,7 @@
 	" version, payload, options"
 
 /* Of a start: the id of the run whose child it is, as text. */
-#define PARENT_OF "(options OPERATOR(pg_catalog.#>>) '{parent,run_id}')"
+#define PARENT_OF "(options OPERATOR(pg_catalog.#>>) '{parent,run}')"
 
 /* Read by live.c. */
 #define LIVE_COLUMNS "tenant_id, run_id, workflow_id, version, role, priority::pg_catalog.int4, status, attempt," \

@@ -146,9 +146,9 @@ RESET statement_timeout;
 
 -- views
 DELETE FROM wf.queue;
-UPDATE wf.live SET options = '{"trigger": "event", "correlationId": "c", "tags": ["a", "b"], "parent": {"run_id": "00000000-0000-7000-8000-000000000101"}, "startedBy": 10}' WHERE run_id = u(107);
+UPDATE wf.live SET options = '{"trigger": "event", "correlationId": "c", "tags": ["a", "b"], "parent": {"run": "00000000-0000-7000-8000-000000000101"}, "startedBy": 10}' WHERE run_id = u(107);
 SELECT test.send(u(1), u(302), 10, 7, 0, 0, '{"in": 2}', 1) IS NOT NULL AS sent;
-UPDATE wf.queue SET options = '{"tags": [], "correlationId": "d"}';
+UPDATE wf.queue SET options = '{"tags": [], "correlationId": "d", "parent": {"run": "00000000-0000-7000-8000-000000000101"}}';
 SET ROLE wf_test_viewer;
 SELECT n(run_id) AS run, workflow, version, status, trigger, input, output, correlation_id, tags, n(parent_run_id) AS parent, started_by = current_setting('session_authorization') AS mine, finished_at IS NOT NULL AS finished, current_nodes, progress, wake_at, attempt
 	FROM wf_runs ORDER BY 1;
