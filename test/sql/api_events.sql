@@ -1,4 +1,9 @@
 -- Events and signals, and awaiting runs, as far as they go without workers. What runs get is looked at in the queue.
+-- Two steps: the first folder may be a link, and the way up is from where it leads.
+\getenv abs_srcdir PG_ABS_SRCDIR
+\cd :abs_srcdir/sql
+\cd ../lib
+\i store.psql
 SET client_min_messages = warning;
 CREATE EXTENSION workflow;
 CREATE ROLE wf_test_eva;
@@ -6,11 +11,6 @@ CREATE ROLE wf_test_viewer;
 CREATE ROLE wf_test_foreign;
 RESET client_min_messages;
 \pset null -
--- Two steps: the first folder may be a link, and the way up is from where it leads.
-\getenv abs_srcdir PG_ABS_SRCDIR
-\cd :abs_srcdir/sql
-\cd ../lib
-\i store.psql
 SELECT wf_grant('wf_test_eva', 'default', 'member'), wf_grant('wf_test_viewer', 'default', 'viewer');
 SELECT wf_create_tenant('other') IS NOT NULL AS created;
 SELECT wf_grant('wf_test_foreign', 'other', 'owner');
@@ -165,3 +165,6 @@ DROP VIEW sent;
 SET client_min_messages = warning;
 DROP OWNED BY wf_test_eva, wf_test_viewer, wf_test_foreign CASCADE;
 DROP ROLE wf_test_eva, wf_test_viewer, wf_test_foreign;
+SET client_min_messages = warning;
+DROP EXTENSION workflow CASCADE;
+ALTER DATABASE :"db" IS_TEMPLATE false;

@@ -1,12 +1,12 @@
 -- History in partitions of time, retention, and the invariants. Times are far from now, so that no boundary is near.
-SET client_min_messages = warning;
-CREATE EXTENSION workflow;
-RESET client_min_messages;
 -- Two steps: the first folder may be a link, and the way up is from where it leads.
 \getenv abs_srcdir PG_ABS_SRCDIR
 \cd :abs_srcdir/sql
 \cd ../lib
 \i store.psql
+SET client_min_messages = warning;
+CREATE EXTENSION workflow;
+RESET client_min_messages;
 \set tenant '''00000000-0000-7000-8000-000000000001'''
 
 CREATE VIEW parts AS
@@ -116,3 +116,6 @@ DELETE FROM wf.run WHERE run_id = u(32);
 INSERT INTO wf.segment SELECT tenant_id, run_id, 2, 1, 0, started_at, finished_at, status, steps || steps FROM wf.segment WHERE run_id = u(33);
 SELECT problems();
 ROLLBACK;
+SET client_min_messages = warning;
+DROP EXTENSION workflow CASCADE;
+ALTER DATABASE :"db" IS_TEMPLATE false;
