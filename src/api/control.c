@@ -143,7 +143,7 @@ text_array(const JsonbValue *list)
 PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_start_options);
 
 /*
- * wf.start_options(options): {"trigger", "correlationId", "tags", "parent": {"run_id"}, "startedBy": oid}, each of which
+ * wf.start_options(options): {"trigger", "correlationId", "tags", "parent": {"run"}, "startedBy": oid}, each of which
  * may be missing, as a row; never throws.
  */
 Datum
@@ -177,7 +177,7 @@ wf_sql_start_options(PG_FUNCTION_ARGS)
 		values[TAGS] = text_array(&value);
 		nulls[TAGS] = false;
 	}
-	text = wf_json_field(&root, "parent", &value) ? wf_json_get_cstring(&value, "run_id") : NULL;
+	text = wf_json_field(&root, "parent", &value) ? wf_json_get_cstring(&value, "run") : NULL;
 	if (text != NULL)
 	{
 		values[PARENT_RUN_ID] = DirectFunctionCall1(uuid_in, CStringGetDatum(text));

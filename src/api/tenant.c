@@ -50,11 +50,26 @@ check_tenant_name(const char *name)
 							errmsg("name of a tenant must not contain control characters or slashes")));
 }
 
+/* How long a tenant keeps its ended runs; 0: for ever. */
+static void
+check_retention(const JsonbValue *value)
+{
+	char	   *text = value->type == jbvString ? wf_json_cstring(value) :
+		value->type == jbvNumeric ? wf_json_text(value) : NULL;
+	int64		ms;
+
+	if (text == NULL || !wf_text_duration_ms(text, &ms))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("quota \"retention\" must be a duration"),
+						errhint("Use something like \"30 days\"; 0 keeps runs for ever.")));
+}
+
 static Jsonb *
 quotas_of(const Jsonb *options)
 {
 	static const char *const known[] = {
-		"concurrentRuns", "queuedRuns", "requestsPerMinute", "runsPerMinute", "storedBytes", "workflows"
+		"concurrentRuns", "queuedRuns", "requestsPerMinute", "retention", "runsPerMinute", "storedBytes",
+		"workflows"
 	};
 	JsonbValue	root;
 	JsonbValue	quotas;
@@ -71,9 +86,15 @@ quotas_of(const Jsonb *options)
 	wf_api_check_options(copy, known, lengthof(known));
 	wf_json_iter_begin(&it, &quotas);
 	while (wf_json_iter_next(&it, &key, &value))
-		if (!wf_json_int64(&value, &number) || number < 0)
+	{
+		char	   *name = wf_json_cstring(&key);
+
+		if (strcmp(name, "retention") == 0)
+			check_retention(&value);
+		else if (!wf_json_int64(&value, &number) || number < 0)
 			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-							errmsg("quota \"%s\" must be a whole number, zero or more", wf_json_cstring(&key))));
+							errmsg("quota \"%s\" must be a whole number, zero or more", name)));
+	}
 	return copy;
 }
 

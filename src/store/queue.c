@@ -221,11 +221,12 @@ wf_store_walk_message(const WfWalk *walk)
 void
 wf_store_key_uuid(ScanKeyData *key, int column, StrategyNumber strategy, const pg_uuid_t *id)
 {
-	RegProcedure function = strategy == BTEqualStrategyNumber ? F_UUID_EQ :
-		strategy == BTGreaterStrategyNumber ? F_UUID_GT :
-		strategy == BTGreaterEqualStrategyNumber ? F_UUID_GE : F_UUID_LE;
+	static const RegProcedure functions[] = {
+		[BTLessStrategyNumber] = F_UUID_LT, [BTLessEqualStrategyNumber] = F_UUID_LE, [BTEqualStrategyNumber] = F_UUID_EQ,
+		[BTGreaterEqualStrategyNumber] = F_UUID_GE, [BTGreaterStrategyNumber] = F_UUID_GT
+	};
 
-	ScanKeyInit(key, column, strategy, function, UUIDPGetDatum(id));
+	ScanKeyInit(key, column, strategy, functions[strategy], UUIDPGetDatum(id));
 }
 
 WfMessage *

@@ -156,6 +156,28 @@ wf_sql_test_keeper(PG_FUNCTION_ARGS)
 	PG_RETURN_INT32(n);
 }
 
+PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_test_find_event);
+
+/* test_find_event(tenant uuid, event text, correlation text, seen text[]): the payload of the oldest one. */
+Datum
+wf_sql_test_find_event(PG_FUNCTION_ARGS)
+{
+	MemoryContext memory = CurrentMemoryContext;
+	char	   *correlation = PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2));
+	pg_uuid_t	event_id;
+	Jsonb	   *payload;
+	bool		found;
+
+	SPI_connect();
+	MemoryContextSwitchTo(memory);
+	found = wf_store_find_event(PG_GETARG_UUID_P(0), text_to_cstring(PG_GETARG_TEXT_PP(1)), correlation,
+								PG_ARGISNULL(3) ? NULL : PG_GETARG_ARRAYTYPE_P(3), &event_id, &payload);
+	SPI_finish();
+	if (!found)
+		PG_RETURN_NULL();
+	PG_RETURN_JSONB_P(payload);
+}
+
 PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_test_history);
 
 /* test_history(tenant uuid, n int, at timestamptz): n ended runs with a journal of one step each, of that time. */

@@ -25,6 +25,25 @@ INSERT INTO wanted VALUES
 	('wf_run', 'workflow text, input jsonb DEFAULT ''{}''::jsonb, options jsonb DEFAULT ''{}''::jsonb', 'jsonb', 2),
 	('wf_call', 'workflow text, input jsonb DEFAULT ''{}''::jsonb, options jsonb DEFAULT ''{}''::jsonb', 'jsonb', 2),
 	('wf_dry_run', 'workflow text, input jsonb DEFAULT ''{}''::jsonb, options jsonb DEFAULT ''{}''::jsonb', 'jsonb', 2),
+	('wf_start', 'workflow text, input jsonb DEFAULT ''{}''::jsonb, options jsonb DEFAULT ''{}''::jsonb', 'uuid', 2),
+	('wf_start_many', 'workflow text, inputs jsonb[], options jsonb DEFAULT ''{}''::jsonb', 'SETOF uuid', 1),
+	('wf_await', 'run_id uuid, timeout interval DEFAULT ''00:00:30''::interval', 'jsonb', 1),
+	('wf_cancel', 'run_id uuid, reason text DEFAULT NULL::text', 'boolean', 1),
+	('wf_pause', 'run_id uuid', 'boolean', 0),
+	('wf_resume', 'run_id uuid', 'boolean', 0),
+	('wf_retry', 'run_id uuid, from_node text DEFAULT NULL::text, options jsonb DEFAULT ''{}''::jsonb', 'jsonb', 2),
+	('wf_migrate', 'run_id uuid, version integer', 'void', 0),
+	('wf_signal', 'run_id uuid, event text, payload jsonb DEFAULT ''{}''::jsonb', 'boolean', 1),
+	('wf_emit', 'event text, payload jsonb DEFAULT ''{}''::jsonb, correlation text DEFAULT NULL::text, unique_id text DEFAULT NULL::text', 'integer', 3),
+	('wf_complete_task', 'task_id uuid, outcome text, data jsonb DEFAULT ''{}''::jsonb', 'jsonb', 1),
+	('wf_claim_task', 'task_id uuid', 'boolean', 0),
+	('wf_unclaim_task', 'task_id uuid', 'boolean', 0),
+	('wf_delegate_task', 'task_id uuid, to_role name', 'boolean', 0),
+	('wf_comment_task', 'task_id uuid, comment text', 'boolean', 0),
+	('wf_poll_tasks', 'queue text, max integer DEFAULT 1, lease interval DEFAULT ''00:01:00''::interval', 'TABLE(task_id uuid, run_id uuid, payload jsonb, attempt integer)', 2),
+	('wf_finish_task', 'task_id uuid, result jsonb, attempt integer DEFAULT NULL::integer', 'boolean', 1),
+	('wf_fail_task', 'task_id uuid, error jsonb, retryable boolean DEFAULT true, attempt integer DEFAULT NULL::integer', 'boolean', 2),
+	('wf_heartbeat', 'task_id uuid, lease interval DEFAULT ''00:01:00''::interval', 'boolean', 1),
 	('wf_create_tenant', 'name text, options jsonb DEFAULT ''{}''::jsonb', 'uuid', 1),
 	('wf_grant', 'role name, tenant text, app_role text', 'void', 0),
 	('wf_revoke', 'role name, tenant text', 'void', 0),
@@ -42,7 +61,7 @@ SELECT is((SELECT arguments FROM found f WHERE f.name = w.name), w.arguments, w.
 SELECT is((SELECT result FROM found f WHERE f.name = w.name), w.result, w.name || ': result') FROM wanted w ORDER BY name;
 SELECT is((SELECT count(*) FROM found f WHERE f.name = w.name), 1::bigint, w.name || ' is there once') FROM wanted w ORDER BY name;
 SELECT is_empty($$SELECT name FROM found WHERE prosecdef$$, 'no function runs as its owner');
-SELECT is_empty($$SELECT name FROM found WHERE provolatile <> 'v' AND name IN ('wf_save', 'wf_activate', 'wf_set_status', 'wf_delete', 'wf_register_block', 'wf_run', 'wf_call', 'wf_dry_run', 'wf_create_tenant', 'wf_grant', 'wf_revoke', 'wf_use_tenant')$$, 'what writes is volatile');
+SELECT is_empty($$SELECT name FROM found WHERE provolatile <> 'v' AND name IN ('wf_save', 'wf_activate', 'wf_set_status', 'wf_delete', 'wf_register_block', 'wf_run', 'wf_call', 'wf_dry_run', 'wf_create_tenant', 'wf_grant', 'wf_revoke', 'wf_use_tenant') OR provolatile <> 'v' AND name IN (SELECT w.name FROM wanted w WHERE w.name ~ '_tasks?$|start|cancel|pause|resume|retry|migrate|signal|emit|await|heartbeat')$$, 'what writes is volatile');
 SELECT is_empty($$SELECT name FROM found WHERE proparallel <> 'u' AND name IN ('wf_save', 'wf_run', 'wf_call', 'wf_dry_run')$$, 'and never runs in a parallel worker');
 SELECT is_empty($$SELECT name FROM found WHERE NOT has_function_privilege('public', oid, 'EXECUTE')$$, 'everybody may call them: they ask for rights themselves');
 SELECT is_empty($$SELECT name FROM found WHERE obj_description(oid, 'pg_proc') IS NULL$$, 'each has a comment');
@@ -51,9 +70,11 @@ SELECT is_empty($$SELECT name FROM found WHERE obj_description(oid, 'pg_proc') I
 CREATE FUNCTION pg_temp.columns_of(view text) RETURNS SETOF text LANGUAGE sql AS $$
 	SELECT attname || ' ' || format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = to_regclass('api.' || view) AND attnum > 0 AND NOT attisdropped ORDER BY attnum $$;
 SELECT set_eq($$SELECT c.relname::text FROM pg_class c JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e' WHERE c.relnamespace = 'api'::regnamespace AND c.relkind IN ('r', 'v', 'm', 'f', 'p', 'S')$$,
-	ARRAY['wf_workflows', 'wf_runs', 'wf_steps', 'wf_segments'], 'the views, and no other relation');
+	ARRAY['wf_workflows', 'wf_runs', 'wf_steps', 'wf_segments', 'wf_tasks', 'wf_dead_letters', 'wf_queue_status'], 'the views, and no other relation');
 SELECT results_eq($$SELECT pg_temp.columns_of('wf_runs')$$, ARRAY['run_id uuid', 'workflow text', 'version integer', 'status text', 'trigger text', 'input jsonb', 'output jsonb', 'error jsonb', 'correlation_id text', 'tags text[]', 'parent_run_id uuid', 'started_by text',
 	'queued_at timestamp with time zone', 'started_at timestamp with time zone', 'finished_at timestamp with time zone', 'duration_ms double precision', 'current_nodes text[]', 'progress jsonb', 'wake_at timestamp with time zone', 'attempt integer'], 'wf_runs: columns');
+SELECT results_eq($$SELECT pg_temp.columns_of('wf_tasks')$$, ARRAY['task_id uuid', 'run_id uuid', 'workflow text', 'node text', 'kind text', 'queue text', 'title text', 'body text', 'assignees text[]', 'claimed_by text', 'outcomes text[]', 'form jsonb', 'payload jsonb', 'status text', 'attempt integer', 'created_at timestamp with time zone', 'due_at timestamp with time zone'], 'wf_tasks: columns');
+SELECT results_eq($$SELECT pg_temp.columns_of('wf_dead_letters')$$, ARRAY['run_id uuid', 'workflow text', 'version integer', 'error jsonb', 'attempts integer', 'failed_at timestamp with time zone'], 'wf_dead_letters: columns');
 SELECT results_eq($$SELECT pg_temp.columns_of('wf_steps')$$, ARRAY['run_id uuid', 'seq integer', 'node text', 'path text', 'type text', 'status text', 'port text', 'attempt integer', 'input jsonb', 'output jsonb', 'error jsonb', 'started_at timestamp with time zone', 'duration_ms double precision', 'segment integer', 'log text[]'], 'wf_steps: columns');
 SELECT is_empty($$SELECT relname FROM pg_class WHERE relnamespace = 'api'::regnamespace AND relkind = 'v' AND NOT coalesce(reloptions @> ARRAY['security_invoker=true'], false)$$, 'views show what the caller may see');
 SELECT is_empty($$SELECT relname FROM pg_class WHERE relnamespace = 'api'::regnamespace AND relkind = 'v' AND NOT has_table_privilege('public', oid, 'SELECT')$$, 'everybody may ask them');

@@ -1,4 +1,9 @@
 -- Tasks of people and of external workers, as those who do them see them. What the run gets is looked at in the queue.
+-- Two steps: the first folder may be a link, and the way up is from where it leads.
+\getenv abs_srcdir PG_ABS_SRCDIR
+\cd :abs_srcdir/sql
+\cd ../lib
+\i store.psql
 SET client_min_messages = warning;
 CREATE EXTENSION workflow;
 CREATE ROLE wf_test_ann;
@@ -144,7 +149,6 @@ RESET ROLE;
 DELETE FROM wf.queue;
 
 -- escalation adds assignees, when it is time
-\ir ../lib/store.psql
 CALL make_approval(111, '{wf_test_cat}', escalate_to => '{wf_test_managers}', due => '1h');
 CALL make_approval(112, NULL, escalate_to => '{wf_test_managers}', due => '1h');
 SELECT test.keeper('escalate');
@@ -243,3 +247,6 @@ DROP VIEW sent;
 SET client_min_messages = warning;
 DROP OWNED BY wf_test_ann, wf_test_bob, wf_test_cat, wf_test_viewer, wf_test_foreign, wf_test_managers CASCADE;
 DROP ROLE wf_test_ann, wf_test_bob, wf_test_cat, wf_test_viewer, wf_test_foreign, wf_test_managers;
+SET client_min_messages = warning;
+DROP EXTENSION workflow CASCADE;
+ALTER DATABASE :"db" IS_TEMPLATE false;

@@ -62,10 +62,10 @@ WHERE c.relkind IN ('r', 'p') AND c.oid <> 'wf.tenant'::regclass
 	WHERE a.attrelid = c.oid AND a.attnum = i.indkey[0] AND a.attname = 'tenant_id')
 ORDER BY 1, 2;
 
--- Every table has a primary key, and every foreign key includes the tenant.
+-- Every table has a primary key (of one with partitions these have it), and every foreign key includes the tenant.
 SELECT m.object AS without_key
 FROM member m JOIN pg_catalog.pg_class c ON c.oid = m.objid AND m.classid = 'pg_class'::regclass
-WHERE c.relkind IN ('r', 'p')
+WHERE c.relkind = 'r'
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisprimary)
 ORDER BY 1;
 SELECT m.object AS table, k.conname AS foreign_key

@@ -1,8 +1,12 @@
 -- Messages: the order in which they are claimed, fairness between tenants, what is kept back, gates, crashes.
+-- Two steps: the first folder may be a link, and the way up is from where it leads.
+\getenv abs_srcdir PG_ABS_SRCDIR
+\cd :abs_srcdir/sql
+\cd ../lib
+\i store.psql
 SET client_min_messages = warning;
 CREATE EXTENSION workflow;
 RESET client_min_messages;
-\ir ../lib/store.psql
 
 -- ids that are easy to read: u(n) is message or run n, t(n) tenant n
 CREATE FUNCTION u(n int) RETURNS uuid LANGUAGE sql IMMUTABLE AS $$ SELECT ('00000000-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid $$;
@@ -111,3 +115,6 @@ SELECT count(*) FROM wf.queue;
 SELECT count(*) FROM wf.held;
 SELECT start(1, 1500), start(1, 1501, 0, 6171);
 SELECT test.keeper('roles');
+SET client_min_messages = warning;
+DROP EXTENSION workflow CASCADE;
+ALTER DATABASE :"db" IS_TEMPLATE false;
