@@ -122,9 +122,9 @@ asan:
 valgrind:
 	@bash test/run/valgrind.sh $(T)
 bench:
-	@bash test/bench/run.sh
+	@B="$(B)" bash test/bench/run.sh
 fuzz:
 	@bash test/fuzz/run.sh
 soak:
-	@bash test/soak/run.sh
+	@bash test/soak/run.sh $(T)
 endif

@@ -4,6 +4,7 @@
 #include "postgres.h"
 
 #include "base/compat.h"
+#include "base/fault.h"
 #include "base/settings.h"
 #include "base/wake.h"
 #include "engine/engine.h"
@@ -21,6 +22,7 @@ _PG_init(void)
 {
 	wf_settings_init();
 	wf_wake_init();
+	wf_fault_init();
 	wf_store_init();
 	wf_query_init();
 	wf_engine_init();

@@ -1,6 +1,8 @@
 -- Tables. tenant_id leads every key; foreign keys include it. History (run, segment) has no foreign
 -- key: a check of the same workflow row by every run would make a hot spot of it, and history
--- outlives what it tells of.
+-- outlives what it tells of. It is partitioned by time, which run ids begin with; partitions are made ahead and dropped
+-- by the keeper (store/partition.c). These are no members of the extension, so that a dump has them whole: hence the
+-- primary keys are those of the partitions, as a key of the whole table would be made twice when a dump is restored.
 
 CREATE TABLE wf.tenant (
 	tenant_id   uuid NOT NULL PRIMARY KEY,
@@ -89,11 +91,12 @@ CREATE TABLE wf.run (
 	idempotency_key  text,
 	parent_run_id    uuid,
 	current_nodes    text[],
-	progress         jsonb,
-	PRIMARY KEY (tenant_id, run_id)
-) WITH (toast_tuple_target = 8160);
-CREATE UNIQUE INDEX run_idempotency ON wf.run (tenant_id, workflow_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
-COMMENT ON TABLE wf.run IS 'one row per run';
+	progress         jsonb
+) PARTITION BY RANGE (run_id);
+CREATE TABLE wf.run_default PARTITION OF wf.run (PRIMARY KEY (tenant_id, run_id)) DEFAULT
+	WITH (toast_tuple_target = 8160);
+COMMENT ON TABLE wf.run IS 'one row per run that has ended';
+COMMENT ON TABLE wf.run_default IS 'runs of times that no partition was made for';
 
 CREATE TYPE wf.step AS (
 	seq          int,
@@ -122,9 +125,8 @@ CREATE TABLE wf.segment (
 	started_at   timestamptz NOT NULL,
 	finished_at  timestamptz NOT NULL,
 	status       text NOT NULL,
-	steps        wf.step[] NOT NULL,
-	PRIMARY KEY (tenant_id, run_id, segment)
-) WITH (toast_tuple_target = 8160);
+	steps        wf.step[] NOT NULL
+) PARTITION BY RANGE (run_id);
 COMMENT ON TABLE wf.segment IS 'the journal: one row per segment, with its steps';
 
 -- Steps repeat themselves (keys, types, statuses): lz4 makes a third of them in less time than writing the rest
@@ -133,11 +135,15 @@ ALTER TABLE wf.segment ALTER COLUMN steps SET STORAGE MAIN;
 DO $$
 BEGIN
 	ALTER TABLE wf.segment ALTER COLUMN steps SET COMPRESSION lz4;
-	ALTER TABLE wf.segment SET (toast_tuple_target = 1024);
+	CREATE TABLE wf.segment_default PARTITION OF wf.segment (PRIMARY KEY (tenant_id, run_id, segment)) DEFAULT
+		WITH (toast_tuple_target = 1024);
 EXCEPTION
-	WHEN feature_not_supported THEN NULL;
+	WHEN feature_not_supported THEN
+		CREATE TABLE wf.segment_default PARTITION OF wf.segment (PRIMARY KEY (tenant_id, run_id, segment)) DEFAULT
+			WITH (toast_tuple_target = 8160);
 END
 $$;
+COMMENT ON TABLE wf.segment_default IS 'the journal of runs of times that no partition was made for';
 
 SELECT pg_catalog.pg_extension_config_dump('wf.tenant',
 	'WHERE tenant_id <> ''00000000-0000-7000-8000-000000000001''');
@@ -147,7 +153,9 @@ SELECT pg_catalog.pg_extension_config_dump('wf.workflow', '');
 SELECT pg_catalog.pg_extension_config_dump('wf.version', '');
 SELECT pg_catalog.pg_extension_config_dump('wf.block', '');
 SELECT pg_catalog.pg_extension_config_dump('wf.run', '');
+SELECT pg_catalog.pg_extension_config_dump('wf.run_default', '');
 SELECT pg_catalog.pg_extension_config_dump('wf.segment', '');
+SELECT pg_catalog.pg_extension_config_dump('wf.segment_default', '');
 
 -- Every backend's caches follow these tables, whoever changes them.
 CREATE FUNCTION wf.invalidate() RETURNS trigger LANGUAGE c

@@ -24,3 +24,8 @@ BEGIN
 	END LOOP;
 END
 $$;
+
+-- Partitions are read and written through their tables, or by superusers who dump and restore: nobody else may.
+ALTER TABLE wf.run_default ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+ALTER TABLE wf.segment_default ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+REVOKE ALL ON wf.run_default, wf.segment_default FROM PUBLIC;

@@ -8,8 +8,7 @@
  * Characters. With flags u or v a pattern matches code points, and the subject is matched as it
  * stands. Without them JavaScript matches UTF-16 code units: a subject that has characters beyond the
  * BMP is then rewritten with each of them as its two surrogates (in the three-byte form that UTF-8
- * would give them), provided that the pattern can tell the difference. An offset between two halves is
- * reported outside the character, as the database has no text for half of one.
+ * would give them), provided that the pattern can tell the difference.
  *
  * Bounds. PCRE2's own limit is per starting point, so that a search through a long text has none in
  * effect. The translation therefore has a callout at its start and at the exit of every loop, which
@@ -17,6 +16,9 @@
  * fifth of a second, more in proportion to a long subject. A step costs more in a long pattern, as it
  * may go further; a reference to a group costs by what the group holds. PCRE2's optimisation that
  * makes loops possessive is off, since it would run through a text without passing a callout.
+ *
+ * Lookbehinds of no fixed length are patterns of their own, written backwards, which a callout matches on the
+ * subject written backwards: at once what JavaScript does, at the same cost, on the same bill.
  *
  * Nothing throws across PCRE2's frames: its memory comes from the regex's context through an allocator
  * that returns NULL, callouts only compare numbers, and what went wrong is thrown when pcre2_match has
@@ -44,6 +46,14 @@
 #define HEAP_KB (64 * 1024)
 #define KEPT_BYTES (256 * 1024)	/* of PCRE2's working memory between two matches */
 
+/* A lookbehind as a pattern of its own. */
+typedef struct Behind
+{
+	pcre2_code *code;
+	pcre2_match_data *match;
+	bool		negative;
+} Behind;
+
 struct WfRegex
 {
 	MemoryContext memory;
@@ -52,6 +62,19 @@ struct WfRegex
 	pcre2_match_context *limits;
 	pcre2_match_data *match;	/* made again when its memory has grown large */
 	Size		match_bytes;	/* allocated by PCRE2 while matching */
+	Behind	   *behinds;		/* by the number in the tree's checks */
+	/* what was made of the last subject, for the calls that go on in it: */
+	char	   *mirror;			/* from right to left */
+	const char *mirrored;		/* what that is of */
+	int			mirrored_len;
+	char	   *split;			/* with two surrogates for each character beyond the BMP */
+	int			split_len;
+	const char *split_of;
+	int			split_of_len;
+	int			cursor_split;	/* where a search began, in both */
+	int			cursor_original;
+	Size		made_bytes;		/* by making these, since wf_regex_cost was asked */
+	uint64		last_cost;		/* of the last match */
 	WfRegexTree *tree;			/* groups and checks; its nodes stay for the markers */
 	bool		by_units;		/* neither u nor v, and the pattern can tell */
 	/* the subject last found to be without characters beyond the BMP, for calls that go on in it */
@@ -62,8 +85,9 @@ struct WfRegex
 /* What callouts look at; on the stack of wf_regex_match. */
 typedef struct Matching
 {
-	const WfRegex *regex;
+	WfRegex    *regex;
 	const char *subject;
+	int			len;
 	uint64		cost;
 	uint64		most_cost;
 	bool		patient;		/* a pending interrupt was looked at and did not end anything */
@@ -149,6 +173,19 @@ has_astral(const char *text, int len)
 	return false;
 }
 
+/* Forgets what was made of the last subject. */
+static void
+drop_copies(WfRegex *regex)
+{
+	if (regex->mirror != NULL)
+		pfree(regex->mirror);
+	if (regex->split != NULL)
+		pfree(regex->split);
+	regex->mirror = regex->split = NULL;
+	regex->mirrored = regex->split_of = NULL;
+	regex->mirrored_len = regex->split_of_len = 0;
+}
+
 /* Writes a surrogate as the three bytes that UTF-8 would give it. */
 static char *
 put_surrogate(char *out, pg_wchar c)
@@ -159,20 +196,28 @@ put_surrogate(char *out, pg_wchar c)
 	return out + 3;
 }
 
-/* The subject with each character beyond the BMP as two surrogates; *start moves along. */
-static char *
-split_astral(const char *subject, int len, int *out_len, int *start)
+static bool
+is_pair(const char *text, const char *end)
 {
-	char	   *result = palloc_extended((Size) len / 2 * 3 + 8, MCXT_ALLOC_HUGE);
-	char	   *out = result;
-	int			at = *start;
+	return end - text >= 6 && (unsigned char) text[0] == 0xED && ((unsigned char) text[1] & 0xF0) == 0xA0 &&
+		(unsigned char) text[3] == 0xED && (unsigned char) text[4] >= 0xB0;
+}
 
+/* Makes the subject with each character beyond the BMP as two surrogates, unless that is at hand. */
+static void
+split_subject(WfRegex *regex, const char *subject, int len)
+{
+	char	   *out;
+
+	if (regex->split_of == subject && regex->split_of_len == len)
+		return;
+	drop_copies(regex);
+	regex->split = MemoryContextAllocExtended(regex->memory, (Size) len / 2 * 3 + 8, MCXT_ALLOC_HUGE);
+	out = regex->split;
 	for (int i = 0; i < len;)
 	{
 		int			n = pg_utf_mblen((const unsigned char *) subject + i);
 
-		if (i == at)
-			*start = (int) (out - result);
 		if (n == 4)
 		{
 			pg_wchar	c = utf8_to_unicode((const unsigned char *) subject + i) - 0x10000;
@@ -187,36 +232,56 @@ split_astral(const char *subject, int len, int *out_len, int *start)
 		}
 		i += n;
 	}
-	*out_len = (int) (out - result);
-	if (at >= len)
-		*start = *out_len;
-	return result;
+	regex->split_len = (int) (out - regex->split);
+	regex->split_of = subject;
+	regex->split_of_len = len;
+	regex->cursor_original = regex->cursor_split = 0;
+	regex->made_bytes += len;
 }
 
-/* An offset into split text as one into the original; within a pair, to that end of the character. */
-static int
-join_offset(const char *split, int offset, bool up)
+/* Goes through the split subject to an offset into it, or into the subject, from where the last search began. */
+static void
+walk_split(const WfRegex *regex, int to_split, int to_original, int *split, int *original)
 {
-	int			original = 0;
-	int			i = 0;
+	const char *end = regex->split + regex->split_len;
 
-	while (i < offset)
+	*split = *original = 0;
+	if (regex->cursor_split <= to_split && regex->cursor_original <= to_original)
 	{
-		if ((unsigned char) split[i] == 0xED && (unsigned char) split[i + 1] >= 0xA0)
-		{
-			if (i + 3 == offset && !up)
-				return original;
-			original += 4;
-			i += 6;
-		}
-		else
-		{
-			int			n = pg_utf_mblen((const unsigned char *) split + i);
-
-			original += n;
-			i += n;
-		}
+		*split = regex->cursor_split;
+		*original = regex->cursor_original;
 	}
+	while (*split < to_split && *original < to_original)
+	{
+		bool		pair = is_pair(regex->split + *split, end);
+		int			n = pg_utf_mblen((const unsigned char *) regex->split + *split);
+
+		if (pair && (*split + 3 == to_split || *original + WF_REGEX_HALF == to_original))
+		{
+			*split += 3;
+			*original += WF_REGEX_HALF;
+			return;
+		}
+		*split += pair ? 6 : n;
+		*original += pair ? 4 : n;
+	}
+}
+
+static int
+offset_in_split(WfRegex *regex, int original)
+{
+	int			split;
+
+	walk_split(regex, PG_INT32_MAX, original, &split, &original);
+	return split;
+}
+
+static int
+offset_in_subject(const WfRegex *regex, int split)
+{
+	int			original;
+
+	walk_split(regex, split, PG_INT32_MAX, &split, &original);
 	return original;
 }
 
@@ -291,6 +356,56 @@ comparison_cost(const PCRE2_SIZE *offsets, int number, uint32 top)
 	return 1 + (offsets[number * 2 + 1] - offsets[number * 2]) / COMPARED_BYTES;
 }
 
+/* The subject from right to left, character by character; NULL when memory is short. */
+static const char *
+mirror_of(Matching *matching)
+{
+	WfRegex    *regex = matching->regex;
+	const char *subject = matching->subject;
+	char	   *out;
+
+	if (regex->mirrored == subject && regex->mirrored_len == matching->len)
+		return regex->mirror;
+	if (regex->mirror != NULL)
+		pfree(regex->mirror);
+	regex->mirrored = NULL;
+	regex->mirror = MemoryContextAllocExtended(regex->memory, (Size) matching->len + 1, MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
+	if (regex->mirror == NULL)
+		return NULL;
+	regex->made_bytes += matching->len;
+	out = regex->mirror + matching->len;
+	for (int i = 0; i < matching->len;)
+	{
+		int			n = pg_utf_mblen((const unsigned char *) subject + i);
+
+		out -= n;
+		memcpy(out, subject + i, n);
+		i += n;
+	}
+	regex->mirrored = subject;
+	regex->mirrored_len = matching->len;
+	return regex->mirror;
+}
+
+/*
+ * Does a lookbehind hold where a match is? It is looked for in the mirror of what is matched, be that the
+ * subject or its mirror. Zero when it does, one when not, an error to end the match.
+ */
+static int
+look_behind(Matching *matching, const Behind *behind, const pcre2_callout_block *block)
+{
+	const char *mirror = mirror_of(matching);
+	const char *other = (const char *) block->subject == mirror ? matching->subject : mirror;
+	int			result = PCRE2_ERROR_NOMEMORY;
+
+	if (mirror != NULL)
+		result = pcre2_match(behind->code, (PCRE2_SPTR) other, matching->len, matching->len - block->current_position,
+							 PCRE2_NO_UTF_CHECK | PCRE2_ANCHORED, behind->match, matching->regex->limits);
+	if (result < 0 && result != PCRE2_ERROR_NOMATCH)
+		return result;
+	return (result >= 0) == behind->negative;
+}
+
 /* Zero to go on, one to fail at this point, an error to end the match. Must not throw. */
 static int
 on_callout(pcre2_callout_block *block, void *arg)
@@ -316,6 +431,8 @@ on_callout(pcre2_callout_block *block, void *arg)
 			return !is_fresh(group, offsets, block->capture_top);
 		case WF_REGEX_CHECK_NOT_FRESH:
 			return is_fresh(group, offsets, block->capture_top);
+		case WF_REGEX_CHECK_BEHIND:
+			return look_behind(matching, &matching->regex->behinds[check->entry], block);
 		case WF_REGEX_CHECK_COST:
 			return charge(matching, comparison_cost(offsets, group->number, block->capture_top));
 		case WF_REGEX_CHECK_SAME:
@@ -409,7 +526,32 @@ wf_regex_probe(const char *item, const pg_wchar *points, int n, bool *matches)
 	return match != NULL;
 }
 
-/* Hands the translated pattern to PCRE2; false with the tree's problem set when that refuses. */
+/* The lookbehinds that are patterns of their own; false when PCRE2 refuses one. */
+static bool
+compile_behinds(WfRegex *regex, int *error)
+{
+	int			n = 0;
+	ListCell   *lc;
+
+	if (regex->tree->behinds == NIL)
+		return true;
+	regex->behinds = palloc0(sizeof(Behind) * list_length(regex->tree->behinds));
+	foreach(lc, regex->tree->behinds)
+	{
+		WfRegexBehind *from = lfirst(lc);
+		Behind	   *behind = &regex->behinds[n++];
+
+		behind->negative = from->negative;
+		behind->code = compile_text(regex->general, from->out->data, from->out->len, PCRE2_NO_AUTO_POSSESS, error);
+		if (behind->code == NULL)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Hands the translated pattern to PCRE2, which must not take `.*` behind a callout that may fail for an
+ * anchor; false with the tree's problem set when that refuses. */
 static bool
 compile_regex(WfRegex *regex)
 {
@@ -419,8 +561,9 @@ compile_regex(WfRegex *regex)
 
 	regex->general = pcre2_general_context_create(regex_alloc, regex_free, regex);
 	if (regex->general != NULL)
-		regex->code = compile_text(regex->general, tree->out->data, tree->out->len, PCRE2_NO_AUTO_POSSESS, &error);
-	if (regex->code != NULL)
+		regex->code = compile_text(regex->general, tree->out->data, tree->out->len, PCRE2_NO_AUTO_POSSESS |
+								   (tree->behinds != NIL ? PCRE2_NO_DOTSTAR_ANCHOR : 0), &error);
+	if (regex->code != NULL && compile_behinds(regex, &error))
 		regex->limits = pcre2_match_context_create(regex->general);
 	if (regex->limits != NULL)
 	{
@@ -473,7 +616,7 @@ wf_regex_compile(const char *pattern, int len, const char *flags, const char **p
 		wf_regex_emit(tree);
 	if (tree->problem == NULL && compile_regex(regex))
 	{
-		regex->by_units = !tree->unicode && tree->sees_surrogates;
+		regex->by_units = !tree->unicode && (tree->sees_surrogates || tree->may_be_empty);
 		pfree(tree->out->data);
 		return regex;
 	}
@@ -484,10 +627,12 @@ wf_regex_compile(const char *pattern, int len, const char *flags, const char **p
 
 /* -- matching -- */
 
-/* Has this subject to be split for this regex? */
+/* Has this subject to be split for this regex, or to begin within a character? */
 static bool
 needs_split(WfRegex *regex, const char *subject, int len, int start)
 {
+	if (start < len && ((unsigned char) subject[start] & 0xC0) == 0x80)
+		return true;
 	if (!regex->by_units)
 		return false;
 	if (start > 0 && regex->plain_subject == subject && regex->plain_len == len)
@@ -501,7 +646,7 @@ needs_split(WfRegex *regex, const char *subject, int len, int start)
 }
 
 static void
-fill_offsets(const WfRegex *regex, const char *split, int *offsets, int n_offsets)
+fill_offsets(WfRegex *regex, bool split, int *offsets, int n_offsets)
 {
 	const PCRE2_SIZE *found = pcre2_get_ovector_pointer(regex->match);
 	uint32		top = regex->tree->n_numbers + 1;
@@ -510,16 +655,23 @@ fill_offsets(const WfRegex *regex, const char *split, int *offsets, int n_offset
 	{
 		const WfRegexGroup *group = &regex->tree->groups[i];
 		bool		there = i == 0 || (group->number > 0 && is_fresh(group, found, top));
-
 		int			from = there ? (int) found[group->number * 2] : -1;
 		int			to = there ? (int) found[group->number * 2 + 1] : -1;
 
-		if (there && split != NULL)
+		if (there && split)
 		{
-			bool		up = to > from;
+			int			in_split = from;
 
-			from = join_offset(split, from, false);
-			to = join_offset(split, to, up);
+			from = offset_in_subject(regex, from);
+			to = offset_in_subject(regex, to);
+			if (i == 0)
+			{
+				bool		half = is_pair(regex->split + Max(in_split - 3, 0), regex->split + regex->split_len) && in_split >= 3;
+
+				/* the cursor stands before whole characters */
+				regex->cursor_split = in_split - (half ? 3 : 0);
+				regex->cursor_original = from - (half ? WF_REGEX_HALF : 0);
+			}
 		}
 		offsets[i * 2] = from;
 		offsets[i * 2 + 1] = to;
@@ -540,13 +692,44 @@ throw_match_error(int error)
 	elog(ERROR, "could not match a regular expression: %s", text);
 }
 
+static void
+free_match_data(WfRegex *regex)
+{
+	pcre2_match_data_free(regex->match);
+	regex->match = NULL;
+	for (int i = 0; i < list_length(regex->tree->behinds); i++)
+	{
+		pcre2_match_data_free(regex->behinds[i].match);
+		regex->behinds[i].match = NULL;
+	}
+}
+
+static void
+make_match_data(WfRegex *regex)
+{
+	bool		made;
+
+	regex->match_bytes = 0;
+	regex->match = pcre2_match_data_create_from_pattern(regex->code, regex->general);
+	made = regex->match != NULL;
+	for (int i = 0; i < list_length(regex->tree->behinds); i++)
+	{
+		regex->behinds[i].match = pcre2_match_data_create_from_pattern(regex->behinds[i].code, regex->general);
+		made &= regex->behinds[i].match != NULL;
+	}
+	if (made)
+		return;
+	free_match_data(regex);
+	throw_match_error(PCRE2_ERROR_NOMEMORY);
+}
+
 int
 wf_regex_match(const WfRegex *const_regex, const char *subject, int len, int start, bool anchored,
 			   int *offsets, int n_offsets)
 {
 	WfRegex    *regex = unconstify(WfRegex *, const_regex);
-	Matching	matching = {.regex = regex, .subject = subject};
-	char	   *split = NULL;
+	Matching	matching = {.regex = regex,.subject = subject,.len = len};
+	bool		split;
 	int			matched_len = len;
 	int			result;
 
@@ -554,15 +737,19 @@ wf_regex_match(const WfRegex *const_regex, const char *subject, int len, int sta
 	if (GetDatabaseEncoding() != PG_UTF8 && !is_ascii(subject, len))
 		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 						errmsg("regular expressions on text beyond ASCII need a database of encoding UTF8")));
-	if (needs_split(regex, subject, len, start))
-		matching.subject = split = split_astral(subject, len, &matched_len, &start);
-	if (regex->match == NULL)
+	if (start == 0)
+		drop_copies(regex);
+	regex->last_cost = 0;
+	split = needs_split(regex, subject, len, start);
+	if (split)
 	{
-		regex->match_bytes = 0;
-		regex->match = pcre2_match_data_create_from_pattern(regex->code, regex->general);
-		if (regex->match == NULL)
-			throw_match_error(PCRE2_ERROR_NOMEMORY);
+		split_subject(regex, subject, len);
+		matching.subject = regex->split;
+		matching.len = matched_len = regex->split_len;
+		start = offset_in_split(regex, start);
 	}
+	if (regex->match == NULL)
+		make_match_data(regex);
 	matching.most_cost = Min((uint64) COST + (uint64) matched_len * COST_PER_BYTE, MOST_COST);
 	pcre2_set_match_limit(regex->limits, (uint32) matching.most_cost);
 	pcre2_set_depth_limit(regex->limits, (uint32) matching.most_cost);
@@ -579,16 +766,33 @@ wf_regex_match(const WfRegex *const_regex, const char *subject, int len, int sta
 	}
 	if (result > 0 && n_offsets > 0)
 		fill_offsets(regex, split, offsets, n_offsets);
-	if (split != NULL)
-		pfree(split);
+	regex->last_cost = matching.cost;
+	if (result < 0)
+		wf_regex_rest(regex);
 	if (regex->match_bytes > KEPT_BYTES)
-	{
-		pcre2_match_data_free(regex->match);
-		regex->match = NULL;
-	}
+		free_match_data(regex);
 	if (result < 0 && result != PCRE2_ERROR_NOMATCH)
 		throw_match_error(result);
 	return result > 0 ? regex->tree->n_groups + 1 : 0;
+}
+
+int
+wf_regex_cost(const WfRegex *const_regex)
+{
+	WfRegex    *regex = unconstify(WfRegex *, const_regex);
+	uint64		cost = regex->last_cost + regex->made_bytes / 64;
+
+	regex->made_bytes = 0;
+	return (int) Min(cost, PG_INT32_MAX);
+}
+
+void
+wf_regex_rest(const WfRegex *const_regex)
+{
+	WfRegex    *regex = unconstify(WfRegex *, const_regex);
+
+	if (regex->split_of_len > KEPT_BYTES || regex->mirrored_len > KEPT_BYTES)
+		drop_copies(regex);
 }
 
 int

@@ -13,7 +13,9 @@
  *    that an iteration may skip counts only if it starts after the note of the last iteration: applied
  *    when reporting, and by callouts around backreferences.
  * 3. Lookbehind is matched backwards in JavaScript. Of fixed length and without loops around captures
- *    or references within it makes no difference; other lookbehinds are refused.
+ *    or references within it makes no difference. Another one without captures becomes a pattern of its
+ *    own with everything from right to left, which a callout matches on the text from right to left; as
+ *    it only holds or not, empty iterations need no care there. What is left is refused.
  * 4. A reference to a group that cannot have matched yet matches nothing in JavaScript: nothing is
  *    written for it.
  *
@@ -33,7 +35,9 @@ typedef struct Emitter
 {
 	WfRegexTree *tree;
 	StringInfo	out;
-	bool		behind;			/* within a lookbehind */
+	bool		behind;			/* within what is a lookbehind for PCRE2 */
+	bool		apart;			/* a pattern of its own, which only holds or not */
+	bool		backwards;		/* everything is written from right to left */
 } Emitter;
 
 static void emit(Emitter *e, const WfRegexNode *node);
@@ -311,6 +315,16 @@ emit_set_operation(Emitter *e, const WfRegexNode *node)
 
 #define LINE_END "\\n\\r\\x{2028}\\x{2029}"
 
+/* Where the text, or with flag m a line, begins or ends. */
+static void
+emit_edge(Emitter *e, bool start)
+{
+	if (e->tree->multiline)
+		appendStringInfoString(e->out, start ? "(?<![^" LINE_END "])" : "(?![^" LINE_END "])");
+	else
+		appendStringInfoString(e->out, start ? "^" : "\\z");
+}
+
 static void
 emit_boundary(Emitter *e, bool negative)
 {
@@ -323,22 +337,56 @@ emit_boundary(Emitter *e, bool negative)
 		appendStringInfoString(e->out, negative ? "\\B" : "\\b");
 }
 
+/* Has every way of a lookbehind a length of its own that is fixed? */
+static bool
+ways_are_fixed(WfRegexNode *inner)
+{
+	if (inner->kind != WF_REGEX_CHOICE)
+		return fixed_length(inner) >= 0;
+	for (int i = 0; i < inner->n; i++)
+	{
+		if (fixed_length(inner->children[i]) < 0)
+			return false;
+	}
+	return true;
+}
+
+static int	add_check(Emitter *e, WfRegexCheckKind kind, WfRegexNode *loop, int entry, int group);
+
+/* A callout that matches what is behind, in the other direction: backwards, or a lookahead within that. */
+static void
+emit_behind(Emitter *e, const WfRegexNode *node)
+{
+	Emitter		inner = {.tree = e->tree,.out = makeStringInfo(),.apart = true,.backwards = !e->backwards};
+	WfRegexBehind *behind = palloc(sizeof(WfRegexBehind));
+
+	/* what captures in a negative one is never seen, and is no group then (emit_group) */
+	if (!node->negative && !e->apart && has_group(node->children[0]))
+		wf_regex_refuse(e->tree, "a lookbehind with a group that captures, whose length is not fixed, cannot be used here");
+	appendStringInfo(inner.out, "(?C%d)(?:", WF_REGEX_COST_CALLOUT);
+	emit(&inner, node->children[0]);
+	appendStringInfoChar(inner.out, ')');
+	behind->out = inner.out;
+	behind->negative = node->negative;
+	appendStringInfo(e->out, "(?C%d)", add_check(e, WF_REGEX_CHECK_BEHIND, NULL, list_length(e->tree->behinds), 0));
+	e->tree->behinds = lappend(e->tree->behinds, behind);
+}
+
 static void
 emit_look(Emitter *e, const WfRegexNode *node)
 {
-	WfRegexNode *inner = node->children[0];
 	bool		outer = e->behind;
-	int			n = inner->kind == WF_REGEX_CHOICE ? inner->n : 1;
+	bool		behind = node->behind != e->backwards;
 
-	appendStringInfo(e->out, "(?%s%s", node->behind ? "<" : "", node->negative ? "!" : "=");
-	for (int i = 0; node->behind && i < n; i++)
+	if (behind && !ways_are_fixed(node->children[0]))
 	{
-		if (fixed_length(inner->kind == WF_REGEX_CHOICE ? inner->children[i] : inner) < 0)
-			wf_regex_refuse(e->tree, "a lookbehind whose length is not fixed cannot be used here");
+		emit_behind(e, node);
+		return;
 	}
+	appendStringInfo(e->out, "(?%s%s", behind ? "<" : "", node->negative ? "!" : "=");
 	/* a lookahead within is matched forwards */
-	e->behind = node->behind;
-	emit(e, inner);
+	e->behind = behind;
+	emit(e, node->children[0]);
 	e->behind = outer;
 	appendStringInfoChar(e->out, ')');
 }
@@ -369,7 +417,7 @@ add_check(Emitter *e, WfRegexCheckKind kind, WfRegexNode *loop, int entry, int g
 static void
 emit_group(Emitter *e, const WfRegexNode *node)
 {
-	if (node->group > 0)
+	if (node->group > 0 && !e->apart)
 	{
 		e->tree->groups[node->group].number = ++e->tree->n_numbers;
 		appendStringInfoChar(e->out, '(');
@@ -386,7 +434,7 @@ emit_backref(Emitter *e, const WfRegexNode *node)
 	WfRegexGroup *group = &e->tree->groups[node->group];
 	bool		checked = group->stale != NIL;
 
-	if (e->behind)
+	if (e->behind || e->apart)
 		wf_regex_refuse(e->tree, "a reference to a group within a lookbehind cannot be used here");
 	/* not matched yet, or never: it matches nothing */
 	if (group->number == 0 || node->end <= group->node->end)
@@ -494,7 +542,7 @@ emit_repeat(Emitter *e, WfRegexNode *node)
 		appendStringInfoString(e->out, "(?:)");	/* an iteration of a lookahead is always empty */
 	else if (body->kind == WF_REGEX_LOOK)
 		emit(e, body);
-	else if (node->min != node->max && min_length(body) == 0 && (has_group(body) || !empty_last(body)))
+	else if (!e->apart && node->min != node->max && min_length(body) == 0 && (has_group(body) || !empty_last(body)))
 		emit_checked_repeat(e, node);
 	else
 	{
@@ -537,10 +585,8 @@ emit(Emitter *e, const WfRegexNode *node)
 			emit_set_operation(e, node);
 			break;
 		case WF_REGEX_START:
-			appendStringInfoString(e->out, e->tree->multiline ? "(?<![^" LINE_END "])" : "^");
-			break;
 		case WF_REGEX_END:
-			appendStringInfoString(e->out, e->tree->multiline ? "(?![^" LINE_END "])" : "\\z");
+			emit_edge(e, (node->kind == WF_REGEX_START) != e->backwards);
 			break;
 		case WF_REGEX_BOUNDARY:
 		case WF_REGEX_NO_BOUNDARY:
@@ -557,7 +603,7 @@ emit(Emitter *e, const WfRegexNode *node)
 			break;
 		case WF_REGEX_SEQUENCE:
 			for (int i = 0; i < node->n; i++)
-				emit(e, node->children[i]);
+				emit(e, node->children[e->backwards ? node->n - 1 - i : i]);
 			break;
 		case WF_REGEX_CHOICE:
 			/* a group or the whole around it, except in a class of flag v */
@@ -595,5 +641,6 @@ wf_regex_emit(WfRegexTree *tree)
 	emit(&e, tree->root);
 	if (tree->root->kind == WF_REGEX_CHOICE)
 		appendStringInfoChar(tree->out, ')');
+	tree->may_be_empty = min_length(tree->root) == 0;
 	tree->step_cost = 1 + (tree->out->len + min_length(tree->root)) / 64;
 }

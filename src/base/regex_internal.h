@@ -151,6 +151,7 @@ typedef enum WfRegexCheckKind
 	WF_REGEX_CHECK_NOT_FRESH,
 	WF_REGEX_CHECK_COST,		/* what comparing with `group` costs */
 	WF_REGEX_CHECK_SAME,		/* what was just matched equals `group` by JavaScript's rule of case */
+	WF_REGEX_CHECK_BEHIND,		/* number `entry` of the lookbehinds holds */
 } WfRegexCheckKind;
 
 typedef struct WfRegexCheck
@@ -160,6 +161,13 @@ typedef struct WfRegexCheck
 	int			entry;
 	int			group;
 } WfRegexCheck;
+
+/* A lookbehind of no fixed length: the pattern from right to left, to be matched on text from right to left. */
+typedef struct WfRegexBehind
+{
+	StringInfo	out;
+	bool		negative;
+} WfRegexBehind;
 
 typedef struct WfRegexTree
 {
@@ -178,8 +186,10 @@ typedef struct WfRegexTree
 	int			n_numbers;		/* PCRE2's groups so far */
 	int			n_checks;
 	WfRegexCheck *checks;		/* WF_REGEX_MOST_CHECKS, once there is one */
+	List	   *behinds;		/* of WfRegexBehind * */
 	int			step_cost;		/* of a step: how far it may go without a choice */
 	bool		sees_surrogates;	/* some atom can match a half of a surrogate pair */
+	bool		may_be_empty;	/* it can match nothing, between two halves too */
 } WfRegexTree;
 
 /* Notes why a pattern is refused; the first reason stands. */

@@ -52,3 +52,22 @@ wf_uuid_make(pg_uuid_t *out)
 	out->data[7] = ticks & 0xFF;
 	out->data[8] = (out->data[8] & 0x3F) | 0x80;
 }
+
+void
+wf_uuid_set_time(pg_uuid_t *id, TimestampTz time)
+{
+	uint64		ms = (uint64) Max((time + UNIX_EPOCH_OFFSET_USEC) / 1000, 0);
+
+	for (int i = 0; i < 6; i++)
+		id->data[i] = (unsigned char) (ms >> (40 - 8 * i));
+}
+
+TimestampTz
+wf_uuid_time(const pg_uuid_t *id)
+{
+	uint64		ms = 0;
+
+	for (int i = 0; i < 6; i++)
+		ms = ms << 8 | id->data[i];
+	return (TimestampTz) ms * 1000 - UNIX_EPOCH_OFFSET_USEC;
+}

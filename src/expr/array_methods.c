@@ -380,30 +380,45 @@ js_array_slice(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue
 	set_array(out, result);
 }
 
-/* Appends all elements of an array, holes kept. */
-static void
+/* Appends all elements of an array, holes kept; true when there were some. */
+static bool
 append_all(WfEval *ev, WfArray *result, const WfValue *array)
 {
 	WfItemIter	it;
 	WfValue		element;
+	WfValue		value;
+	bool		holes = false;
 
+	set_array(&value, result);
 	wf_expr_items_begin(ev, &it, array);
 	while (wf_expr_items_next(ev, &it, &element))
+	{
+		if (unlikely(element.tag == WF_V_HOLE))
+		{
+			holes = true;
+			wf_expr_own_array(ev, &value);
+		}
 		*wf_expr_array_add(ev, result) = element;
+	}
+	return holes;
 }
 
 static void
 js_array_concat(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
 {
-	WfArray    *result = wf_expr_copy_array(ev, self);
+	bool		extends = self->tag == WF_V_ARRAY && self->u.array->sharing != WF_A_OWN;
+	WfArray    *result = extends ? wf_expr_array_extend(ev, self->u.array, argc) : wf_expr_new_array(ev, 0);
+	bool		holes = !extends && append_all(ev, result, self);
 
 	for (int i = 0; i < argc; i++)
 	{
-		if (is_array(&argv[i]))
-			append_all(ev, result, &argv[i]);
-		else
+		if (!is_array(&argv[i]))
 			*wf_expr_array_add(ev, result) = argv[i];
+		else if (append_all(ev, result, &argv[i]))
+			holes = true;
 	}
+	if (!extends && !holes)
+		result->sharing = WF_A_SPREAD;
 	set_array(out, result);
 }
 

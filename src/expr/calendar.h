@@ -37,6 +37,9 @@ extern double wf_expr_from_local(double local_ms, pg_tz *zone);
 extern double wf_expr_clip(double ms);
 extern int	wf_expr_offset(double ms, pg_tz *zone);
 extern double wf_expr_parse_date(const char *text, uint32 len, pg_tz *zone);
+/* datetime_iso.c */
+extern double wf_expr_parse_iso(WfEval *ev, const WfValue *text, bool keep_zone, pg_tz **zone);
+extern double wf_expr_day_of_week(double year, double week, double day);
 extern int	wf_expr_month_by_name(const char *name, uint32 len);
 extern pg_tz *wf_expr_zone(WfEval *ev, const WfValue *name);
 extern double wf_expr_days_in_month(double year, int month);
@@ -61,6 +64,7 @@ extern const WfTimeUnit wf_expr_time_units[WF_UNIT_NONE];
 extern WfUnit wf_expr_to_unit(WfEval *ev, const WfValue *value);
 extern void wf_expr_add_unit(WfDuration *duration, WfUnit unit, double amount);
 extern void wf_expr_to_duration(WfEval *ev, int argc, WfValue *argv, WfDuration *out);
+extern double wf_expr_duration_as(const WfDuration *duration, WfUnit unit);
 
 extern const char *const wf_expr_month_names[12];
 extern const char *const wf_expr_weekday_names[7];

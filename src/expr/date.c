@@ -133,7 +133,7 @@ const WfNamespace wf_expr_date_space = {
 static void
 year_text(double year, char *buf, int size)
 {
-	snprintf(buf, size, year < 0 ? "-%06.0f" : "%04.0f", fabs(year));
+	snprintf(buf, size, year < 0 ? "-%04.0f" : "%04.0f", fabs(year));
 }
 
 /*
@@ -257,7 +257,7 @@ GETTER(get_hours, session_timezone, c.hour)
 GETTER(get_minutes, session_timezone, c.minute)
 GETTER(get_seconds, session_timezone, c.second)
 GETTER(get_milliseconds, session_timezone, c.ms)
-GETTER(get_timezone_offset, session_timezone, c.offset == 0 ? 0 : -c.offset / 60.0)
+GETTER(get_timezone_offset, session_timezone, c.offset == 0 ? 0 : trunc(-c.offset / 60.0))
 GETTER(get_utc_full_year, NULL, c.year)
 GETTER(get_utc_month, NULL, c.month - 1)
 GETTER(get_utc_date, NULL, c.day)

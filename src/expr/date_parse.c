@@ -80,7 +80,7 @@ iso_offset(Scan *scan, bool *has, double *offset_ms)
 	return true;
 }
 
-/* ISO 8601 as ECMAScript has it, with all digits of the seconds; false when the text is none. */
+/* ISO 8601 as ECMAScript has it; false when the text is none. */
 static bool
 parse_iso(const char *s, uint32 len, pg_tz *zone, double *out)
 {
@@ -155,7 +155,7 @@ parse_iso(const char *s, uint32 len, pg_tz *zone, double *out)
 		ms -= offset;
 	else if (has_time)
 		ms = wf_expr_from_local(ms, zone);
-	*out = ms;
+	*out = wf_expr_clip(ms);
 	return true;
 }
 
@@ -435,7 +435,7 @@ wf_expr_parse_date(const char *text, uint32 len, pg_tz *zone)
 	double		ms;
 
 	if (parse_iso(text, len, zone, &ms))
-		return wf_expr_clip(ms);
+		return ms;
 	return parse_loose(text, len, zone);
 }
 
@@ -459,12 +459,12 @@ wf_expr_parse_time(const char *text, TimestampTz *out)
 
 	if (len < 4 || len > (int) sizeof(iso) - 4)
 		return false;
-	strcpy(iso, text);
+	strlcpy(iso, text, sizeof(iso));
 	if (len > 10 && iso[10] == ' ')
 		iso[10] = 'T';
 	if (len > 16 && (iso[len - 3] == '+' || iso[len - 3] == '-'))
-		strcat(iso, ":00");		/* timestamptz as text: an offset of whole hours */
-	if (!parse_iso(iso, strlen(iso), session_timezone, &ms) || isnan(wf_expr_clip(ms)) || !day_exists(iso))
+		strlcat(iso, ":00", sizeof(iso));	/* timestamptz as text: an offset of whole hours */
+	if (!parse_iso(iso, strlen(iso), session_timezone, &ms) || isnan(ms) || !day_exists(iso))
 		return false;
 	*out = (TimestampTz) rint((ms - (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * MS_PER_DAY) * 1000.0);
 	return IS_VALID_TIMESTAMP(*out);

@@ -81,7 +81,7 @@ add_duration(double ms, pg_tz *zone, const WfDuration *d, int sign)
 	double		month;
 	double		last;
 	double		days = d->days * sign;
-	double		months = d->months * sign;
+	double		months = (d->years * 12 + d->months) * sign;
 
 	if (isnan(ms) || fabs(months) > 1e7 || fabs(days) > 1e9)
 		return NAN;
@@ -220,16 +220,22 @@ moment_to_local(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValu
 	wf_expr_new_moment(ev, wf_expr_moment_ms(this_moment(ev, self)), session_timezone, out);
 }
 
-/* Reads {year, month, day, hour, minute, second, millisecond} over the parts of c. */
-static double
-apply_parts(WfEval *ev, const WfValue *object, WfCivil *c, pg_tz *zone)
+typedef enum Part
 {
-	static const char *const names[] = {"year", "month", "day", "hour", "minute", "second", "millisecond", "weekday"};
-	double		part[8] = {c->year, c->month, c->day, c->hour, c->minute, c->second, c->ms, NAN};
+	PART_YEAR, PART_MONTH, PART_DAY, PART_HOUR, PART_MINUTE, PART_SECOND, PART_MS, PART_WEEKDAY, PART_ORDINAL, PART_WEEK, PART_WEEK_YEAR, N_PARTS
+} Part;
+
+static const char *const part_names[N_PARTS] = {
+	"year", "month", "day", "hour", "minute", "second", "millisecond", "weekday", "ordinal", "weekNumber", "weekYear"
+};
+
+/* Reads the parts that an object gives over those in `part`; the ones given are marked. */
+static void
+read_parts(WfEval *ev, const WfValue *object, double *part, bool *given)
+{
 	WfEntryIter it;
 	WfValue		key;
 	WfValue		member;
-	double		day;
 
 	if (!is_plain_object(object))
 		wf_expr_throw(ev, "expected an object such as {hour: 9}, not %s", wf_expr_kind_name(object));
@@ -241,17 +247,44 @@ apply_parts(WfEval *ev, const WfValue *object, WfCivil *c, pg_tz *zone)
 
 		if (len > 1 && key.u.str[len - 1] == 's')
 			len--;
-		while (i < lengthof(names) && (strlen(names[i]) != len || memcmp(names[i], key.u.str, len) != 0))
+		while (i < N_PARTS && (strlen(part_names[i]) != len || memcmp(part_names[i], key.u.str, len) != 0))
 			i++;
-		if (i == lengthof(names))
+		if (i == N_PARTS)
 			wf_expr_throw(ev, "unknown unit of time \"%.*s\"", (int) Min(key.len, 32), key.u.str);
 		part[i] = wf_expr_to_integer(ev, &member);
+		given[i] = true;
 	}
-	part[2] = Min(part[2], wf_expr_days_in_month(part[0], (int) part[1]));
-	day = wf_expr_make_day(part[0], part[1] - 1, part[2]);
-	if (!isnan(part[7]))
-		day += part[7] - (fmod(fmod(day + 3, 7) + 7, 7) + 1);
-	day = day * MS_PER_DAY + part[3] * 3600000.0 + part[4] * 60000.0 + part[5] * 1000.0 + part[6];
+}
+
+/*
+ * The instant of the parts of an object, those missing being of `c`. A day that is not given is at most the month's
+ * last; other parts carry over, or with `strict` are no date-time when out of range.
+ */
+static double
+apply_parts(WfEval *ev, const WfValue *object, WfCivil *c, pg_tz *zone, bool strict)
+{
+	double		week_year = 0;
+	double		week = wf_expr_week(c, &week_year);
+	double		part[N_PARTS] = {c->year, c->month, c->day, c->hour, c->minute, c->second, c->ms, (c->weekday + 6) % 7 + 1, 0, week,
+	week_year};
+	bool		given[N_PARTS] = {false};
+	double		day;
+
+	read_parts(ev, object, part, given);
+	if (strict && (!(part[PART_MONTH] >= 1 && part[PART_MONTH] <= 12) || !(part[PART_DAY] >= 1) ||
+				   part[PART_DAY] > wf_expr_days_in_month(part[PART_YEAR], (int) part[PART_MONTH]) || !(part[PART_HOUR] >= 0 && part[PART_HOUR] < 24) ||
+				   !(part[PART_MINUTE] >= 0 && part[PART_MINUTE] < 60) || !(part[PART_SECOND] >= 0 && part[PART_SECOND] < 60) ||
+				   !(part[PART_MS] >= 0 && part[PART_MS] < 1000)))
+		return NAN;
+	if (!given[PART_DAY] && part[PART_MONTH] >= 1 && part[PART_MONTH] <= 12)
+		part[PART_DAY] = Min(part[PART_DAY], wf_expr_days_in_month(part[PART_YEAR], (int) part[PART_MONTH]));
+	if (given[PART_WEEKDAY] || given[PART_WEEK] || given[PART_WEEK_YEAR])
+		day = wf_expr_day_of_week(part[PART_WEEK_YEAR], part[PART_WEEK], strict && !given[PART_WEEKDAY] ? 1 : part[PART_WEEKDAY]);
+	else if (given[PART_ORDINAL])
+		day = wf_expr_make_day(part[PART_YEAR], 0, part[PART_ORDINAL]);
+	else
+		day = wf_expr_make_day(part[PART_YEAR], part[PART_MONTH] - 1, part[PART_DAY]);
+	day = day * MS_PER_DAY + part[PART_HOUR] * 3600000.0 + part[PART_MINUTE] * 60000.0 + part[PART_SECOND] * 1000.0 + part[PART_MS];
 	return fabs(day) <= 1e17 ? wf_expr_from_local(day, zone) : NAN;
 }
 
@@ -265,22 +298,58 @@ moment_set(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *ou
 	if (!isnan(ms))
 	{
 		wf_expr_civil(ms, m->zone, &c);
-		ms = apply_parts(ev, ARG(0), &c, m->zone);
+		ms = apply_parts(ev, ARG(0), &c, m->zone, false);
 	}
 	wf_expr_new_moment(ev, ms, m->zone, out);
 }
 
 /* -- differences -- */
 
-/* The difference in a unit, with its fraction; calendar units are counted by the calendar. */
+static double
+add_units(double ms, pg_tz *zone, WfUnit unit, double n)
+{
+	WfDuration	duration = {0};
+
+	wf_expr_add_unit(&duration, unit, n);
+	return add_duration(ms, zone, &duration, 1);
+}
+
+/* How many whole units of the calendar there are between two dates, by their numbers alone. */
+static double
+count_units(double later, double earlier, pg_tz *zone, WfUnit unit)
+{
+	WfCivil		a;
+	WfCivil		b;
+	double		days;
+
+	wf_expr_civil(earlier, zone, &a);
+	wf_expr_civil(later, zone, &b);
+	days = wf_expr_make_day(b.year, b.month - 1, b.day) - wf_expr_make_day(a.year, a.month - 1, a.day);
+	switch (unit)
+	{
+		case WF_UNIT_YEAR:
+			return b.year - a.year;
+		case WF_UNIT_QUARTER:
+			return (b.year - a.year) * 4 + (b.month - 1) / 3 - (a.month - 1) / 3;
+		case WF_UNIT_MONTH:
+			return (b.year - a.year) * 12 + b.month - a.month;
+		case WF_UNIT_WEEK:
+			return trunc(days / 7);
+		default:
+			return days;
+	}
+}
+
+/*
+ * The difference in a unit, with its fraction, which is the share of the unit that begins where the whole ones
+ * end. Calendar units are counted as Luxon counts them.
+ */
 static double
 difference(double later, double earlier, pg_tz *zone, WfUnit unit)
 {
-	WfDuration	one = {0};
-	double		swapped;
-	double		low;
-	double		high;
-	int64		n;
+	double		n;
+	double		from;
+	double		to;
 
 	if (isnan(later) || isnan(earlier))
 		return NAN;
@@ -288,32 +357,20 @@ difference(double later, double earlier, pg_tz *zone, WfUnit unit)
 		return (later - earlier) / wf_expr_time_units[unit].ms;
 	if (later < earlier)
 	{
-		swapped = difference(earlier, later, zone, unit);
-		return swapped == 0 ? 0 : -swapped;
+		n = difference(earlier, later, zone, unit);
+		return n == 0 ? 0 : -n;
 	}
-	n = (int64) ((later - earlier) / (wf_expr_time_units[unit].months > 0 ?
-									  wf_expr_time_units[unit].months * 31 * MS_PER_DAY : wf_expr_time_units[unit].ms));
-	for (;; n++)
+	n = count_units(later, earlier, zone, unit);
+	to = add_units(earlier, zone, unit, n);
+	from = to;
+	for (int i = 0; i < 2 && from > later; i++)
 	{
-		CHECK_FOR_INTERRUPTS();
-		memset(&one, 0, sizeof(one));
-		wf_expr_add_unit(&one, unit, (double) n);
-		low = add_duration(earlier, zone, &one, 1);
-		memset(&one, 0, sizeof(one));
-		wf_expr_add_unit(&one, unit, (double) (n + 1));
-		high = add_duration(earlier, zone, &one, 1);
-		if (low > later)
-		{
-			n -= 2;				/* a clock change made the estimate too high */
-			continue;
-		}
-		if (isnan(high) || later < high)
-			break;
-		/* months are never longer than 31 days: catch up in larger steps */
-		if (wf_expr_time_units[unit].months > 0)
-			n += (int64) ((later - high) / (wf_expr_time_units[unit].months * 31 * MS_PER_DAY));
+		to = from;
+		from = add_units(earlier, zone, unit, --n);
 	}
-	return (double) n + (later - low) / (high - low);
+	if (to <= later)
+		to = add_units(from, zone, unit, 1);
+	return n + (later - from) / (to - from);
 }
 
 static void
@@ -484,6 +541,70 @@ moment_to_locale_string(WfEval *ev, const WfValue *self, int argc, WfValue *argv
 	wf_expr_locale_date(ev, wf_expr_moment_ms(m), locale, &all, true, false, out);
 }
 
+/* In a fixed form of toFormat's. */
+static void
+put_pattern(WfEval *ev, const WfValue *self, pg_tz *zone, const char *pattern, WfValue *out)
+{
+	const WfMoment *m = this_moment(ev, self);
+	WfValue		text;
+
+	set_string(&text, pattern, strlen(pattern), WF_S_ASCII);
+	if (m->valid)
+		wf_expr_format_moment(ev, wf_expr_moment_ms(m), zone ? zone : m->zone, &text, out);
+	else
+		set_null(out);
+}
+
+static void
+moment_to_sql(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
+{
+	put_pattern(ev, self, NULL, "yyyy-MM-dd HH:mm:ss.SSS ZZ", out);
+}
+
+static void
+moment_to_sql_date(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
+{
+	put_pattern(ev, self, NULL, "yyyy-MM-dd", out);
+}
+
+static void
+moment_to_http(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
+{
+	put_pattern(ev, self, utc_zone(), "EEE, dd LLL yyyy HH:mm:ss 'GMT'", out);
+}
+
+static void
+moment_to_rfc2822(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
+{
+	put_pattern(ev, self, NULL, "EEE, dd LLL yyyy HH:mm:ss ZZZ", out);
+}
+
+static void
+moment_to_object(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
+{
+	const WfMoment *m = this_moment(ev, self);
+	WfObject   *parts = wf_expr_new_object(ev, PART_MS + 1);
+	WfValue		value;
+
+	for (int i = PART_YEAR; m->valid && i <= PART_MS; i++)
+	{
+		wf_expr_moment_member(ev, m, part_names[i], strlen(part_names[i]), &value);
+		wf_expr_put_field(ev, parts, part_names[i], &value);
+	}
+	set_object(out, parts);
+}
+
+static void
+moment_get(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
+{
+	const WfMoment *m = this_moment(ev, self);
+	WfValue		name;
+
+	wf_expr_to_string(ev, ARG(0), &name);
+	if (!wf_expr_moment_member(ev, m, name.u.str, name.len, out))
+		set_undefined(out);
+}
+
 static void
 moment_to_millis(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
 {
@@ -559,6 +680,12 @@ wf_expr_moment_member(WfEval *ev, const WfMoment *m, const char *key, uint32 len
 	MEMBER("offset", c.offset / 60.0)
 	MEMBER("ts", wf_expr_moment_ms(m))
 #undef MEMBER
+	if (wf_expr_string_is(&name, "isInDST"))
+	{
+		set_bool(out, m->valid && (c.offset > wf_expr_offset(wf_expr_from_local(wf_expr_make_day(c.year, 0, 1) * MS_PER_DAY, m->zone), m->zone) ||
+								   c.offset > wf_expr_offset(wf_expr_from_local(wf_expr_make_day(c.year, 4, 1) * MS_PER_DAY, m->zone), m->zone)));
+		return true;
+	}
 	if (wf_expr_string_is(&name, "isInLeapYear"))
 	{
 		set_bool(out, m->valid && wf_expr_days_in_month(c.year, 2) == 29);
@@ -607,6 +734,12 @@ const WfBuiltin wf_expr_datetime_methods[] = {
 	{"hasSame", moment_has_same, 2},
 	{"equals", moment_equals, 1},
 	{"isBetween", moment_is_between, 2},
+	{"toSQL", moment_to_sql, 0},
+	{"toSQLDate", moment_to_sql_date, 0},
+	{"toHTTP", moment_to_http, 0},
+	{"toRFC2822", moment_to_rfc2822, 0},
+	{"toObject", moment_to_object, 0},
+	{"get", moment_get, 1},
 	{"toMillis", moment_to_millis, 0},
 	{"toSeconds", moment_to_seconds, 0},
 	{"toUnixInteger", moment_to_unix_integer, 0},
@@ -643,24 +776,13 @@ static void
 datetime_from_iso(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
 {
 	WfValue		text;
+	WfValue		keep;
 	pg_tz	   *zone = zone_option(ev, ARG(1));
+	bool		keeps = is_plain_object(ARG(1)) && wf_expr_get_field(ev, ARG(1), "setZone", &keep) && wf_expr_to_bool(&keep);
 	double		ms;
-	int			year;
-	int			month;
-	int			day;
 
 	wf_expr_to_string(ev, ARG(0), &text);
-	/* unlike Date, a day that its month lacks is no date, and a date alone is local */
-	if (sscanf(wf_expr_cstring(ev, &text), "%4d-%2d-%2d", &year, &month, &day) == 3 &&
-		(month < 1 || month > 12 || day > wf_expr_days_in_month(year, month)))
-		ms = NAN;
-	else if (text.len == 10 && memchr(text.u.str, 'T', 10) == NULL)
-	{
-		ms = wf_expr_parse_date(text.u.str, text.len, NULL);
-		ms = wf_expr_from_local(ms, zone);
-	}
-	else
-		ms = wf_expr_parse_date(text.u.str, text.len, zone);
+	ms = wf_expr_parse_iso(ev, &text, keeps, &zone);
 	wf_expr_new_moment(ev, ms, zone, out);
 }
 
@@ -698,12 +820,12 @@ static void
 datetime_from_object(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
 {
 	pg_tz	   *zone = zone_option(ev, ARG(1));
-	WfCivil		c = {.year = 1970,.month = 1,.day = 1};
-	WfCivil		now;
+	WfCivil		c;
 
-	wf_expr_civil(wf_expr_now_ms(ev), zone, &now);
-	c.year = now.year;
-	wf_expr_new_moment(ev, apply_parts(ev, ARG(0), &c, zone), zone, out);
+	wf_expr_civil(wf_expr_now_ms(ev), zone, &c);
+	c.month = c.day = 1;
+	c.hour = c.minute = c.second = c.ms = 0;
+	wf_expr_new_moment(ev, apply_parts(ev, ARG(0), &c, zone, true), zone, out);
 }
 
 /* year, month, day, ... */
@@ -742,7 +864,42 @@ datetime_utc(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *
 	datetime_parts(ev, argc, argv, utc_zone(), out);
 }
 
+/* The earliest or the latest of the arguments; undefined without any. */
+static void
+choose(WfEval *ev, int argc, WfValue *argv, bool latest, WfValue *out)
+{
+	set_undefined(out);
+	for (int i = 0; i < argc; i++)
+	{
+		double		ms = wf_expr_moment_ms(this_moment(ev, &argv[i]));
+
+		if (i == 0 || (latest ? ms > wf_expr_moment_ms(out->u.moment) : ms < wf_expr_moment_ms(out->u.moment)))
+			*out = argv[i];
+	}
+}
+
+static void
+datetime_max(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
+{
+	choose(ev, argc, argv, true, out);
+}
+
+static void
+datetime_min(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
+{
+	choose(ev, argc, argv, false, out);
+}
+
+static void
+datetime_is(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
+{
+	set_bool(out, ARG(0)->tag == WF_V_DATETIME);
+}
+
 static const WfBuiltin datetime_functions[] = {
+	{"max", datetime_max, 0},
+	{"min", datetime_min, 0},
+	{"isDateTime", datetime_is, 1},
 	{"now", datetime_now, 0},
 	{"fromISO", datetime_from_iso, 1},
 	{"fromFormat", datetime_from_format, 2},

@@ -63,6 +63,16 @@ put_meridiem_time(Formatter *f, bool seconds)
 	put(f, " %s", c->hour < 12 ? "AM" : "PM");
 }
 
+/* The zone as the longer forms name it: 1: its abbreviation; long names are not known here. */
+static void
+put_zone_name(Formatter *f, int form)
+{
+	if (form == 1)
+		put(f, " %s", f->c.zone);
+	else if (form > 1)
+		wf_expr_throw_hint(f->buffer.ev, "Use z, ZZ or ZZZZ.", "long names of time zones are not available");
+}
+
 /* D, DD, ... and f, ff, F, t, T: English forms. */
 static bool
 put_macro(Formatter *f, char letter, int n)
@@ -84,18 +94,24 @@ put_macro(Formatter *f, char letter, int n)
 			return n <= 4;
 		case 't':
 			put_meridiem_time(f, n > 1);
-			return n <= 2;
+			put_zone_name(f, n - 2);
+			return n <= 4;
 		case 'T':
 			put(f, "%02d:%02d", c->hour, c->minute);
 			if (n > 1)
 				put(f, ":%02d", c->second);
-			return n <= 2;
+			put_zone_name(f, n - 2);
+			return n <= 4;
 		case 'f':
 		case 'F':
 			put_macro(f, 'D', n);
 			put(f, n >= 3 ? " at " : ", ");
 			put_meridiem_time(f, letter == 'F');
-			return n <= 2;
+			put_zone_name(f, n - 2);
+			return n <= 4;
+		case 'n':
+		case 'i':
+			wf_expr_throw_hint(f->buffer.ev, "Use W or kkkk, which are those of ISO.", "weeks of a locale are not available (token \"%c\")", letter);
 		default:
 			return false;
 	}
@@ -206,8 +222,10 @@ put_name(Formatter *f, char letter, int n)
 		case 'Z':
 			if (n <= 3)
 				put_offset(f, n);
+			else if (n == 4)
+				put(f, "%s", c->zone);
 			else
-				put(f, "%s", n == 4 ? c->zone : pg_get_timezone_name(f->zone));
+				put_zone_name(f, 2);
 			return n <= 5;
 		case 'z':
 			put(f, "%s", pg_get_timezone_name(f->zone));
@@ -242,6 +260,8 @@ wf_expr_format_moment(WfEval *ev, double ms, pg_tz *zone, const WfValue *pattern
 			const char *close = memchr(p + 1, '\'', end - p - 1);
 			const char *stop = close ? close : end;
 
+			if (close == p + 1)
+				buffer_char(&f.buffer, '\'');
 			buffer_bytes(&f.buffer, p + 1, stop - p - 1);
 			p = close ? close + 1 : end;
 			continue;

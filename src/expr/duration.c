@@ -1,8 +1,7 @@
 /*
  * duration.c: units of time, durations, and all that plus and minus take.
  *
- * A duration is months, days and milliseconds, as PostgreSQL's interval: the first two are counted by
- * the calendar, the last exactly. Texts are read by PostgreSQL's interval parser.
+ * A duration is years, months, days and milliseconds: all but the last are counted by the calendar. Texts are read by PostgreSQL's interval parser.
  */
 #include "postgres.h"
 
@@ -60,7 +59,9 @@ wf_expr_to_unit(WfEval *ev, const WfValue *value)
 void
 wf_expr_add_unit(WfDuration *duration, WfUnit unit, double amount)
 {
-	if (wf_expr_time_units[unit].months > 0)
+	if (unit == WF_UNIT_YEAR && amount == trunc(amount))
+		duration->years += amount;
+	else if (wf_expr_time_units[unit].months > 0)
 	{
 		double		months = amount * wf_expr_time_units[unit].months;
 
@@ -91,7 +92,8 @@ read_interval(WfEval *ev, const WfValue *text, WfDuration *out)
 		dtype != DTK_DELTA)
 		wf_expr_throw_hint(ev, "Write \"1 day\", \"2 hours\", \"P1M\" or {days: 1}.", "\"%s\" is no interval",
 						   pnstrdup(s, Min(strlen(s), 32)));
-	out->months = (double) itm.tm_year * 12 + itm.tm_mon;
+	out->years = itm.tm_year;
+	out->months = itm.tm_mon;
 	out->days = itm.tm_mday;
 	out->ms = (double) itm.tm_usec / 1000.0;
 }
@@ -125,7 +127,7 @@ wf_expr_to_duration(WfEval *ev, int argc, WfValue *argv, WfDuration *out)
 	}
 	else
 		wf_expr_throw(ev, "%s is no duration", wf_expr_kind_name(value));
-	if (!isfinite(out->months) || !isfinite(out->days) || !isfinite(out->ms))
+	if (!isfinite(out->years) || !isfinite(out->months) || !isfinite(out->days) || !isfinite(out->ms))
 		wf_expr_throw(ev, "invalid duration");
 }
 
@@ -149,31 +151,37 @@ this_duration(WfEval *ev, const WfValue *self)
 	return self->u.duration;
 }
 
-/* In one unit, with months of 30 and years of 365 days, as Luxon converts. */
-static double
-duration_as(const WfDuration *d, WfUnit unit)
+/* In one unit, with months of 30 days and 4 weeks, and years of 365 days and 52 weeks, as Luxon converts. */
+double
+wf_expr_duration_as(const WfDuration *d, WfUnit unit)
 {
-	double		ms = d->months * 30 * MS_PER_DAY + d->days * MS_PER_DAY + d->ms;
+	double		days = d->days + d->ms / MS_PER_DAY;
 
-	if (wf_expr_time_units[unit].months > 0 && d->days == 0 && d->ms == 0)
-		return d->months / wf_expr_time_units[unit].months;
-	if (unit == WF_UNIT_YEAR)
-		return ms / (365 * MS_PER_DAY);
-	if (wf_expr_time_units[unit].months > 0)
-		return ms / (30 * MS_PER_DAY * wf_expr_time_units[unit].months);
-	return ms / wf_expr_time_units[unit].ms;
+	switch (unit)
+	{
+		case WF_UNIT_YEAR:
+			return d->years + d->months / 12 + days / 365;
+		case WF_UNIT_QUARTER:
+			return d->years * 4 + d->months / 3 + days / 91;
+		case WF_UNIT_MONTH:
+			return d->years * 12 + d->months + days / 30;
+		case WF_UNIT_WEEK:
+			return d->years * 52 + d->months * 4 + days / 7;
+		default:
+			return ((d->years * 365 + d->months * 30 + d->days) * MS_PER_DAY + d->ms) / wf_expr_time_units[unit].ms;
+	}
 }
 
 static void
 duration_method_as(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
 {
-	set_number(out, duration_as(this_duration(ev, self), wf_expr_to_unit(ev, ARG(0))));
+	set_number(out, wf_expr_duration_as(this_duration(ev, self), wf_expr_to_unit(ev, ARG(0))));
 }
 
 static void
 duration_to_millis(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
 {
-	set_number(out, duration_as(this_duration(ev, self), WF_UNIT_MS));
+	set_number(out, wf_expr_duration_as(this_duration(ev, self), WF_UNIT_MS));
 }
 
 /* ISO 8601: P1Y2M3DT4H5M6.7S */
@@ -181,9 +189,8 @@ void
 wf_expr_duration_text(WfEval *ev, const WfDuration *d, WfValue *out)
 {
 	char		buf[160] = "P";
-	double		months = d->months;
 	double		ms = d->ms;
-	double		part[6] = {trunc(months / 12), fmod(months, 12), d->days, trunc(ms / 3600000), trunc(fmod(ms, 3600000) / 60000),
+	double		part[6] = {d->years, d->months, d->days, trunc(ms / 3600000), trunc(fmod(ms, 3600000) / 60000),
 	fmod(ms, 60000) / 1000};
 
 	for (int i = 0; i < 6; i++)
@@ -218,10 +225,10 @@ wf_expr_duration_member(WfEval *ev, const WfDuration *d, const char *key, uint32
 	switch (unit)
 	{
 		case WF_UNIT_YEAR:
-			set_number(out, trunc(d->months / 12));
+			set_number(out, d->years);
 			return true;
 		case WF_UNIT_MONTH:
-			set_number(out, fmod(d->months, 12));
+			set_number(out, d->months);
 			return true;
 		case WF_UNIT_DAY:
 			set_number(out, d->days);

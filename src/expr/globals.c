@@ -288,6 +288,7 @@ clone(WfEval *ev, WfMap *done, const WfValue *value, WfValue *out)
 	}
 	else if (value->tag == WF_V_OBJECT)
 	{
+		wf_expr_object_settle(ev, value->u.object);
 		set_object(out, wf_expr_new_object(ev, value->u.object->count));
 		wf_expr_map_put(ev, done, value, out);
 		for (uint32 i = 0; i < value->u.object->count; i++)

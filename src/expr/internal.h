@@ -37,6 +37,7 @@ typedef enum WfTag
 	WF_V_NUMBER,
 	WF_V_NUMERIC,			/* a number of the context, untouched: keeps every digit */
 	WF_V_STRING,
+	WF_V_BIGINT,
 	/* from here on objects, in JavaScript's sense */
 	WF_V_JSON_ARRAY,		/* borrowed containers */
 	WF_V_JSON_OBJECT,
@@ -51,6 +52,7 @@ typedef enum WfTag
 	WF_V_SET,
 	WF_V_MAP,
 	WF_V_NAMESPACE,			/* Math, JSON: only as the left side of a dot */
+	WF_V_FREE,				/* no value: a place behind the elements of a shared array */
 } WfTag;
 
 /* flags of a string */
@@ -70,6 +72,7 @@ typedef struct WfMoment WfMoment;
 typedef struct WfDuration WfDuration;
 typedef struct WfRegExp WfRegExp;
 typedef struct WfMap WfMap;
+typedef struct WfBigInt WfBigInt;
 typedef struct WfEval WfEval;
 typedef struct WfExprNode WfExprNode;
 
@@ -85,6 +88,7 @@ typedef struct WfValue
 		double	   *ms;			/* DATE: milliseconds since 1970, NaN when invalid */
 		Numeric		numeric;
 		const char *str;
+		const WfBigInt *bigint;
 		JsonbContainer *json;
 		WfArray    *array;
 		WfObject   *object;
@@ -104,12 +108,27 @@ typedef struct WfValue
 #define WF_IS_NUMBER(v)		((v)->tag == WF_V_NUMBER || (v)->tag == WF_V_NUMERIC)
 #define WF_IS_FUNCTION(v)	((v)->tag == WF_V_CLOSURE || (v)->tag == WF_V_BUILTIN)
 
+/*
+ * `[...a, x]`, done again and again with its own result, must not copy each time. The first result is
+ * SPREAD: it remembers how it was made. When it is spread in turn, the new array gets room behind its
+ * elements and is SHARED: further ones use the same place, as long as each is made of the newest. A place
+ * that is marked FREE is taken by whoever comes first; who finds it taken moves away, and so does who
+ * changes elements. Neither kind has holes.
+ */
+typedef enum WfSharing
+{
+	WF_A_OWN,
+	WF_A_SPREAD,
+	WF_A_SHARED,
+} WfSharing;
+
 struct WfArray
 {
 	WfValue    *items;
 	uint32		count;
 	uint32		capacity;
 	bool		iterator;		/* stands for an iterator: can be spread, is no array */
+	uint8		sharing;		/* WfSharing */
 	WfObject   *extra;			/* named properties (match: index, input, groups), or NULL */
 };
 
@@ -121,6 +140,7 @@ typedef struct WfEntry
 	WfValue		value;
 } WfEntry;
 
+/* members.c says how an object hands its members on to one that it is spread into. */
 struct WfObject
 {
 	WfEntry    *entries;		/* in order of insertion, but see has_index */
@@ -129,6 +149,11 @@ struct WfObject
 	uint32	   *slots;			/* open addressing, entry number + 1; NULL while small */
 	uint32		n_slots;		/* a power of two */
 	bool		has_index;		/* integer-like keys came since the last ordering */
+	bool		keeps;			/* its members were asked for after they were handed on */
+	uint32		n_undo;
+	WfObject   *newer;			/* who has the members now; NULL: they are here */
+	WfObject   *older;			/* whose members these are, too, with `undo` */
+	struct WfUndo *undo;		/* what `newer` changed since, the last change first */
 };
 
 typedef struct WfMapEntry
@@ -149,6 +174,13 @@ struct WfMap
 	uint32		n_slots;
 };
 
+struct WfBigInt					/* bigint.c */
+{
+	uint32		n;				/* limbs; 0: zero */
+	bool		negative;
+	uint32		limbs[FLEXIBLE_ARRAY_MEMBER];	/* the least first; the last is not 0 */
+};
+
 struct WfMoment					/* a date-time */
 {
 	int64		time;			/* ms since 1970; when valid */
@@ -158,6 +190,7 @@ struct WfMoment					/* a date-time */
 
 struct WfDuration
 {
+	double		years;
 	double		months;
 	double		days;
 	double		ms;
@@ -434,7 +467,7 @@ typedef struct WfLocalNode
 	int			slot;
 } WfLocalNode;
 
-#define WF_N_CLASSES 13
+#define WF_N_CLASSES 14
 
 /* The builtins that a method name stands for, by class of the receiver. */
 typedef struct WfMethodRef
@@ -546,6 +579,7 @@ typedef enum WfTokenKind
 {
 	WF_T_END,
 	WF_T_NUMBER,
+	WF_T_BIGINT,				/* text: its digits; number: their radix */
 	WF_T_STRING,
 	WF_T_NAME,
 	WF_T_PUNCT,
@@ -574,6 +608,8 @@ typedef struct WfToken
 	bool		tail;
 	bool		escaped;		/* a name written with \u: no keyword */
 	bool		line_before;	/* a line break stands before it */
+	const char *problem;		/* of a template's text: an escape that only a tag may see, at problem_pos */
+	int			problem_pos;
 } WfToken;
 
 typedef struct WfLexer
@@ -634,6 +670,8 @@ extern void *wf_expr_unexpected(WfParser *p);
 extern bool wf_expr_parse_arguments(WfParser *p, WfCallNode *call);
 extern bool wf_expr_is_root_name(const char *name, uint32 len);
 extern const char *wf_expr_sort_flags(const char *flags);
+extern bool wf_expr_at_template(WfParser *p);
+extern bool wf_expr_parse_tagged(WfParser *p, WfCallNode *call);
 extern const WfExprNode *wf_expr_parse_list(WfParser *p);
 extern const WfExprNode *wf_expr_parse_single(WfParser *p);
 extern const WfExprNode *wf_expr_parse_postfix(WfParser *p);
@@ -692,6 +730,7 @@ extern void wf_expr_eval_array(WfEval *ev, const WfExprNode *node, WfValue *out)
 extern void wf_expr_eval_object(WfEval *ev, const WfExprNode *node, WfValue *out);
 extern void wf_expr_eval_arrow(WfEval *ev, const WfExprNode *node, WfValue *out);
 extern void wf_expr_eval_template(WfEval *ev, const WfExprNode *node, WfValue *out);
+extern void wf_expr_eval_tagged(WfEval *ev, const WfExprNode *node, WfValue *out);
 extern void wf_expr_eval_sequence(WfEval *ev, const WfExprNode *node, WfValue *out);
 extern void wf_expr_eval_regexp(WfEval *ev, const WfExprNode *node, WfValue *out);
 extern void wf_expr_eval_ternary(WfEval *ev, const WfExprNode *node, WfValue *out);
@@ -736,6 +775,19 @@ extern Numeric wf_expr_make_numeric(double value);
 extern void wf_expr_format_fixed(WfEval *ev, double value, int digits, WfValue *out);
 extern void wf_expr_format_radix(WfEval *ev, double value, int radix, WfValue *out);
 extern void wf_expr_format_locale(WfEval *ev, double value, const WfValue *locale, const WfValue *options, WfValue *out);
+
+/* -- BigInt (bigint.c) -- */
+
+#define WF_UNORDERED 2
+
+extern const WfBigInt *wf_expr_bigint_digits(WfEval *ev, const char *digits, uint32 len, int radix);
+extern double wf_expr_bigint_double(const WfBigInt *big);
+extern void wf_expr_bigint_text(WfEval *ev, const WfBigInt *big, int radix, WfValue *out);
+extern bool wf_expr_bigint_equal(WfEval *ev, const WfBigInt *a, const WfBigInt *b);
+extern uint32 wf_expr_bigint_hash(const WfBigInt *big);
+extern int	wf_expr_bigint_compare(WfEval *ev, const WfValue *a, const WfValue *b);
+extern void wf_expr_bigint_binary(WfEval *ev, char op, const WfValue *a, const WfValue *b, WfValue *out);
+extern void wf_expr_bigint_unary(WfEval *ev, char op, const WfBigInt *big, WfValue *out);
 
 /* -- strings (text.c) -- */
 
@@ -802,16 +854,29 @@ extern WfArray *wf_expr_new_array(WfEval *ev, uint32 capacity);
 extern WfValue *wf_expr_array_add(WfEval *ev, WfArray *array);	/* a new last element, to be filled */
 extern void wf_expr_array_reserve(WfEval *ev, WfArray *array, Size more);
 extern void wf_expr_array_resize(WfEval *ev, WfArray *array, double count);
+extern WfArray *wf_expr_array_extend(WfEval *ev, const WfArray *from, Size more);
 extern uint32 wf_expr_array_count(const WfValue *array);
 extern void wf_expr_array_at(const WfValue *array, uint32 index, WfValue *out);
 extern WfArray *wf_expr_own_array(WfEval *ev, const WfValue *array);	/* itself, or a copy of a borrowed one */
 extern WfArray *wf_expr_copy_array(WfEval *ev, const WfValue *array);
 
+/* members.c */
 extern WfObject *wf_expr_new_object(WfEval *ev, uint32 capacity);
-extern void wf_expr_object_reserve(WfEval *ev, WfObject *object, Size more);
+extern void wf_expr_object_spread(WfEval *ev, WfObject *object, WfObject *from, Size more);
+extern void wf_expr_object_own(WfEval *ev, WfObject *object);
+extern void wf_expr_object_order(WfEval *ev, WfObject *object);
+extern bool wf_expr_object_get(WfEval *ev, WfObject *object, const char *key, uint32 len, WfValue *out);
 extern void wf_expr_object_put(WfEval *ev, WfObject *object, const char *key, uint32 len, const WfValue *value);
-extern WfValue *wf_expr_object_find(const WfObject *object, const char *key, uint32 len);
+extern WfValue *wf_expr_object_find(WfEval *ev, WfObject *object, const char *key, uint32 len);
 extern void wf_expr_put_field(WfEval *ev, WfObject *object, const char *key, const WfValue *value);
+
+/* Before entries are looked at: they are here. */
+static inline void
+wf_expr_object_settle(WfEval *ev, WfObject *object)
+{
+	if (unlikely(object->newer != NULL))
+		wf_expr_object_own(ev, object);
+}
 
 extern WfMap *wf_expr_new_map(WfEval *ev);
 extern WfMapEntry *wf_expr_map_find(WfEval *ev, WfMap *map, const WfValue *key);
@@ -863,6 +928,7 @@ typedef enum WfClass
 	WF_C_REGEXP,
 	WF_C_SET,
 	WF_C_MAP,
+	WF_C_BIGINT,
 } WfClass;
 
 extern WfClass wf_expr_class(const WfValue *value);
@@ -878,6 +944,7 @@ extern const char *wf_expr_nearest_member(const WfNamespace *space, const char *
 extern const WfBuiltin wf_expr_string_methods[];
 extern const WfBuiltin wf_expr_string_regex_methods[];
 extern const WfBuiltin wf_expr_number_methods[];
+extern const WfBuiltin wf_expr_bigint_methods[];
 extern const WfBuiltin wf_expr_array_methods[];
 extern const WfBuiltin wf_expr_array_edit_methods[];
 extern const WfBuiltin wf_expr_object_methods[];
@@ -902,6 +969,7 @@ extern const WfNamespace wf_expr_array_space;
 extern const WfNamespace wf_expr_string_space;
 extern const WfNamespace wf_expr_number_space;
 extern const WfNamespace wf_expr_boolean_space;
+extern const WfNamespace wf_expr_bigint_space;
 extern const WfNamespace wf_expr_date_space;
 extern const WfNamespace wf_expr_datetime_space;
 extern const WfNamespace wf_expr_duration_space;

@@ -226,6 +226,8 @@ print(Printer *p, const WfValue *value)
 			if (value->u.space->call != NULL)
 				return false;
 			break;
+		case WF_V_BIGINT:
+			wf_expr_throw_hint(p->ev, "Convert it: String(n) or Number(n).", "a BigInt has no form in JSON");
 		case WF_V_STRING:
 			put_string(&p->buffer, value);
 			return true;
@@ -614,6 +616,7 @@ revive(WfEval *ev, const WfValue *reviver, const WfValue *holder, const WfValue 
 
 		for (uint32 i = 0; i < value->u.object->count; i++)
 		{
+			wf_expr_object_settle(ev, value->u.object);
 			set_string(&name, value->u.object->entries[i].key, value->u.object->entries[i].len, 0);
 			item = value->u.object->entries[i].value;
 			revive(ev, reviver, value, &name, &item);

@@ -14,6 +14,8 @@
 #include "expr/internal.h"
 #include "mb/pg_wchar.h"
 
+#define MAX_BIGINT_DIGITS	10000	/* of a literal: turning them into a number takes time with their square */
+
 void
 wf_expr_lex_begin(WfLexer *lexer, const char *source, int len, int start)
 {
@@ -310,8 +312,10 @@ lex_template(WfLexer *lexer, WfToken *token)
 		message = read_escape(lexer, &cooked, true);
 		if (message != NULL)
 		{
-			bad(lexer, token, before, message);
-			return;
+			/* all escapes that may be refused begin with a letter or a digit */
+			lexer->at = Min(before + 2, lexer->len);
+			token->problem = token->problem ? token->problem : message;
+			token->problem_pos = before;
 		}
 	}
 	token->kind = WF_T_TEMPLATE;
@@ -357,6 +361,7 @@ lex_number(WfLexer *lexer, WfToken *token)
 	char	   *text;
 	int			n = 0;
 	int			radix = 10;
+	bool		whole = true;
 	bool		good;
 
 	while (is_digit(byte_at(lexer, end)) || is_name_start(byte_at(lexer, end)) || byte_at(lexer, end) == '.' ||
@@ -382,6 +387,7 @@ lex_number(WfLexer *lexer, WfToken *token)
 		}
 		if (byte_at(lexer, lexer->at) == '.')
 		{
+			whole = false;
 			text[n++] = '.';
 			lexer->at++;
 			if (is_digit(byte_at(lexer, lexer->at)) || byte_at(lexer, lexer->at) == '_')
@@ -391,6 +397,7 @@ lex_number(WfLexer *lexer, WfToken *token)
 		{
 			int			before;
 
+			whole = false;
 			text[n++] = 'e';
 			lexer->at++;
 			if (byte_at(lexer, lexer->at) == '+' || byte_at(lexer, lexer->at) == '-')
@@ -400,10 +407,20 @@ lex_number(WfLexer *lexer, WfToken *token)
 		}
 		token->number = wf_expr_parse_prefix(text, n, &used);
 	}
-	if (byte_at(lexer, lexer->at) == 'n')
+	if (byte_at(lexer, lexer->at) == 'n' && good && whole)
 	{
-		bad(lexer, token, start, "BigInt literals are not available");
-		return;
+		lexer->at++;
+		token->text = text;
+		token->len = n;
+		token->number = radix;
+		token->kind = WF_T_BIGINT;
+		if (n > MAX_BIGINT_DIGITS)
+		{
+			bad(lexer, token, start, "a literal of more than 10000 digits");
+			return;
+		}
+		if (!is_name_start(byte_at(lexer, lexer->at)) && !is_digit(byte_at(lexer, lexer->at)))
+			return;
 	}
 	if (!good || is_name_start(byte_at(lexer, lexer->at)) || is_digit(byte_at(lexer, lexer->at)))
 	{
@@ -551,6 +568,7 @@ after_operand(const WfLexer *lexer)
 	switch (last->kind)
 	{
 		case WF_T_NUMBER:
+		case WF_T_BIGINT:
 		case WF_T_STRING:
 		case WF_T_REGEX:
 			return true;

@@ -100,30 +100,136 @@ currency_symbol(const char *code)
 	return NULL;
 }
 
-/* Digits after the point: at least and at most. */
-static void
-fraction_digits(WfEval *ev, const WfValue *options, int *least, int *most)
+/* A number in decimal: 0.digits * 10 ** point. */
+typedef struct Decimal
 {
-	const char *given_least = option(ev, options, "minimumFractionDigits");
-	const char *given_most = option(ev, options, "maximumFractionDigits");
+	char		digits[24];
+	int			n;
+	int			point;
+} Decimal;
 
-	if (given_least)
+/* The shortest decimal that reads back as the value, which is finite and not negative. */
+static void
+to_decimal(double value, Decimal *d)
+{
+	char		text[40];
+
+	d->n = 0;
+	d->point = 0;
+	if (value == 0)
+		return;
+	for (int precision = 0; precision < 17; precision++)
 	{
-		*least = atoi(given_least);
-		*most = Max(*most, *least);
+		snprintf(text, sizeof(text), "%.*e", precision, value);
+		if (strtod(text, NULL) == value)
+			break;
 	}
-	if (given_most)
+	for (const char *c = text; *c != 'e'; c++)
+		if (*c != '.')
+			d->digits[d->n++] = *c;
+	d->point = atoi(strchr(text, 'e') + 1) + 1;
+	while (d->n > 0 && d->digits[d->n - 1] == '0')
+		d->n--;
+}
+
+/* Rounds to that many digits, ties away from zero. */
+static void
+round_decimal(Decimal *d, int keep)
+{
+	bool		up;
+
+	if (keep >= d->n)
+		return;
+	up = keep >= 0 && d->digits[keep] >= '5';
+	d->n = Max(keep, 0);
+	while (up && d->n > 0 && d->digits[d->n - 1] == '9')
+		d->n--;
+	if (up && d->n > 0)
+		d->digits[d->n - 1]++;
+	else if (up)
 	{
-		*most = atoi(given_most);
-		*least = given_least ? *least : Min(*least, *most);
+		d->digits[d->n++] = '1';
+		d->point++;
 	}
-	if (*least < 0 || *most > 100 || *least > *most)
-		wf_expr_throw(ev, "fraction digits are out of range");
+	while (d->n > 0 && d->digits[d->n - 1] == '0')
+		d->n--;
+}
+
+static char
+digit_at(const Decimal *d, int place)
+{
+	return place >= 0 && place < d->n ? d->digits[place] : '0';
+}
+
+/* Options that JavaScript knows, whose only value here is the default one. */
+static void
+refuse_options(WfEval *ev, const WfValue *options, const char *const (*known)[2])
+{
+	for (; (*known)[0] != NULL; known++)
+	{
+		const char *given = option(ev, options, (*known)[0]);
+
+		if (given != NULL && strcmp(given, (*known)[1]) != 0)
+			wf_expr_throw_hint(ev, "Use .toFixed() or .format() with a pattern.", "the option %s of toLocaleString is not available",
+							   (*known)[0]);
+	}
+}
+
+static const char *const number_options[][2] = {
+	{"notation", "standard"}, {"compactDisplay", "short"}, {"signDisplay", "auto"}, {"currencyDisplay", "symbol"},
+	{"currencySign", "standard"}, {"unit", ""}, {"roundingMode", "halfExpand"}, {"roundingIncrement", "1"},
+	{"roundingPriority", "auto"}, {"trailingZeroDisplay", "auto"}, {"numberingSystem", "latn"}, {NULL}
+};
+
+static const char *const date_options[][2] = {
+	{"era", ""}, {"dayPeriod", ""}, {"fractionalSecondDigits", ""}, {"calendar", "gregory"}, {"numberingSystem", "latn"}, {NULL}
+};
+
+/* How many digits are shown. */
+typedef struct Digits
+{
+	int			least;			/* after the point */
+	int			most;
+	int			least_significant;	/* when one of these two was given */
+	int			most_significant;	/* 0: neither */
+} Digits;
+
+/* An option that is a count; `otherwise` when it is not given. */
+static int
+count_option(WfEval *ev, const WfValue *options, const char *name, int from, int to, int otherwise)
+{
+	WfValue		value;
+	double		number;
+
+	if (WF_IS_NULLISH(options) || !wf_expr_get_field(ev, options, name, &value) || value.tag == WF_V_UNDEFINED)
+		return otherwise;
+	number = wf_expr_to_number(ev, &value);
+	if (!(number >= from && number <= to))
+		wf_expr_throw(ev, "%s must be between %d and %d", name, from, to);
+	return (int) number;
 }
 
 static void
-put_grouped(WfBuffer *buffer, const char *digits, int n, const Locale *locale, bool grouping)
+read_digits(WfEval *ev, const WfValue *options, Digits *d)
 {
+	int			least = count_option(ev, options, "minimumFractionDigits", 0, 100, -1);
+	int			most = count_option(ev, options, "maximumFractionDigits", 0, 100, -1);
+	int			least_significant = count_option(ev, options, "minimumSignificantDigits", 1, 21, 0);
+
+	d->most_significant = count_option(ev, options, "maximumSignificantDigits", Max(least_significant, 1), 21,
+									   least_significant ? 21 : 0);
+	d->least_significant = Max(least_significant, 1);
+	if (least >= 0 && most >= 0 && least > most)
+		wf_expr_throw(ev, "fraction digits are out of range");
+	d->least = least >= 0 ? least : most >= 0 ? Min(d->least, most) : d->least;
+	d->most = most >= 0 ? most : Max(d->most, d->least);
+}
+
+static void
+put_grouped(WfBuffer *buffer, const Decimal *d, int least_integer, const Locale *locale, bool grouping)
+{
+	int			n = Max(d->point, least_integer);
+
 	for (int i = 0; i < n; i++)
 	{
 		int			left = n - i;
@@ -131,41 +237,76 @@ put_grouped(WfBuffer *buffer, const char *digits, int n, const Locale *locale, b
 		if (i > 0 && grouping && n >= locale->least_grouped &&
 			(locale->indian ? left == 3 || (left > 3 && left % 2 == 1) : left % 3 == 0))
 			buffer_bytes(buffer, locale->group, strlen(locale->group));
-		buffer_char(buffer, digits[i]);
+		buffer_char(buffer, digit_at(d, d->point - left));
 	}
+}
+
+/* The digits of a finite value that is not negative. */
+static void
+put_digits(WfEval *ev, WfBuffer *buffer, double value, bool percent, const Digits *shown, const WfValue *options, const Locale *locale)
+{
+	int			least_integer = count_option(ev, options, "minimumIntegerDigits", 1, 21, 1);
+	bool		grouping = !option_is(ev, options, "useGrouping", "false");
+	int			least = shown->least;
+	int			fraction;
+	Decimal		d;
+
+	to_decimal(value, &d);
+	if (percent && d.n > 0)
+		d.point += 2;
+	if (shown->most_significant > 0)
+	{
+		round_decimal(&d, shown->most_significant);
+		least = Max(shown->least_significant - (d.n > 0 ? d.point : 1), 0);
+	}
+	else
+		round_decimal(&d, d.point + shown->most);
+	if (d.n == 0)
+		d.point = 0;
+	put_grouped(buffer, &d, least_integer, locale, grouping);
+	fraction = Max(d.n - d.point, least);
+	if (fraction > 0)
+		buffer_bytes(buffer, locale->point, strlen(locale->point));
+	for (int i = 0; i < fraction; i++)
+		buffer_char(buffer, digit_at(&d, d.point + i));
+}
+
+/* "decimal", "percent" or "currency"; throws for others. */
+static const char *
+number_style(WfEval *ev, const WfValue *options)
+{
+	const char *style = option(ev, options, "style");
+
+	if (style == NULL || strcmp(style, "decimal") == 0)
+		return "decimal";
+	if (strcmp(style, "percent") != 0 && strcmp(style, "currency") != 0)
+		wf_expr_throw(ev, "the style \"%.32s\" of toLocaleString is not available", style);
+	return style;
 }
 
 void
 wf_expr_format_locale(WfEval *ev, double value, const WfValue *locale_name, const WfValue *options, WfValue *out)
 {
 	const Locale *locale = find_locale(ev, locale_name);
-	bool		percent = option_is(ev, options, "style", "percent");
-	bool		currency = option_is(ev, options, "style", "currency");
-	const char *code = currency ? option(ev, options, "currency") : NULL;
+	const char *style = number_style(ev, options);
+	bool		percent = style[0] == 'p';
+	bool		currency = style[0] == 'c';
+	char	   *code = currency && option(ev, options, "currency") ? pstrdup(option(ev, options, "currency")) : NULL;
 	const char *symbol = code ? currency_symbol(code) : NULL;
 	bool		english = strncmp(locale->name, "en", 2) == 0;
-	int			least = currency ? 2 : 0;
-	int			most = currency ? 2 : percent ? 0 : 3;
-	char	   *text;
-	char	   *point;
-	WfValue		fixed;
+	Digits		digits = {.least = currency ? 2 : 0,.most = currency ? 2 : percent ? 0 : 3};
 	WfBuffer	buffer;
-	const char *integer_digits = option(ev, options, "minimumIntegerDigits");
-	int			least_integer = integer_digits ? Min(Max(atoi(integer_digits), 1), 21) : 1;
-	bool		negative = value < 0 || (value == 0 && signbit(value));
 
-	if (currency && code == NULL)
-		wf_expr_throw(ev, "style \"currency\" needs the option currency");
-	if (code && (pg_strcasecmp(code, "JPY") == 0 || pg_strcasecmp(code, "KRW") == 0))
-		least = most = 0;
-	fraction_digits(ev, options, &least, &most);
+	refuse_options(ev, options, number_options);
+	if (currency && (code == NULL || strlen(code) != 3))
+		wf_expr_throw(ev, "style \"currency\" needs the option currency, a code of three letters");
+	for (char *c = code; c != NULL && *c != '\0'; c++)
+		*c = pg_ascii_toupper((unsigned char) *c);
+	if (code && (strcmp(code, "JPY") == 0 || strcmp(code, "KRW") == 0))
+		digits.least = digits.most = 0;
+	read_digits(ev, options, &digits);
 	wf_expr_buffer_begin(&buffer, ev);
-	if (isnan(value))
-	{
-		set_literal(out, "NaN");
-		return;
-	}
-	if (negative)
+	if (value < 0 || (value == 0 && signbit(value)))
 		buffer_char(&buffer, '-');
 	if (currency && (english || locale->symbol_first))
 	{
@@ -173,33 +314,12 @@ wf_expr_format_locale(WfEval *ev, double value, const WfValue *locale_name, cons
 		if (symbol == NULL || !english)
 			buffer_bytes(&buffer, "\xC2\xA0", 2);
 	}
-	if (isinf(value))
+	if (isnan(value))
+		buffer_bytes(&buffer, "NaN", 3);
+	else if (isinf(value))
 		buffer_bytes(&buffer, "\xE2\x88\x9E", 3);
 	else
-	{
-		value = fabs(value) * (percent ? 100 : 1);
-		if (value >= 1e21)
-			wf_expr_throw(ev, "number is too great for toLocaleString");
-		wf_expr_format_fixed(ev, value, most, &fixed);
-		text = wf_expr_cstring(ev, &fixed);
-		point = strchr(text, '.');
-		for (int i = point ? point - text : (int) strlen(text); i < least_integer; i++)
-			buffer_char(&buffer, '0');
-		put_grouped(&buffer, text, point ? point - text : (int) strlen(text), locale,
-					!option_is(ev, options, "useGrouping", "false"));
-		if (point)
-		{
-			int			n = strlen(point + 1);
-
-			while (n > least && point[n] == '0')
-				n--;
-			if (n > 0)
-			{
-				buffer_bytes(&buffer, locale->point, strlen(locale->point));
-				buffer_bytes(&buffer, point + 1, n);
-			}
-		}
-	}
+		put_digits(ev, &buffer, fabs(value), percent, &digits, options, locale);
 	if (percent)
 		buffer_bytes(&buffer, english ? "%" : "\xC2\xA0%", english ? 1 : 3);
 	if (currency && !english && !locale->symbol_first)
@@ -223,6 +343,7 @@ typedef struct Shape				/* what of a date is shown, and how; NULL: not */
 	const char *second;
 	const char *zone;
 	bool		twelve;
+	int			midnight;		/* the hour before one o'clock: 0, 12 or 24 */
 	bool		at;				/* "March 10 at 8:34 AM" */
 } Shape;
 
@@ -284,9 +405,21 @@ read_shape(WfEval *ev, const WfValue *options, bool date, bool time, const Local
 	if (option(ev, options, "timeZoneName"))
 		shape->zone = option(ev, options, "timeZoneName");
 	if (option(ev, options, "hour12"))
-		shape->twelve = option_is(ev, options, "hour12", "true");
+	{
+		WfValue		value;
+
+		wf_expr_get_field(ev, options, "hour12", &value);
+		shape->twelve = wf_expr_to_bool(&value);
+		/* a locale of twelve hours counts from 1 in either case, one of twenty-four from 0 */
+		shape->midnight = shape->twelve ? (locale->twelve ? 12 : 0) : locale->twelve ? 24 : 0;
+		return;
+	}
+	shape->midnight = shape->twelve ? 12 : 0;
 	if (option(ev, options, "hourCycle"))
+	{
 		shape->twelve = option_is(ev, options, "hourCycle", "h12") || option_is(ev, options, "hourCycle", "h11");
+		shape->midnight = option_is(ev, options, "hourCycle", "h12") ? 12 : option_is(ev, options, "hourCycle", "h24") ? 24 : 0;
+	}
 }
 
 static void
@@ -307,7 +440,14 @@ put(WfBuffer *buffer, const char *fmt, ...)
 static bool
 is_text_month(const Shape *shape)
 {
-	return shape->month && (strcmp(shape->month, "long") == 0 || strcmp(shape->month, "short") == 0);
+	return shape->month && strchr("lsn", shape->month[0]) != NULL && strcmp(shape->month, "numeric") != 0;
+}
+
+/* Letters of a name in this width. */
+static int
+name_width(const char *width)
+{
+	return strcmp(width, "long") == 0 ? 9 : strcmp(width, "narrow") == 0 ? 1 : 3;
 }
 
 static void
@@ -325,11 +465,13 @@ put_english_date(WfBuffer *buffer, const Shape *shape, const WfCivil *c)
 {
 	bool		any = shape->year || shape->month || shape->day;
 
+	if ((shape->weekday && any && !(shape->month && shape->day)) || (shape->year && shape->day && !shape->month))
+		wf_expr_throw_hint(buffer->ev, "Use .format() with a pattern.", "this choice of parts of a date is not available");
 	if (shape->weekday)
-		put(buffer, "%.*s%s", strcmp(shape->weekday, "long") == 0 ? 9 : 3, wf_expr_weekday_names[c->weekday], any ? ", " : "");
+		put(buffer, "%.*s%s", name_width(shape->weekday), wf_expr_weekday_names[c->weekday], any ? ", " : "");
 	if (is_text_month(shape))
 	{
-		put(buffer, "%.*s", strcmp(shape->month, "long") == 0 ? 9 : 3, wf_expr_month_names[c->month - 1]);
+		put(buffer, "%.*s", name_width(shape->month), wf_expr_month_names[c->month - 1]);
 		if (shape->day)
 			put(buffer, strcmp(shape->day, "2-digit") == 0 ? " %02d" : " %d", c->day);
 		if (shape->year)
@@ -379,7 +521,8 @@ put_numeric_date(WfBuffer *buffer, const Locale *locale, const Shape *shape, con
 static void
 put_time(WfBuffer *buffer, const Locale *locale, const Shape *shape, const WfCivil *c)
 {
-	int			hour = shape->twelve ? (c->hour + 11) % 12 + 1 : c->hour;
+	int			clock = shape->twelve ? c->hour % 12 : c->hour;
+	int			hour = clock == 0 ? shape->midnight : clock;
 	bool		padded = shape->hour && (strcmp(shape->hour, "2-digit") == 0 || !shape->twelve);
 
 	if (shape->hour)
@@ -417,6 +560,7 @@ wf_expr_locale_date(WfEval *ev, double ms, const WfValue *locale_name, const WfV
 		set_string(&name, zone_name, strlen(zone_name), 0);
 		zone = wf_expr_zone(ev, &name);
 	}
+	refuse_options(ev, options, date_options);
 	read_shape(ev, options, date, time, locale, &shape);
 	has_date = shape.weekday || shape.year || shape.month || shape.day;
 	has_time = shape.hour || shape.minute || shape.second;
@@ -432,7 +576,8 @@ wf_expr_locale_date(WfEval *ev, double ms, const WfValue *locale_name, const WfV
 		put_numeric_date(&buffer, locale, &shape, &c);
 	}
 	if (has_date && has_time)
-		put(&buffer, "%s", shape.at && locale->date[0] == 'm' ? " at " : locale->between);
+		put(&buffer, "%s", shape.at && locale->date[0] == 'm' ? " at " :
+			shape.weekday && !shape.day ? " " : locale->between);
 	if (has_time)
 		put_time(&buffer, locale, &shape, &c);
 	if (shape.zone)

@@ -25,12 +25,13 @@ static const WfBuiltin *const tables[WF_N_CLASSES][MAX_TABLES] = {
 	[WF_C_REGEXP] = {wf_expr_regexp_methods, wf_expr_object_methods},
 	[WF_C_SET] = {wf_expr_set_methods, wf_expr_object_methods},
 	[WF_C_MAP] = {wf_expr_map_methods, wf_expr_object_methods},
+	[WF_C_BIGINT] = {wf_expr_bigint_methods, wf_expr_object_methods},
 };
 
 static const WfNamespace *const namespaces[] = {
 	&wf_expr_math, &wf_expr_json, &wf_expr_object_space, &wf_expr_array_space, &wf_expr_string_space,
 	&wf_expr_number_space, &wf_expr_boolean_space, &wf_expr_date_space, &wf_expr_datetime_space,
-	&wf_expr_duration_space, &wf_expr_regexp_space, &wf_expr_set_space, &wf_expr_map_space,
+	&wf_expr_duration_space, &wf_expr_regexp_space, &wf_expr_set_space, &wf_expr_map_space, &wf_expr_bigint_space,
 };
 
 WfClass
@@ -45,6 +46,8 @@ wf_expr_class(const WfValue *value)
 			return WF_C_NUMBER;
 		case WF_V_BOOL:
 			return WF_C_BOOLEAN;
+		case WF_V_BIGINT:
+			return WF_C_BIGINT;
 		case WF_V_JSON_ARRAY:
 			return WF_C_ARRAY;
 		case WF_V_ARRAY:
@@ -67,6 +70,8 @@ wf_expr_class(const WfValue *value)
 			return WF_C_SET;
 		case WF_V_MAP:
 			return WF_C_MAP;
+		case WF_V_NAMESPACE:
+			return value->u.space->call != NULL ? WF_C_FUNCTION : WF_C_NONE;
 		default:
 			return WF_C_NONE;
 	}

@@ -207,7 +207,15 @@ const WfBuiltin wf_expr_number_methods[] = {
 static void
 number_call(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
 {
-	set_number(out, argc > 0 ? wf_expr_to_number(ev, &argv[0]) : 0);
+	WfValue		value;
+
+	if (argc == 0)
+	{
+		set_number(out, 0);
+		return;
+	}
+	wf_expr_to_primitive(ev, &argv[0], 'n', &value);
+	set_number(out, value.tag == WF_V_BIGINT ? wf_expr_bigint_double(value.u.bigint) : wf_expr_to_number(ev, &value));
 }
 
 static void

@@ -1,6 +1,6 @@
 /*
- * object.c: arrays, objects, sets and maps of an evaluation, and reading them and those of the
- * context alike.
+ * object.c: arrays, sets and maps of an evaluation, and reading them, objects (members.c) and those of
+ * the context alike.
  *
  * Containers of the context are never changed and never copied to be read. What would change one
  * works on a shallow copy (wf_expr_own_array). Members come in JavaScript's order: integer-like keys
@@ -14,8 +14,6 @@
 #include "common/hashfn.h"
 #include "expr/internal.h"
 
-#define SMALL_OBJECT 8			/* members up to which a search is linear */
-
 /* -- arrays -- */
 
 /* An empty array with room for `capacity`. */
@@ -27,6 +25,7 @@ wf_expr_new_array(WfEval *ev, uint32 capacity)
 	array->count = 0;
 	array->capacity = capacity;
 	array->iterator = false;
+	array->sharing = WF_A_OWN;
 	array->extra = NULL;
 	array->items = NULL;
 	if (capacity > 0)
@@ -37,11 +36,36 @@ wf_expr_new_array(WfEval *ev, uint32 capacity)
 	return array;
 }
 
+/* Moves the elements to a larger place of their own; the old one stays as it is. */
+static void
+move_items(WfEval *ev, WfArray *array, Size capacity)
+{
+	WfValue    *items = wf_expr_alloc(ev, capacity * sizeof(WfValue));
+
+	wf_expr_spend(ev, array->count / 8);
+	if (array->count > 0)
+		memcpy(items, array->items, array->count * sizeof(WfValue));
+	array->items = items;
+	array->capacity = capacity;
+}
+
+/* The next place of a shared array becomes its own, unless another array has it already. */
+static void
+claim_place(WfEval *ev, WfArray *array)
+{
+	if (array->count == array->capacity || array->items[array->count].tag != WF_V_FREE)
+		move_items(ev, array, Max((Size) array->count * 2, 4));
+	if (array->count + 1 < array->capacity)
+		array->items[array->count + 1].tag = WF_V_FREE;
+}
+
 /* Makes room for one element more at the end; the caller fills it at once. */
 WfValue *
 wf_expr_array_add(WfEval *ev, WfArray *array)
 {
-	if (unlikely(array->count == array->capacity))
+	if (unlikely(array->sharing == WF_A_SHARED))
+		claim_place(ev, array);
+	else if (unlikely(array->count == array->capacity))
 	{
 		Size		capacity = array->capacity == 0 ? 4 : (Size) array->capacity * 2;
 
@@ -57,16 +81,17 @@ wf_expr_array_reserve(WfEval *ev, WfArray *array, Size more)
 {
 	Size		capacity = array->count + more;
 
-	if (capacity <= array->capacity)
+	if (capacity <= array->capacity || array->sharing == WF_A_SHARED)
 		return;
 	array->items = wf_expr_regrow(ev, array->items, array->count * sizeof(WfValue), capacity * sizeof(WfValue));
 	array->capacity = capacity;
 }
 
-/* Sets the number of elements; new ones are holes. */
+/* Sets the number of elements of an array that shares nothing; new ones are holes. */
 void
 wf_expr_array_resize(WfEval *ev, WfArray *array, double count)
 {
+	Assert(array->sharing == WF_A_OWN);
 	wf_expr_check_size(ev, count * sizeof(WfValue));
 	wf_expr_spend(ev, count / 16);
 	if (count > array->capacity)
@@ -77,6 +102,42 @@ wf_expr_array_resize(WfEval *ev, WfArray *array, double count)
 	while (array->count < count)
 		array->items[array->count++].tag = WF_V_HOLE;
 	array->count = count;
+}
+
+/*
+ * A new array that begins with the elements of `from` (holes: undefined) and expects `more`: `[...from, x]`.
+ * Done again and again with its own result it costs what is added: see WfSharing.
+ */
+WfArray *
+wf_expr_array_extend(WfEval *ev, const WfArray *from, Size more)
+{
+	WfArray    *array = wf_expr_new_array(ev, 0);
+
+	if (from->sharing == WF_A_OWN)
+	{
+		wf_expr_array_reserve(ev, array, from->count + more);
+		wf_expr_spend(ev, from->count / 8);
+		for (uint32 i = 0; i < from->count; i++)
+		{
+			array->items[i] = from->items[i];
+			if (array->items[i].tag == WF_V_HOLE)
+				set_undefined(&array->items[i]);
+		}
+		array->count = from->count;
+		array->sharing = WF_A_SPREAD;
+		return array;
+	}
+	array->items = from->items;
+	array->count = from->count;
+	array->capacity = from->capacity;
+	array->sharing = WF_A_SHARED;
+	if (from->sharing == WF_A_SPREAD)
+	{
+		move_items(ev, array, Max((Size) from->count * 2, 4));
+		if (array->count < array->capacity)
+			array->items[array->count].tag = WF_V_FREE;
+	}
+	return array;
 }
 
 uint32
@@ -140,190 +201,19 @@ wf_expr_copy_array(WfEval *ev, const WfValue *array)
 	return copy;
 }
 
-/* The array itself when it is the evaluation's own, else a copy. */
+/* An array to be changed: itself when it is the evaluation's own, else a copy. It shares nothing afterwards. */
 WfArray *
 wf_expr_own_array(WfEval *ev, const WfValue *array)
 {
-	return array->tag == WF_V_ARRAY ? array->u.array : wf_expr_copy_array(ev, array);
-}
+	WfArray    *own;
 
-/* -- objects -- */
-
-WfObject *
-wf_expr_new_object(WfEval *ev, uint32 capacity)
-{
-	WfObject   *object = wf_expr_alloc(ev, sizeof(WfObject));
-
-	object->count = 0;
-	object->capacity = capacity;
-	object->slots = NULL;
-	object->n_slots = 0;
-	object->has_index = false;
-	object->entries = NULL;
-	if (capacity > 0)
-	{
-		wf_expr_check_size(ev, (double) capacity * sizeof(WfEntry));
-		object->entries = wf_expr_alloc(ev, capacity * sizeof(WfEntry));
-	}
-	return object;
-}
-
-static inline uint32
-hash_key(const char *key, uint32 len)
-{
-	return hash_bytes((const unsigned char *) key, len);
-}
-
-static void
-fill_slots(WfObject *object)
-{
-	memset(object->slots, 0, object->n_slots * sizeof(uint32));
-	for (uint32 i = 0; i < object->count; i++)
-	{
-		uint32		at = object->entries[i].hash & (object->n_slots - 1);
-
-		while (object->slots[at] != 0)
-			at = (at + 1) & (object->n_slots - 1);
-		object->slots[at] = i + 1;
-	}
-}
-
-static WfEntry *
-find_entry(const WfObject *object, const char *key, uint32 len, uint32 hash)
-{
-	uint32		at;
-
-	if (object->slots == NULL)
-	{
-		for (uint32 i = 0; i < object->count; i++)
-			if (object->entries[i].len == len && memcmp(object->entries[i].key, key, len) == 0)
-				return &object->entries[i];
-		return NULL;
-	}
-	for (at = hash & (object->n_slots - 1); object->slots[at] != 0; at = (at + 1) & (object->n_slots - 1))
-	{
-		WfEntry    *entry = &object->entries[object->slots[at] - 1];
-
-		if (entry->hash == hash && entry->len == len && memcmp(entry->key, key, len) == 0)
-			return entry;
-	}
-	return NULL;
-}
-
-/* Makes the table that finds members by their hash, for `n` of them. */
-static void
-make_slots(WfEval *ev, WfObject *object, Size n)
-{
-	object->n_slots = SMALL_OBJECT * 4;
-	while (object->n_slots < n * 2)
-		object->n_slots *= 2;
-	wf_expr_check_size(ev, (double) object->n_slots * sizeof(uint32));
-	object->slots = wf_expr_alloc(ev, object->n_slots * sizeof(uint32));
-	fill_slots(object);
-}
-
-/* Makes room for `more` members more. */
-void
-wf_expr_object_reserve(WfEval *ev, WfObject *object, Size more)
-{
-	Size		capacity = object->count + more;
-
-	if (capacity <= object->capacity)
-		return;
-	object->entries = wf_expr_regrow(ev, object->entries, object->count * sizeof(WfEntry), capacity * sizeof(WfEntry));
-	object->capacity = capacity;
-	if (capacity > SMALL_OBJECT && object->n_slots < capacity * 2)
-		make_slots(ev, object, capacity);
-}
-
-/* The member's value, in place; NULL when there is none. */
-WfValue *
-wf_expr_object_find(const WfObject *object, const char *key, uint32 len)
-{
-	WfEntry    *entry = find_entry(object, key, len, object->slots ? hash_key(key, len) : 0);
-
-	return entry ? &entry->value : NULL;
-}
-
-/* Sets a member; the key is borrowed and must live as long as the object. */
-void
-wf_expr_object_put(WfEval *ev, WfObject *object, const char *key, uint32 len, const WfValue *value)
-{
-	uint32		hash = hash_key(key, len);
-	WfEntry    *entry = find_entry(object, key, len, hash);
-	uint32		index;
-
-	if (entry != NULL)
-	{
-		entry->value = *value;
-		return;
-	}
-	if (object->count == object->capacity)
-	{
-		Size		capacity = object->capacity == 0 ? 4 : (Size) object->capacity * 2;
-
-		object->entries = wf_expr_regrow(ev, object->entries, object->count * sizeof(WfEntry),
-										 capacity * sizeof(WfEntry));
-		object->capacity = capacity;
-	}
-	entry = &object->entries[object->count++];
-	entry->key = key;
-	entry->len = len;
-	entry->hash = hash;
-	entry->value = *value;
-	if (wf_expr_is_index_key(key, len, &index))
-		object->has_index = true;
-	if (object->slots == NULL && object->count <= SMALL_OBJECT)
-		return;
-	if (object->slots == NULL || object->n_slots < object->count * 2)
-		make_slots(ev, object, object->count * 2);
-	else
-	{
-		uint32		at = hash & (object->n_slots - 1);
-
-		while (object->slots[at] != 0)
-			at = (at + 1) & (object->n_slots - 1);
-		object->slots[at] = object->count;
-	}
-}
-
-/* With a C string that outlives the object (a literal). */
-void
-wf_expr_put_field(WfEval *ev, WfObject *object, const char *key, const WfValue *value)
-{
-	wf_expr_object_put(ev, object, key, strlen(key), value);
-}
-
-static int
-by_index(const void *a, const void *b)
-{
-	uint32		x = 0;
-	uint32		y = 0;
-
-	wf_expr_is_index_key(((const WfEntry *) a)->key, ((const WfEntry *) a)->len, &x);
-	wf_expr_is_index_key(((const WfEntry *) b)->key, ((const WfEntry *) b)->len, &y);
-	return x < y ? -1 : x > y;
-}
-
-/* Brings integer-like keys to the front, ascending; the others keep their order. */
-static void
-order_entries(WfEval *ev, WfObject *object)
-{
-	WfEntry    *entries = wf_expr_alloc(ev, object->count * sizeof(WfEntry));
-	uint32		n = 0;
-	uint32		index;
-
-	for (uint32 i = 0; i < object->count; i++)
-		if (wf_expr_is_index_key(object->entries[i].key, object->entries[i].len, &index))
-			entries[n++] = object->entries[i];
-	qsort(entries, n, sizeof(WfEntry), by_index);
-	for (uint32 i = 0; i < object->count; i++)
-		if (!wf_expr_is_index_key(object->entries[i].key, object->entries[i].len, &index))
-			entries[n++] = object->entries[i];
-	memcpy(object->entries, entries, object->count * sizeof(WfEntry));
-	object->has_index = false;
-	if (object->slots != NULL)
-		fill_slots(object);
+	if (array->tag != WF_V_ARRAY)
+		return wf_expr_copy_array(ev, array);
+	own = array->u.array;
+	if (own->sharing == WF_A_SHARED)
+		move_items(ev, own, Max(own->count, 1));
+	own->sharing = WF_A_OWN;
+	return own;
 }
 
 /* -- sets and maps -- */
@@ -361,7 +251,9 @@ hash_value(WfEval *ev, const WfValue *value)
 				number = 0;
 			return hash_bytes((unsigned char *) &number, sizeof(number));
 		case WF_V_STRING:
-			return hash_key(value->u.str, value->len);
+			return hash_bytes((const unsigned char *) value->u.str, value->len);
+		case WF_V_BIGINT:
+			return wf_expr_bigint_hash(value->u.bigint);
 		default:
 			return hash_bytes((const unsigned char *) &value->u.json, sizeof(void *));
 	}
@@ -483,7 +375,7 @@ string_element(WfEval *ev, const WfValue *string, uint32 index, WfValue *out)
 }
 
 static bool
-array_member(const WfValue *array, const char *key, uint32 len, WfValue *out)
+array_member(WfEval *ev, const WfValue *array, const char *key, uint32 len, WfValue *out)
 {
 	uint32		index;
 
@@ -497,17 +389,8 @@ array_member(const WfValue *array, const char *key, uint32 len, WfValue *out)
 		wf_expr_array_at(array, index, out);
 		return out->tag > WF_V_HOLE || (out->tag == WF_V_UNDEFINED && index < wf_expr_array_count(array));
 	}
-	if (array->tag == WF_V_ARRAY && array->u.array->extra)
-	{
-		WfValue    *value = wf_expr_object_find(array->u.array->extra, key, len);
-
-		if (value)
-		{
-			*out = *value;
-			return true;
-		}
-	}
-	return false;
+	return array->tag == WF_V_ARRAY && array->u.array->extra != NULL &&
+		wf_expr_object_get(ev, array->u.array->extra, key, len, out);
 }
 
 static bool
@@ -545,7 +428,6 @@ wf_expr_own_member(WfEval *ev, const WfValue *object, const char *key, uint32 le
 {
 	JsonbValue	json;
 	JsonbValue	member;
-	WfValue    *value;
 	WfValue		name;
 	uint32		index;
 
@@ -558,11 +440,7 @@ wf_expr_own_member(WfEval *ev, const WfValue *object, const char *key, uint32 le
 			wf_expr_from_json(&member, out);
 			return true;
 		case WF_V_OBJECT:
-			value = wf_expr_object_find(object->u.object, key, len);
-			if (value == NULL)
-				return false;
-			*out = *value;
-			return true;
+			return wf_expr_object_get(ev, object->u.object, key, len, out);
 		case WF_V_STRING:
 			if (len == 6 && memcmp(key, "length", 6) == 0)
 			{
@@ -574,7 +452,7 @@ wf_expr_own_member(WfEval *ev, const WfValue *object, const char *key, uint32 le
 		case WF_V_ARRAY:
 			if (object->tag == WF_V_ARRAY && object->u.array->iterator)
 				return false;
-			return array_member(object, key, len, out);
+			return array_member(ev, object, key, len, out);
 		case WF_V_SET:
 		case WF_V_MAP:
 			if (len != 4 || memcmp(key, "size", 4) != 0)
@@ -675,8 +553,8 @@ wf_expr_entries_begin(WfEval *ev, WfEntryIter *it, const WfValue *object)
 	it->object = object;
 	it->i = 0;
 	it->pass = 0;
-	if (object->tag == WF_V_OBJECT && object->u.object->has_index)
-		order_entries(ev, object->u.object);
+	if (object->tag == WF_V_OBJECT)
+		wf_expr_object_order(ev, object->u.object);
 	else if (object->tag == WF_V_JSON_OBJECT || object->tag == WF_V_JSON_ARRAY)
 	{
 		json_of(object, &json);
@@ -758,6 +636,7 @@ wf_expr_entries_next(WfEval *ev, WfEntryIter *it, WfValue *key, WfValue *value)
 	switch (object->tag)
 	{
 		case WF_V_OBJECT:
+			wf_expr_object_settle(ev, object->u.object);
 			if (it->i >= object->u.object->count)
 				return false;
 			set_string(key, object->u.object->entries[it->i].key, object->u.object->entries[it->i].len, 0);

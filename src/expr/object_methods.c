@@ -231,8 +231,12 @@ object_assign(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue 
 		WfValue		key;
 		WfValue		value;
 
-		if (argv[i].tag == WF_V_OBJECT && argv[i].u.object == object)
+		if (argv[i].tag == WF_V_OBJECT)
+		{
+			if (argv[i].u.object != object)
+				wf_expr_object_spread(ev, object, argv[i].u.object, 0);
 			continue;
+		}
 		wf_expr_entries_begin(ev, &it, &argv[i]);
 		while (wf_expr_entries_next(ev, &it, &key, &value))
 			wf_expr_object_put(ev, object, key.u.str, key.len, &value);
@@ -297,14 +301,14 @@ object_group_by(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValu
 		set_number(&call[1], i);
 		wf_expr_call(ev, fn, &wf_expr_undefined, 2, call, &given);
 		wf_expr_to_key(ev, &given, &key);
-		group = wf_expr_object_find(groups, key.u.str, key.len);
+		group = wf_expr_object_find(ev, groups, key.u.str, key.len);
 		if (group == NULL)
 		{
 			WfValue		list;
 
 			set_array(&list, wf_expr_new_array(ev, 0));
 			wf_expr_object_put(ev, groups, key.u.str, key.len, &list);
-			group = wf_expr_object_find(groups, key.u.str, key.len);
+			group = wf_expr_object_find(ev, groups, key.u.str, key.len);
 		}
 		*wf_expr_array_add(ev, group->u.array) = item;
 	}

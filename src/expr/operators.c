@@ -46,6 +46,8 @@ eval_add(WfEval *ev, const WfExprNode *node, WfValue *out)
 		wf_expr_to_string(ev, &right, &r);
 		wf_expr_concat(ev, &l, &r, out);
 	}
+	else if (left.tag == WF_V_BIGINT || right.tag == WF_V_BIGINT)
+		wf_expr_bigint_binary(ev, '+', &left, &right, out);
 	else
 	{
 		double		number = wf_expr_to_number(ev, &left);
@@ -63,7 +65,30 @@ power(double base, double exponent)
 	return pow(base, exponent);
 }
 
-#define ARITHMETIC(name, expression) \
+/* Takes an operator on objects or BigInts as far as primitives; true when it was one on BigInts, and is done. */
+static bool
+on_bigints(WfEval *ev, char op, WfValue *l, WfValue *r, WfValue *out)
+{
+	WfValue		left;
+	WfValue		right;
+
+	wf_expr_to_primitive(ev, l, 'n', &left);
+	wf_expr_to_primitive(ev, r, 'n', &right);
+	*l = left;
+	*r = right;
+	if (left.tag != WF_V_BIGINT && right.tag != WF_V_BIGINT)
+		return false;
+	wf_expr_bigint_binary(ev, op, &left, &right, out);
+	return true;
+}
+
+#define TRY_BIGINTS(op) \
+	do { \
+		if (unlikely(l.tag >= WF_V_BIGINT || r.tag >= WF_V_BIGINT) && on_bigints(ev, op, &l, &r, out)) \
+			return; \
+	} while (0)
+
+#define ARITHMETIC(name, op, expression) \
 static void \
 name(WfEval *ev, const WfExprNode *node, WfValue *out) \
 { \
@@ -71,18 +96,19 @@ name(WfEval *ev, const WfExprNode *node, WfValue *out) \
 	double		b; \
 	OPERANDS(); \
 	ev->pos = node->pos; \
+	TRY_BIGINTS(op); \
 	a = l.tag == WF_V_NUMBER ? l.u.number : wf_expr_to_number(ev, &l); \
 	b = r.tag == WF_V_NUMBER ? r.u.number : wf_expr_to_number(ev, &r); \
 	set_number(out, expression); \
 }
 
-ARITHMETIC(eval_subtract, a - b)
-ARITHMETIC(eval_multiply, a * b)
-ARITHMETIC(eval_divide, a / b)
-ARITHMETIC(eval_remainder, fmod(a, b))
-ARITHMETIC(eval_power, power(a, b))
+ARITHMETIC(eval_subtract, '-', a - b)
+ARITHMETIC(eval_multiply, '*', a * b)
+ARITHMETIC(eval_divide, '/', a / b)
+ARITHMETIC(eval_remainder, '%', fmod(a, b))
+ARITHMETIC(eval_power, 'p', power(a, b))
 
-#define BITWISE(name, expression) \
+#define BITWISE(name, op, expression) \
 static void \
 name(WfEval *ev, const WfExprNode *node, WfValue *out) \
 { \
@@ -90,17 +116,18 @@ name(WfEval *ev, const WfExprNode *node, WfValue *out) \
 	int32		b; \
 	OPERANDS(); \
 	ev->pos = node->pos; \
+	TRY_BIGINTS(op); \
 	a = wf_expr_to_int32(ev, &l); \
 	b = wf_expr_to_int32(ev, &r); \
 	set_number(out, expression); \
 }
 
-BITWISE(eval_bit_and, a & b)
-BITWISE(eval_bit_or, a | b)
-BITWISE(eval_bit_xor, a ^ b)
-BITWISE(eval_shift_left, (int32) ((uint32) a << (b & 31)))
-BITWISE(eval_shift_right, a >> (b & 31))
-BITWISE(eval_shift_zero, (uint32) a >> (b & 31))
+BITWISE(eval_bit_and, '&', a & b)
+BITWISE(eval_bit_or, '|', a | b)
+BITWISE(eval_bit_xor, '^', a ^ b)
+BITWISE(eval_shift_left, '<', (int32) ((uint32) a << (b & 31)))
+BITWISE(eval_shift_right, '>', a >> (b & 31))
+BITWISE(eval_shift_zero, 'z', (uint32) a >> (b & 31))
 
 /* -- comparisons -- */
 
@@ -221,6 +248,22 @@ eval_plus(WfEval *ev, const WfExprNode *node, WfValue *out)
 	set_number(out, wf_expr_to_number(ev, &value));
 }
 
+/* As on_bigints, with one operand. */
+static bool
+bigint_operand(WfEval *ev, char op, WfValue *value, WfValue *out)
+{
+	WfValue		primitive;
+
+	if (likely(value->tag < WF_V_BIGINT))
+		return false;
+	wf_expr_to_primitive(ev, value, 'n', &primitive);
+	*value = primitive;
+	if (primitive.tag != WF_V_BIGINT)
+		return false;
+	wf_expr_bigint_unary(ev, op, primitive.u.bigint, out);
+	return true;
+}
+
 static void
 eval_minus(WfEval *ev, const WfExprNode *node, WfValue *out)
 {
@@ -228,7 +271,8 @@ eval_minus(WfEval *ev, const WfExprNode *node, WfValue *out)
 
 	node->a->eval(ev, node->a, &value);
 	ev->pos = node->pos;
-	set_number(out, -wf_expr_to_number(ev, &value));
+	if (!bigint_operand(ev, '-', &value, out))
+		set_number(out, -wf_expr_to_number(ev, &value));
 }
 
 static void
@@ -247,7 +291,8 @@ eval_bit_not(WfEval *ev, const WfExprNode *node, WfValue *out)
 
 	node->a->eval(ev, node->a, &value);
 	ev->pos = node->pos;
-	set_number(out, ~wf_expr_to_int32(ev, &value));
+	if (!bigint_operand(ev, '~', &value, out))
+		set_number(out, ~wf_expr_to_int32(ev, &value));
 }
 
 void
@@ -341,35 +386,57 @@ wf_expr_eval_instanceof(WfEval *ev, const WfExprNode *node, WfValue *out)
 
 /* -- literals -- */
 
+/* The elements of a spread at the end of the array; `more` come after it. */
+static void
+spread_items(WfEval *ev, WfArray *array, const WfValue *from, Size more)
+{
+	WfItemIter	it;
+	WfValue		value;
+
+	wf_expr_items_begin(ev, &it, from);
+	if (from->tag == WF_V_ARRAY || from->tag == WF_V_JSON_ARRAY)
+		wf_expr_array_reserve(ev, array, (Size) wf_expr_array_count(from) + more);
+	while (wf_expr_items_next(ev, &it, &value))
+	{
+		if (value.tag == WF_V_HOLE)
+			set_undefined(&value);
+		*wf_expr_array_add(ev, array) = value;
+	}
+}
+
 void
 wf_expr_eval_array(WfEval *ev, const WfExprNode *node, WfValue *out)
 {
 	const WfListNode *list = (const WfListNode *) node;
-	bool		spreads = list->n > 0 && list->items[0]->kind == WF_N_SPREAD;
-	WfArray    *array = wf_expr_new_array(ev, spreads ? 0 : list->n);
+	WfArray    *array = NULL;
+	WfValue		value;
 
 	wf_expr_spend(ev, list->n);
-	for (int i = 0; i < list->n; i++)
+	if (list->n > 0 && list->items[0]->kind == WF_N_SPREAD)
+	{
+		list->items[0]->a->eval(ev, list->items[0]->a, &value);
+		ev->pos = list->items[0]->pos;
+		if (value.tag == WF_V_ARRAY)
+			array = wf_expr_array_extend(ev, value.u.array, list->n - 1);
+		else
+			spread_items(ev, array = wf_expr_new_array(ev, 0), &value, list->n - 1);
+	}
+	else
+		array = wf_expr_new_array(ev, list->n);
+	for (int i = list->n > 0 && list->items[0]->kind == WF_N_SPREAD; i < list->n; i++)
 	{
 		const WfExprNode *item = list->items[i];
-		WfValue		value;
-		WfItemIter	it;
 
 		if (item->kind == WF_N_HOLE)
-			wf_expr_array_add(ev, array)->tag = WF_V_HOLE;
+		{
+			set_array(&value, array);
+			wf_expr_array_add(ev, wf_expr_own_array(ev, &value))->tag = WF_V_HOLE;
+		}
 		else if (item->kind == WF_N_SPREAD)
 		{
 			item->a->eval(ev, item->a, &value);
 			ev->pos = item->pos;
-			wf_expr_items_begin(ev, &it, &value);
-			if (value.tag == WF_V_ARRAY || value.tag == WF_V_JSON_ARRAY)
-				wf_expr_array_reserve(ev, array, (Size) wf_expr_array_count(&value) + list->n - i - 1);
-			while (wf_expr_items_next(ev, &it, &value))
-			{
-				if (value.tag == WF_V_HOLE)
-					set_undefined(&value);
-				*wf_expr_array_add(ev, array) = value;
-			}
+			spread_items(ev, array, &value, list->n - i - 1);
 		}
 		else
 		{
@@ -393,20 +460,20 @@ wf_expr_eval_object(WfEval *ev, const WfExprNode *node, WfValue *out)
 		const WfProperty *property = &literal->properties[i];
 		WfValue		key;
 		WfValue		value;
+		WfValue		member;
 		WfEntryIter it;
 
 		if (property->spread)
 		{
 			property->value->eval(ev, property->value, &value);
-			wf_expr_entries_begin(ev, &it, &value);
 			if (value.tag == WF_V_OBJECT)
-				wf_expr_object_reserve(ev, object, (Size) value.u.object->count + literal->n - i - 1);
 			{
-				WfValue		member;
-
-				while (wf_expr_entries_next(ev, &it, &key, &member))
-					wf_expr_object_put(ev, object, key.u.str, key.len, &member);
+				wf_expr_object_spread(ev, object, value.u.object, literal->n - i - 1);
+				continue;
 			}
+			wf_expr_entries_begin(ev, &it, &value);
+			while (wf_expr_entries_next(ev, &it, &key, &member))
+				wf_expr_object_put(ev, object, key.u.str, key.len, &member);
 			continue;
 		}
 		if (property->computed != NULL)
@@ -433,24 +500,59 @@ wf_expr_eval_arrow(WfEval *ev, const WfExprNode *node, WfValue *out)
 	out->u.closure = closure;
 }
 
+#define LONG_TEXT	128			/* bytes */
+
+/*
+ * Pieces and texts in turn. A first value that is text already is appended to, as by `+`: a reduce that
+ * begins with its accumulator does not copy it each time.
+ */
 void
 wf_expr_eval_template(WfEval *ev, const WfExprNode *node, WfValue *out)
 {
 	const WfListNode *list = (const WfListNode *) node;
 	WfBuffer	buffer;
+	WfValue		first;
+	WfValue		value;
+	WfValue		text;
 
+	set_literal(&first, "");
 	wf_expr_buffer_begin(&buffer, ev);
 	for (int i = 0; i < list->n; i++)
 	{
-		WfValue		value;
-		WfValue		text;
-
 		list->items[i]->eval(ev, list->items[i], &value);
 		ev->pos = list->items[i]->pos;
 		wf_expr_to_string(ev, &value, &text);
-		wf_expr_buffer_string(&buffer, &text);
+		if (i == 0 && text.len > LONG_TEXT)
+			first = text;
+		else
+			wf_expr_buffer_string(&buffer, &text);
 	}
 	wf_expr_buffer_end(&buffer, out);
+	if (first.len > 0)
+	{
+		value = *out;
+		wf_expr_concat(ev, &first, &value, out);
+	}
+}
+
+/* The texts of a tagged template: an array with a second one as its member `raw`. */
+void
+wf_expr_eval_tagged(WfEval *ev, const WfExprNode *node, WfValue *out)
+{
+	const WfListNode *list = (const WfListNode *) node;
+	WfArray    *texts = wf_expr_new_array(ev, list->n / 2);
+	WfArray    *raw = wf_expr_new_array(ev, list->n / 2);
+	WfValue		value;
+
+	for (int i = 0; i < list->n; i += 2)
+	{
+		list->items[i]->eval(ev, list->items[i], wf_expr_array_add(ev, texts));
+		list->items[i + 1]->eval(ev, list->items[i + 1], wf_expr_array_add(ev, raw));
+	}
+	set_array(&value, raw);
+	texts->extra = wf_expr_new_object(ev, 1);
+	wf_expr_put_field(ev, texts->extra, "raw", &value);
+	set_array(out, texts);
 }
 
 void

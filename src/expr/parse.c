@@ -112,7 +112,7 @@ wf_expr_const(WfParser *p, int pos, const WfValue *value)
 static bool
 is_primitive_const(const WfExprNode *node)
 {
-	return node == NULL || (node->kind == WF_N_CONST && !WF_IS_OBJECT(&((const WfConstNode *) node)->value));
+	return node == NULL || (node->kind == WF_N_CONST && ((const WfConstNode *) node)->value.tag < WF_V_BIGINT);
 }
 
 /*
@@ -414,12 +414,14 @@ wf_expr_parse_list(WfParser *p)
 
 /* -- postfix chains -- */
 
-/* Arguments, the token at `(`; false when refused. */
+/* Arguments, the token at `(` or at a template; false when refused. */
 bool
 wf_expr_parse_arguments(WfParser *p, WfCallNode *call)
 {
 	int			capacity = 4;
 
+	if (wf_expr_at_template(p))
+		return wf_expr_parse_tagged(p, call);
 	call->args = palloc(capacity * sizeof(*call->args));
 	p->at++;
 	while (!at_punct(p, P1(')')))
@@ -515,7 +517,8 @@ parse_member(WfParser *p, const WfExprNode *base, const char *key, uint32 len, i
 	WfMemberNode *member;
 	bool		optional_call = false;
 
-	if (base->kind == WF_N_CONST && ((const WfConstNode *) base)->value.tag == WF_V_NAMESPACE)
+	if (base->kind == WF_N_CONST && ((const WfConstNode *) base)->value.tag == WF_V_NAMESPACE &&
+		wf_expr_method(wf_expr_class(&((const WfConstNode *) base)->value), key, len) == NULL)
 		return namespace_member(p, ((const WfConstNode *) base)->value.u.space, key, len, pos);
 	if (base->kind == WF_N_PATH && ((const WfPathNode *) base)->root == WF_ROOT_COUNT &&
 		((const WfPathNode *) base)->node_index < 0)
@@ -526,7 +529,7 @@ parse_member(WfParser *p, const WfExprNode *base, const char *key, uint32 len, i
 		optional_call = true;
 		p->at++;
 	}
-	if (at_punct(p, P1('(')))
+	if (at_punct(p, P1('(')) || wf_expr_at_template(p))
 		return parse_method(p, base, key, len, NULL, pos, optional, optional_call);
 	if (base->kind == WF_N_PATH && !(base->flags & WF_NF_PARENS))
 		return wf_expr_path_member(p, base, key, len, pos, optional);
@@ -559,7 +562,7 @@ parse_index(WfParser *p, const WfExprNode *base, int pos, bool optional)
 			return parse_member(p, base, value->u.str, value->len, pos, optional);
 		if (value->tag == WF_V_NUMBER && base->kind == WF_N_PATH && !(base->flags & WF_NF_PARENS) &&
 			value->u.number >= 0 && value->u.number < PG_INT32_MAX && value->u.number == (int) value->u.number &&
-			!at_punct(p, P1('(')) && ((const WfPathNode *) base)->node_index >= 0)
+			!at_punct(p, P1('(')) && !wf_expr_at_template(p) && ((const WfPathNode *) base)->node_index >= 0)
 		{
 			const WfExprNode *path = wf_expr_path_member(p, base, NULL, 0, pos, optional);
 
@@ -571,7 +574,7 @@ parse_index(WfParser *p, const WfExprNode *base, int pos, bool optional)
 	if (base->kind == WF_N_PATH && ((const WfPathNode *) base)->node_index < 0)
 		return wf_expr_fail(p, pos, "Write the node's id or name as a constant: $node.id or $node[\"Name\"].",
 							"$node needs a fixed name");
-	if (at_punct(p, P1('(')))
+	if (at_punct(p, P1('(')) || wf_expr_at_template(p))
 		return parse_method(p, base, NULL, 0, key, pos, optional, false);
 	member = wf_expr_node(p, sizeof(WfMemberNode), WF_N_INDEX, pos, wf_expr_eval_index, base, key, NULL);
 	if (member != NULL && optional)
@@ -605,8 +608,8 @@ parse_link(WfParser *p, const WfExprNode *base, bool *optional_seen)
 	WfToken		t = *peek(p);
 	bool		optional = false;
 
-	if (t.kind == WF_T_TEMPLATE && p->lexer.source[t.pos] == '`')
-		return wf_expr_fail(p, t.pos, wf_expr_statement_hint, "tagged template literals are not available");
+	if (wf_expr_at_template(p))
+		return parse_call(p, base, false);
 	if (t.kind != WF_T_PUNCT)
 		return NULL;
 	if (t.punct == P2('?', '.'))

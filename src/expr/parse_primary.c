@@ -108,6 +108,12 @@ literal_key(WfParser *p, uint32 *len)
 		p->at++;
 		return t->text;
 	}
+	if (t->kind == WF_T_BIGINT && t->number == 10)
+	{
+		*len = t->len;
+		p->at++;
+		return t->text;
+	}
 	if (t->kind == WF_T_NUMBER)
 	{
 		*len = wf_expr_format_number(t->number, buf);
@@ -156,6 +162,11 @@ parse_property(WfParser *p, WfProperty *out)
 	}
 	if (accept(p, P1(':')))
 	{
+		if (out->key != NULL && out->len == 9 && memcmp(out->key, "__proto__", 9) == 0)
+		{
+			wf_expr_fail(p, t.pos, "Write [\"__proto__\"] for a member of this name.", "objects have no prototype here");
+			return false;
+		}
 		out->value = wf_expr_parse_single(p);
 		return out->value != NULL;
 	}
@@ -224,6 +235,8 @@ parse_template(WfParser *p)
 				return wf_expr_unexpected(p);
 			return wf_expr_fail(p, t.pos, NULL, "expected \"}\" in the template literal");
 		}
+		if (t.problem)
+			return wf_expr_fail(p, t.problem_pos, NULL, "%s", t.problem);
 		p->at++;
 		if (t.len > 0 || (t.tail && list.n == 0))
 		{
@@ -243,6 +256,77 @@ parse_template(WfParser *p)
 		add_node(&list, item);
 	}
 	return make_list(p, &list, start, wf_expr_eval_template, 0);
+}
+
+bool
+wf_expr_at_template(WfParser *p)
+{
+	const WfToken *t = peek(p);
+
+	return t->kind == WF_T_TEMPLATE && p->lexer.source[t->pos] == '`';
+}
+
+/* The text of a template as it is written, but for the ends of lines. */
+static const WfExprNode *
+raw_text(WfParser *p, const WfToken *t)
+{
+	const char *source = p->lexer.source + t->pos + 1;
+	int			len = t->end - t->pos - (t->tail ? 2 : 3);
+	char	   *raw = palloc(len + 1);
+	int			n = 0;
+	WfValue		text;
+
+	for (int i = 0; i < len; i++)
+		if (source[i] != '\r')
+			raw[n++] = source[i];
+		else if (i + 1 == len || source[i + 1] != '\n')
+			raw[n++] = '\n';
+	set_string(&text, raw, n, 0);
+	return wf_expr_const(p, t->pos, &text);
+}
+
+/* The arguments of tag`text ${expr} text`: the texts, as one value, and the expressions. False when refused. */
+bool
+wf_expr_parse_tagged(WfParser *p, WfCallNode *call)
+{
+	NodeList	texts = {0};
+	NodeList	args = {0};
+	int			start = peek(p)->pos;
+	bool		first = true;
+
+	add_node(&args, NULL);
+	for (;; first = false)
+	{
+		WfToken		t = *peek(p);
+		WfValue		text;
+		const WfExprNode *item;
+
+		if (t.kind != WF_T_TEMPLATE || (!first && p->lexer.source[t.pos] != '}'))
+		{
+			if (t.kind == WF_T_BAD)
+				wf_expr_unexpected(p);
+			else
+				wf_expr_fail(p, t.pos, NULL, "expected \"}\" in the template literal");
+			return false;
+		}
+		p->at++;
+		if (t.problem)
+			set_undefined(&text);
+		else
+			set_string(&text, t.text, t.len, 0);
+		add_node(&texts, wf_expr_const(p, t.pos, &text));
+		add_node(&texts, raw_text(p, &t));
+		if (t.tail)
+			break;
+		item = wf_expr_parse_list(p);
+		if (item == NULL || !wf_expr_deepen(p, &call->node, item))
+			return false;
+		add_node(&args, item);
+	}
+	args.items[0] = make_list(p, &texts, start, wf_expr_eval_tagged, 0);
+	call->n = args.n;
+	call->args = args.items;
+	return args.items[0] != NULL;
 }
 
 static const WfExprNode *
@@ -331,6 +415,11 @@ wf_expr_parse_primary(WfParser *p)
 	{
 		case WF_T_NUMBER:
 			set_number(&value, t->number);
+			p->at++;
+			return wf_expr_const(p, t->pos, &value);
+		case WF_T_BIGINT:
+			value.tag = WF_V_BIGINT;
+			value.u.bigint = wf_expr_bigint_digits(NULL, t->text, t->len, (int) t->number);
 			p->at++;
 			return wf_expr_const(p, t->pos, &value);
 		case WF_T_STRING:

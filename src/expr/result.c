@@ -56,6 +56,8 @@ put_scalar(WfEval *ev, const WfValue *value, JsonbValue *out)
 			out->type = jbvNumeric;
 			out->val.numeric = value->u.numeric;
 			return true;
+		case WF_V_BIGINT:
+			wf_expr_throw_hint(ev, "Convert it: String(n) or Number(n).", "a BigInt has no form in JSON");
 		case WF_V_STRING:
 			check_string(ev, value);
 			wf_json_set_string(out, value->u.str, value->len);
@@ -148,10 +150,13 @@ write_value(WfEval *ev, WfJsonWriter *w, const WfValue *value, int depth)
 			wf_json_begin_object(w);
 			for (uint32 i = 0; i < object->count; i++)
 			{
-				WfValue		member = object->entries[i].value;
+				WfValue		member;
 				WfValue		key;
 
+				wf_expr_object_settle(ev, object);
+				member = object->entries[i].value;
 				apply_to_json(ev, &member);
+				wf_expr_object_settle(ev, object);
 				if (left_out(&member))
 					continue;
 				set_string(&key, object->entries[i].key, object->entries[i].len, 0);

@@ -657,9 +657,40 @@ string_from_code_point(WfEval *ev, const WfValue *self, int argc, WfValue *argv,
 	wf_expr_buffer_end(&buffer, out);
 }
 
+/* String.raw: the texts of `raw` with the other arguments between them. */
+static void
+string_raw(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
+{
+	WfBuffer	buffer;
+	WfValue		raw;
+	WfValue		value;
+	WfValue		text;
+	double		n;
+
+	wf_expr_get(ev, ARG(0), "raw", 3, &raw);
+	wf_expr_get(ev, &raw, "length", 6, &value);
+	n = wf_expr_to_integer(ev, &value);
+	wf_expr_buffer_begin(&buffer, ev);
+	for (double i = 0; i < n; i++)
+	{
+		wf_expr_spend(ev, 1);
+		set_number(&value, i);
+		wf_expr_get_value(ev, &raw, &value, &text);
+		wf_expr_to_string(ev, &text, &value);
+		wf_expr_buffer_string(&buffer, &value);
+		if (i + 1 < n && i + 1 < argc)
+		{
+			wf_expr_to_string(ev, &argv[(int) i + 1], &text);
+			wf_expr_buffer_string(&buffer, &text);
+		}
+	}
+	wf_expr_buffer_end(&buffer, out);
+}
+
 static const WfBuiltin string_functions[] = {
 	{"fromCharCode", string_from_char_code, 1},
 	{"fromCodePoint", string_from_code_point, 1},
+	{"raw", string_raw, 1},
 	{NULL}
 };
 

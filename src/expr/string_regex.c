@@ -19,7 +19,45 @@ typedef struct Match
 	int			on_stack[2 * MAX_GROUPS];
 } Match;
 
-/* Searches from a byte position; a position that is no character's start counts from the next. */
+/* With flag u or v matching is by characters, else by UTF-16 units. */
+static bool
+by_characters(const WfRegExp *re)
+{
+	return strpbrk(re->flags, "uv") != NULL;
+}
+
+/* Is an offset between the two surrogates of a character? */
+static inline bool
+is_half(const WfValue *string, uint32 at)
+{
+	return at < string->len && ((unsigned char) string->u.str[at] & 0xC0) == 0x80;
+}
+
+static uint32
+unit_of(WfEval *ev, const WfValue *string, uint32 at)
+{
+	return is_half(string, at) ? wf_expr_unit_of(ev, string, at - WF_REGEX_HALF) + 1 : wf_expr_unit_of(ev, string, at);
+}
+
+static uint32
+offset_of(WfEval *ev, const WfValue *string, uint32 unit)
+{
+	WfPlace		place = wf_expr_place(ev, string, unit);
+
+	return place.byte + (place.half ? WF_REGEX_HALF : 0);
+}
+
+/* The text between two offsets. */
+static void
+slice(WfEval *ev, const WfValue *string, uint32 from, uint32 to, WfValue *out)
+{
+	if (likely(!is_half(string, from) && !is_half(string, to)))
+		wf_expr_slice_bytes(string, from, to, out);
+	else
+		wf_expr_substring(ev, string, unit_of(ev, string, from), unit_of(ev, string, to), out);
+}
+
+/* Searches from an offset. */
 static bool
 run(WfEval *ev, const WfRegExp *re, const WfValue *string, uint32 from, Match *match)
 {
@@ -31,39 +69,41 @@ run(WfEval *ev, const WfRegExp *re, const WfValue *string, uint32 from, Match *m
 		match->offsets = match->on_stack;
 	else if (match->n == 0)
 		match->offsets = wf_expr_alloc(ev, room * sizeof(int));
-	wf_expr_spend(ev, 4);
 	match->n = wf_regex_match(re->regex, string->u.str, string->len, from, re->sticky, match->offsets, room);
+	wf_expr_spend(ev, 4 + wf_regex_cost(re->regex) / 2);
+	if (!re->global && !re->sticky)
+		wf_regex_rest(re->regex);
 	return match->n > 0;
 }
 
-/* Where to look on behind a match; behind an empty one a character further. */
+/* Where to look on behind a match; behind an empty one a character or a unit further. */
 static uint32
-behind(const WfValue *string, const Match *match)
+behind(const WfRegExp *re, const WfValue *string, const Match *match)
 {
 	uint32		at = match->offsets[1];
 	int			size = 1;
 
-	if (match->offsets[1] == match->offsets[0])
-	{
-		if (at < string->len)
-			wf_expr_decode(string->u.str + at, string->u.str + string->len, &size);
-		at += size;
-	}
-	return at;
+	if (match->offsets[1] != match->offsets[0])
+		return at;
+	if (is_half(string, at))
+		return at + 4 - WF_REGEX_HALF;
+	if (at < string->len)
+		wf_expr_decode(string->u.str + at, string->u.str + string->len, &size);
+	return at + (size == 4 && !by_characters(re) ? WF_REGEX_HALF : size);
 }
 
 static void
-group_value(const WfValue *string, const Match *match, int i, WfValue *out)
+group_value(WfEval *ev, const WfValue *string, const Match *match, int i, WfValue *out)
 {
 	if (i >= match->n || match->offsets[2 * i] < 0)
 		set_undefined(out);
 	else
-		wf_expr_slice_bytes(string, match->offsets[2 * i], match->offsets[2 * i + 1], out);
+		slice(ev, string, match->offsets[2 * i], match->offsets[2 * i + 1], out);
 }
 
-/* {name: text} of the named groups, or undefined. */
+/* {name: value} of the named groups, whose values are those of `array`, or undefined. */
 static void
-named_groups(WfEval *ev, const WfRegExp *re, const WfValue *string, const Match *match, WfValue *out)
+named_values(WfEval *ev, const WfRegExp *re, const Match *match, const WfArray *array, WfValue *out)
 {
 	WfObject   *groups = NULL;
 
@@ -71,17 +111,26 @@ named_groups(WfEval *ev, const WfRegExp *re, const WfValue *string, const Match 
 	for (int i = 1; i < match->n; i++)
 	{
 		const char *name = wf_regex_group_name(re->regex, i);
-		WfValue		value;
 
 		if (name == NULL)
 			continue;
 		if (groups == NULL)
 			groups = wf_expr_new_object(ev, 4);
-		group_value(string, match, i, &value);
-		wf_expr_put_field(ev, groups, name, &value);
+		wf_expr_put_field(ev, groups, name, &array->items[i]);
 	}
 	if (groups != NULL)
 		set_object(out, groups);
+}
+
+/* {name: text} of the named groups, or undefined. */
+static void
+named_groups(WfEval *ev, const WfRegExp *re, const WfValue *string, const Match *match, WfValue *out)
+{
+	WfArray    *texts = wf_expr_new_array(ev, match->n);
+
+	for (int i = 0; i < match->n; i++)
+		group_value(ev, string, match, i, wf_expr_array_add(ev, texts));
+	named_values(ev, re, match, texts, out);
 }
 
 /* The array that exec gives, with index, input and groups. */
@@ -92,12 +141,12 @@ match_array(WfEval *ev, const WfRegExp *re, const WfValue *string, const Match *
 	WfValue		value;
 
 	for (int i = 0; i < match->n; i++)
-		group_value(string, match, i, wf_expr_array_add(ev, array));
+		group_value(ev, string, match, i, wf_expr_array_add(ev, array));
 	array->extra = wf_expr_new_object(ev, 4);
-	set_number(&value, wf_expr_unit_of(ev, string, match->offsets[0]));
+	set_number(&value, unit_of(ev, string, match->offsets[0]));
 	wf_expr_put_field(ev, array->extra, "index", &value);
 	wf_expr_put_field(ev, array->extra, "input", string);
-	named_groups(ev, re, string, match, &value);
+	named_values(ev, re, match, array, &value);
 	wf_expr_put_field(ev, array->extra, "groups", &value);
 	if (re->indices)
 	{
@@ -114,10 +163,13 @@ match_array(WfEval *ev, const WfRegExp *re, const WfValue *string, const Match *
 				continue;
 			}
 			pair = wf_expr_new_array(ev, 2);
-			set_number(wf_expr_array_add(ev, pair), wf_expr_unit_of(ev, string, match->offsets[2 * i]));
-			set_number(wf_expr_array_add(ev, pair), wf_expr_unit_of(ev, string, match->offsets[2 * i + 1]));
+			set_number(wf_expr_array_add(ev, pair), unit_of(ev, string, match->offsets[2 * i]));
+			set_number(wf_expr_array_add(ev, pair), unit_of(ev, string, match->offsets[2 * i + 1]));
 			set_array(slot, pair);
 		}
+		indices->extra = wf_expr_new_object(ev, 1);
+		named_values(ev, re, match, indices, &value);
+		wf_expr_put_field(ev, indices->extra, "groups", &value);
 		set_array(&value, indices);
 		wf_expr_put_field(ev, array->extra, "indices", &value);
 	}
@@ -139,7 +191,7 @@ exec_regexp(WfEval *ev, WfRegExp *re, const WfValue *string, Match *match)
 			re->last_index = 0;
 			return false;
 		}
-		from = wf_expr_place(ev, string, re->last_index).byte;
+		from = by_characters(re) ? wf_expr_place(ev, string, re->last_index).byte : offset_of(ev, string, re->last_index);
 	}
 	if (!run(ev, re, string, from, match))
 	{
@@ -148,7 +200,7 @@ exec_regexp(WfEval *ev, WfRegExp *re, const WfValue *string, Match *match)
 		return false;
 	}
 	if (keeps)
-		re->last_index = wf_expr_unit_of(ev, string, match->offsets[1]);
+		re->last_index = unit_of(ev, string, match->offsets[1]);
 	return true;
 }
 
@@ -215,12 +267,48 @@ wf_expr_sort_flags(const char *flags)
 	return out;
 }
 
+/* The pattern as a literal would hold it: "/" outside of classes and ends of lines are escaped. */
+static void
+escape_source(WfEval *ev, const WfValue *pattern, WfValue *out)
+{
+	WfBuffer	buffer;
+	bool		class = false;
+
+	if (pattern->len == 0)
+	{
+		set_literal(out, "(?:)");
+		return;
+	}
+	wf_expr_buffer_begin(&buffer, ev);
+	for (uint32 i = 0; i < pattern->len; i++)
+	{
+		char		c = pattern->u.str[i];
+
+		if (c == '\n' || c == '\r')
+		{
+			buffer_bytes(&buffer, c == '\n' ? "\\n" : "\\r", 2);
+			continue;
+		}
+		if (c == '/' && !class)
+			buffer_char(&buffer, '\\');
+		buffer_char(&buffer, c);
+		if (c == '\\' && i + 1 < pattern->len && pattern->u.str[i + 1] != '\n' && pattern->u.str[i + 1] != '\r')
+			buffer_char(&buffer, pattern->u.str[++i]);
+		else if (c == '[')
+			class = true;
+		else if (c == ']')
+			class = false;
+	}
+	wf_expr_buffer_end(&buffer, out);
+}
+
 /* A regular expression from texts; throws WF008 when it is refused. */
 static void
 make_regexp(WfEval *ev, const WfValue *pattern, const char *flags, WfValue *out)
 {
 	WfRegExp   *re = wf_expr_alloc(ev, sizeof(WfRegExp));
 	const char *problem = NULL;
+	WfValue		source;
 
 	memset(re, 0, sizeof(*re));
 	wf_expr_check_size(ev, 4096 + pattern->len * 16.0);
@@ -229,13 +317,9 @@ make_regexp(WfEval *ev, const WfValue *pattern, const char *flags, WfValue *out)
 	re->regex = wf_regex_compile(pattern->u.str, pattern->len, flags, &problem);
 	if (re->regex == NULL)
 		wf_expr_throw(ev, "regular expression cannot be used: %s", problem ? problem : "malformed");
-	re->source = pattern->u.str;
-	re->source_len = pattern->len;
-	if (pattern->len == 0)
-	{
-		re->source = "(?:)";
-		re->source_len = 4;
-	}
+	escape_source(ev, pattern, &source);
+	re->source = source.u.str;
+	re->source_len = source.len;
 	re->flags = wf_expr_sort_flags(flags);
 	re->global = strchr(flags, 'g') != NULL;
 	re->sticky = strchr(flags, 'y') != NULL;
@@ -322,8 +406,8 @@ string_match(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *
 	match.n = 0;
 	while (run(ev, re, &string, at, &match))
 	{
-		group_value(&string, &match, 0, wf_expr_array_add(ev, all));
-		at = behind(&string, &match);
+		group_value(ev, &string, &match, 0, wf_expr_array_add(ev, all));
+		at = behind(re, &string, &match);
 	}
 	re->last_index = 0;
 	if (all->count == 0)
@@ -344,7 +428,7 @@ string_match_all(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfVal
 	this_text(ev, self, &string);
 	if (!re->global)
 		wf_expr_throw(ev, "matchAll needs a regular expression with the flag g");
-	at = wf_expr_place(ev, &string, re->last_index).byte;
+	at = offset_of(ev, &string, re->last_index);
 	match.n = 0;
 	while (run(ev, re, &string, at, &match))
 	{
@@ -352,7 +436,7 @@ string_match_all(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfVal
 
 		match_array(ev, re, &string, &match, &item);
 		*wf_expr_array_add(ev, all) = item;
-		at = behind(&string, &match);
+		at = behind(re, &string, &match);
 	}
 	all->iterator = true;
 	set_array(out, all);
@@ -368,7 +452,7 @@ string_search(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue 
 	this_text(ev, self, &string);
 	match.n = 0;
 	if (run(ev, re, &string, 0, &match))
-		set_number(out, wf_expr_unit_of(ev, &string, match.offsets[0]));
+		set_number(out, unit_of(ev, &string, match.offsets[0]));
 	else
 		set_number(out, -1);
 }
@@ -383,6 +467,7 @@ split_regexp(WfEval *ev, const WfValue *string, const WfRegExp *given, uint32 li
 	uint32		at = 0;
 
 	re.sticky = false;
+	re.global = true;
 	match.n = 0;
 	if (string->len == 0)
 	{
@@ -394,18 +479,18 @@ split_regexp(WfEval *ev, const WfValue *string, const WfRegExp *given, uint32 li
 	{
 		if (match.offsets[1] == (int) from)
 		{
-			at = behind(string, &match);	/* empty, where the last part ended */
+			at = behind(&re, string, &match);	/* empty, where the last part ended */
 			continue;
 		}
-		wf_expr_slice_bytes(string, from, match.offsets[0], wf_expr_array_add(ev, parts));
+		slice(ev, string, from, match.offsets[0], wf_expr_array_add(ev, parts));
 		for (int i = 1; i < match.n && parts->count < limit; i++)
-			group_value(string, &match, i, wf_expr_array_add(ev, parts));
+			group_value(ev, string, &match, i, wf_expr_array_add(ev, parts));
 		if (parts->count >= limit)
 			return;
 		from = match.offsets[1];
 		at = from;
 	}
-	wf_expr_slice_bytes(string, from, string->len, wf_expr_array_add(ev, parts));
+	slice(ev, string, from, string->len, wf_expr_array_add(ev, parts));
 }
 
 static void
@@ -431,11 +516,11 @@ split_text(WfEval *ev, const WfValue *string, const WfValue *separator, uint32 l
 	while (parts->count < limit && (at = wf_expr_find(ev, string, separator, from)) >= 0)
 	{
 		wf_expr_spend(ev, 1);
-		wf_expr_slice_bytes(string, from, at, wf_expr_array_add(ev, parts));
+		slice(ev, string, from, at, wf_expr_array_add(ev, parts));
 		from = at + separator->len;
 	}
 	if (parts->count < limit)
-		wf_expr_slice_bytes(string, from, string->len, wf_expr_array_add(ev, parts));
+		slice(ev, string, from, string->len, wf_expr_array_add(ev, parts));
 }
 
 /* The pattern that is empty everywhere, without the flag u. */
@@ -508,17 +593,17 @@ expand(WfEval *ev, WfBuffer *buffer, const WfValue *template, const WfValue *str
 		}
 		else if (d == '&')
 		{
-			group_value(string, match, 0, &piece);
+			group_value(ev, string, match, 0, &piece);
 			i++;
 		}
 		else if (d == '`')
 		{
-			wf_expr_slice_bytes(string, 0, match->offsets[0], &piece);
+			slice(ev, string, 0, match->offsets[0], &piece);
 			i++;
 		}
 		else if (d == '\'')
 		{
-			wf_expr_slice_bytes(string, match->offsets[1], string->len, &piece);
+			slice(ev, string, match->offsets[1], string->len, &piece);
 			i++;
 		}
 		else if (d >= '0' && d <= '9')
@@ -532,7 +617,7 @@ expand(WfEval *ev, WfBuffer *buffer, const WfValue *template, const WfValue *str
 			}
 			if (group >= 1 && group < match->n)
 			{
-				group_value(string, match, group, &piece);
+				group_value(ev, string, match, group, &piece);
 				i += used;
 			}
 			else
@@ -575,12 +660,12 @@ put_replacement(WfEval *ev, WfBuffer *buffer, const WfValue *replacement, const 
 	}
 	args = wf_expr_new_array(ev, match->n + 3);
 	for (int i = 0; i < match->n; i++)
-		group_value(string, match, i, wf_expr_array_add(ev, args));
-	set_number(wf_expr_array_add(ev, args), wf_expr_unit_of(ev, string, match->offsets[0]));
+		group_value(ev, string, match, i, wf_expr_array_add(ev, args));
+	set_number(wf_expr_array_add(ev, args), unit_of(ev, string, match->offsets[0]));
 	*wf_expr_array_add(ev, args) = *string;
 	if (re != NULL)
 	{
-		named_groups(ev, re, string, match, &value);
+		named_values(ev, re, match, args, &value);
 		if (value.tag != WF_V_UNDEFINED)
 			*wf_expr_array_add(ev, args) = value;
 	}
@@ -602,14 +687,14 @@ replace_regexp(WfEval *ev, const WfValue *string, WfRegExp *re, const WfValue *r
 	wf_expr_buffer_begin(&buffer, ev);
 	match.n = 0;
 	if (!re->global && re->sticky)
-		at = wf_expr_place(ev, string, re->last_index).byte;
+		at = offset_of(ev, string, re->last_index);
 	while (run(ev, re, string, at, &match))
 	{
-		wf_expr_slice_bytes(string, done, match.offsets[0], &piece);
+		slice(ev, string, done, match.offsets[0], &piece);
 		wf_expr_buffer_string(&buffer, &piece);
 		put_replacement(ev, &buffer, replacement, string, &match, re);
 		done = match.offsets[1];
-		at = behind(string, &match);
+		at = behind(re, string, &match);
 		any = true;
 		if (!re->global)
 			break;
@@ -620,7 +705,7 @@ replace_regexp(WfEval *ev, const WfValue *string, WfRegExp *re, const WfValue *r
 		*out = *string;
 		return;
 	}
-	wf_expr_slice_bytes(string, done, string->len, &piece);
+	slice(ev, string, done, string->len, &piece);
 	wf_expr_buffer_string(&buffer, &piece);
 	wf_expr_buffer_end(&buffer, out);
 }
@@ -646,7 +731,7 @@ replace_text(WfEval *ev, const WfValue *string, const WfValue *what, const WfVal
 	{
 		match.offsets[0] = at;
 		match.offsets[1] = at + what->len;
-		wf_expr_slice_bytes(string, done, at, &piece);
+		slice(ev, string, done, at, &piece);
 		wf_expr_buffer_string(&buffer, &piece);
 		put_replacement(ev, &buffer, replacement, string, &match, NULL);
 		done = at + what->len;
@@ -654,7 +739,7 @@ replace_text(WfEval *ev, const WfValue *string, const WfValue *what, const WfVal
 			break;
 		at = wf_expr_find(ev, string, what, done);
 	}
-	wf_expr_slice_bytes(string, done, string->len, &piece);
+	slice(ev, string, done, string->len, &piece);
 	wf_expr_buffer_string(&buffer, &piece);
 	wf_expr_buffer_end(&buffer, out);
 }
@@ -673,7 +758,7 @@ replace_between(WfEval *ev, const WfValue *string, const WfValue *replacement, W
 	wf_expr_buffer_begin(&buffer, ev);
 	for (uint32 i = 0; i <= units; i++)
 	{
-		match.offsets[0] = match.offsets[1] = wf_expr_place(ev, string, i).byte;
+		match.offsets[0] = match.offsets[1] = offset_of(ev, string, i);
 		put_replacement(ev, &buffer, replacement, string, &match, NULL);
 		if (i == units)
 			break;

@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-#include "expr/internal.h"
+#include "expr/calendar.h"
 
 const WfValue wf_expr_undefined = {.tag = WF_V_UNDEFINED};
 
@@ -53,6 +53,8 @@ wf_expr_to_bool(const WfValue *value)
 			return wf_expr_numeric_double(value->u.numeric) != 0;
 		case WF_V_STRING:
 			return value->len > 0;
+		case WF_V_BIGINT:
+			return value->u.bigint->n > 0;
 		default:
 			return true;
 	}
@@ -79,6 +81,8 @@ wf_expr_to_number(WfEval *ev, const WfValue *value)
 		case WF_V_STRING:
 			wf_expr_spend(ev, value->len >> 4);
 			return wf_expr_parse_number(value->u.str, value->len);
+		case WF_V_BIGINT:
+			wf_expr_throw_hint(ev, "Convert it: Number(n).", "a BigInt is no number");
 		case WF_V_DATE:
 			return *value->u.ms;
 		default:
@@ -120,6 +124,14 @@ join_array(WfEval *ev, const WfValue *array, WfValue *out)
 
 	wf_expr_check_stack(ev);
 	join->fn(ev, array, 0, NULL, out);
+}
+
+static bool
+own_function(WfEval *ev, const WfValue *object, const char *name)
+{
+	WfValue		fn;
+
+	return wf_expr_get_field(ev, object, name, &fn) && WF_IS_FUNCTION(&fn);
 }
 
 /* True when an own function of this name gave a primitive. */
@@ -208,16 +220,20 @@ wf_expr_to_primitive(WfEval *ev, const WfValue *value, char hint, WfValue *out)
 	}
 	else if (own_primitive(ev, value, "valueOf", out))
 		return;
-	if (value->tag == WF_V_DATE && hint == 'n')
+	if (value->tag == WF_V_OBJECT && hint != 's' && own_function(ev, value, "valueOf") && own_function(ev, value, "toString"))
+	{
+		if (!own_primitive(ev, value, "toString", out))
+			wf_expr_throw(ev, "cannot convert an object to a primitive value");
+	}
+	else if (value->tag == WF_V_DATE && hint == 'n')
 		set_number(out, *value->u.ms);
 	else if (value->tag == WF_V_DATETIME && hint == 'n')
 		set_number(out, wf_expr_moment_ms(value->u.moment));
 	else if (value->tag == WF_V_DURATION && hint == 'n')
-		set_number(out, value->u.duration->months * 2592000000.0 + value->u.duration->days * 86400000.0 +
-				   value->u.duration->ms);
+		set_number(out, wf_expr_duration_as(value->u.duration, WF_UNIT_MS));
 	else if (hint != 's' && own_primitive(ev, value, "toString", out))
 		return;
-	else if (value->tag == WF_V_OBJECT && hint == 's' && wf_expr_object_find(value->u.object, "toString", 8) &&
+	else if (value->tag == WF_V_OBJECT && hint == 's' && wf_expr_object_find(ev, value->u.object, "toString", 8) &&
 			 own_primitive(ev, value, "valueOf", out))
 		return;
 	else
@@ -259,6 +275,9 @@ wf_expr_to_string(WfEval *ev, const WfValue *value, WfValue *out)
 		case WF_V_STRING:
 			*out = *value;
 			return;
+		case WF_V_BIGINT:
+			wf_expr_bigint_text(ev, value->u.bigint, 10, out);
+			return;
 		default:
 			wf_expr_to_primitive(ev, value, 's', &primitive);
 			wf_expr_to_string(ev, &primitive, out);
@@ -288,6 +307,8 @@ wf_expr_typeof(const WfValue *value)
 			return "number";
 		case WF_V_STRING:
 			return "string";
+		case WF_V_BIGINT:
+			return "bigint";
 		case WF_V_CLOSURE:
 		case WF_V_BUILTIN:
 			return "function";
@@ -309,6 +330,8 @@ wf_expr_kind_name(const WfValue *value)
 		case WF_V_JSON_ARRAY:
 		case WF_V_ARRAY:
 			return "array";
+		case WF_V_BIGINT:
+			return "BigInt";
 		case WF_V_DATE:
 			return "Date";
 		case WF_V_DATETIME:
@@ -348,6 +371,10 @@ wf_expr_strict_equal(WfEval *ev, const WfValue *a, const WfValue *b)
 				return false;
 			wf_expr_spend(ev, a->len >> 4);
 			return memcmp(a->u.str, b->u.str, a->len) == 0;
+		case WF_V_BUILTIN:
+			return a->u.builtin->fn == b->u.builtin->fn;
+		case WF_V_BIGINT:
+			return wf_expr_bigint_equal(ev, a->u.bigint, b->u.bigint);
 		default:
 			return a->u.json == b->u.json;
 	}
@@ -382,6 +409,8 @@ wf_expr_loose_equal(WfEval *ev, const WfValue *a, const WfValue *b)
 		wf_expr_to_primitive(ev, b, 'd', &primitive);
 		return wf_expr_loose_equal(ev, a, &primitive);
 	}
+	if (a->tag == WF_V_BIGINT || b->tag == WF_V_BIGINT)
+		return wf_expr_bigint_compare(ev, a, b) == 0;
 	return wf_expr_to_number(ev, a) == wf_expr_to_number(ev, b);
 }
 
@@ -412,6 +441,13 @@ wf_expr_less(WfEval *ev, const WfValue *a, const WfValue *b, bool left_first, bo
 	{
 		wf_expr_spend(ev, Min(left.len, right.len) >> 4);
 		return wf_expr_compare_strings(&left, &right) < 0;
+	}
+	if (left.tag == WF_V_BIGINT || right.tag == WF_V_BIGINT)
+	{
+		int			order = wf_expr_bigint_compare(ev, &left, &right);
+
+		*undefined = order == WF_UNORDERED;
+		return order < 0;
 	}
 	l = wf_expr_to_number(ev, &left);
 	r = wf_expr_to_number(ev, &right);

@@ -15,6 +15,9 @@
 /* A table of schema wf by its name; throws 42P01 when it is gone. */
 extern Oid	wf_store_table(const char *name);
 
+/* The partition of a history table (run, segment) that the run's rows are in; it stays until the transaction ends. */
+extern Oid	wf_store_leaf(const char *table, const pg_uuid_t *run_id);
+
 /*
  * Inserts: begin, put any number of rows, end. Values are in the table's order of columns and are copied by put. Rows are
  * visible to the next command after end. Everything that a begin opened is given up by an error, too.

@@ -6,10 +6,8 @@
  *    a message is free again as soon as a backend that held it is gone.
  * 2. Between the snapshot that found a row and the lock, another worker may have dealt with it and committed: once the
  *    lock is there the row is looked at again. Its holder had committed by then, or gave it up.
- * 3. Claims walk the index queue_ready (role, priority, tenant, message). Within a priority the tenants come in turn,
- *    beginning behind the last one served, with the same share each; what some leave goes to those who have more.
  *
- * Messages in wf.held are few; they are locked as rows.
+ * What a worker claims next is chosen by claim.c. Messages in wf.held are few; they are locked as rows.
  */
 #include "postgres.h"
 
@@ -24,7 +22,7 @@
 #include "catalog/pg_type.h"
 #include "executor/tuptable.h"
 #include "lib/stringinfo.h"
-#include "store/direct.h"
+#include "store/queue.h"
 #include "store/runtime.h"
 #include "store/statements.h"
 #include "utils/builtins.h"
@@ -32,29 +30,6 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
-
-/* Columns of wf.queue, in the table's order. */
-enum
-{
-	MESSAGE_TENANT_ID,
-	MESSAGE_MESSAGE_ID,
-	MESSAGE_RUN_ID,
-	MESSAGE_ROLE,
-	MESSAGE_PRIORITY,
-	MESSAGE_KIND,
-	MESSAGE_STEP,
-	MESSAGE_CRASHES,
-	MESSAGE_READY_AT,
-	MESSAGE_WORKFLOW_ID,
-	MESSAGE_VERSION,
-	MESSAGE_PAYLOAD,
-	MESSAGE_OPTIONS,
-	MESSAGE_COLUMNS,
-	/* wf.held has two more */
-	HELD_GATE = MESSAGE_COLUMNS,
-	HELD_GATE_SIZE,
-	HELD_COLUMNS
-};
 
 /* -- sending -- */
 
@@ -145,18 +120,8 @@ wf_store_release_held(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id)
 
 /* -- finding and claiming -- */
 
-/* A walk through the queue by one of its indexes. */
-typedef struct Walk
-{
-	Relation	heap;
-	Relation	index;
-	Snapshot	snapshot;
-	IndexScanDesc scan;
-	TupleTableSlot *slot;
-} Walk;
-
-static void
-walk_begin(Walk *walk, const char *index)
+void
+wf_store_walk_begin(WfWalk *walk, const char *index)
 {
 	walk->heap = table_open(wf_store_table("queue"), RowExclusiveLock);
 	walk->index = index_open(wf_store_table(index), RowExclusiveLock);
@@ -165,8 +130,8 @@ walk_begin(Walk *walk, const char *index)
 	walk->scan = NULL;
 }
 
-static void
-walk_end(Walk *walk)
+void
+wf_store_walk_end(WfWalk *walk)
 {
 	if (walk->scan != NULL)
 		index_endscan(walk->scan);
@@ -176,9 +141,8 @@ walk_end(Walk *walk)
 	table_close(walk->heap, NoLock);
 }
 
-/* Begins, or begins again, with these keys: always the same number of them in one walk. */
-static void
-walk_from(Walk *walk, ScanKeyData *keys, int n_keys)
+void
+wf_store_walk_from(WfWalk *walk, ScanKeyData *keys, int n_keys)
 {
 	if (walk->scan != NULL && walk->scan->numberOfKeys != n_keys)
 	{
@@ -190,14 +154,14 @@ walk_from(Walk *walk, ScanKeyData *keys, int n_keys)
 	index_rescan(walk->scan, keys, n_keys, NULL, 0);
 }
 
-static bool
-walk_next(Walk *walk)
+bool
+wf_store_walk_next(WfWalk *walk)
 {
 	return index_getnext_slot(walk->scan, ForwardScanDirection, walk->slot);
 }
 
-static Datum
-column_of(const Walk *walk, int column)
+Datum
+wf_store_walk_column(const WfWalk *walk, int column)
 {
 	bool		is_null;
 	Datum		value = slot_getattr(walk->slot, column + 1, &is_null);
@@ -205,17 +169,16 @@ column_of(const Walk *walk, int column)
 	return is_null ? (Datum) 0 : value;
 }
 
-static const pg_uuid_t *
-id_of(const Walk *walk, int column)
+const pg_uuid_t *
+wf_store_walk_id(const WfWalk *walk, int column)
 {
-	return DatumGetUUIDP(column_of(walk, column));
+	return DatumGetUUIDP(wf_store_walk_column(walk, column));
 }
 
-/* Holds the message at hand; false when somebody else does, or it is gone, or, unless `ours_too`, we do already. */
-static bool
-hold(const Walk *walk, bool ours_too)
+bool
+wf_store_walk_hold(const WfWalk *walk, bool ours_too)
 {
-	uint64		hash = wf_store_hash(0, id_of(walk, MESSAGE_MESSAGE_ID)->data, UUID_LEN);
+	uint64		hash = wf_store_hash(0, wf_store_walk_id(walk, MESSAGE_MESSAGE_ID)->data, UUID_LEN);
 	WfHold		result = wf_store_lock_thing(RelationGetRelid(walk->heap), hash, true);
 
 	if (result == WF_HOLD_NOT || (result == WF_HOLD_OURS && !ours_too))
@@ -224,40 +187,39 @@ hold(const Walk *walk, bool ours_too)
 }
 
 static Jsonb *
-jsonb_of(const Walk *walk, int column)
+jsonb_of(const WfWalk *walk, int column)
 {
-	Datum		value = column_of(walk, column);
+	Datum		value = wf_store_walk_column(walk, column);
 
 	return value == (Datum) 0 ? NULL : (Jsonb *) PG_DETOAST_DATUM_COPY(value);
 }
 
-/* The message at hand, copied. */
-static WfMessage *
-message_of(const Walk *walk)
+WfMessage *
+wf_store_walk_message(const WfWalk *walk)
 {
 	WfMessage  *message = palloc0(sizeof(WfMessage));
 
 	slot_getallattrs(walk->slot);
-	message->tenant_id = *id_of(walk, MESSAGE_TENANT_ID);
-	message->message_id = *id_of(walk, MESSAGE_MESSAGE_ID);
-	message->run_id = *id_of(walk, MESSAGE_RUN_ID);
-	message->role = DatumGetObjectId(column_of(walk, MESSAGE_ROLE));
-	message->priority = DatumGetInt16(column_of(walk, MESSAGE_PRIORITY));
-	message->kind = DatumGetInt16(column_of(walk, MESSAGE_KIND));
-	message->step = DatumGetInt32(column_of(walk, MESSAGE_STEP));
-	message->crashes = DatumGetInt16(column_of(walk, MESSAGE_CRASHES));
-	message->ready_at = DatumGetTimestampTz(column_of(walk, MESSAGE_READY_AT));
-	if (column_of(walk, MESSAGE_WORKFLOW_ID) != (Datum) 0)
-		message->workflow_id = *id_of(walk, MESSAGE_WORKFLOW_ID);
-	message->version = DatumGetInt32(column_of(walk, MESSAGE_VERSION));
+	message->tenant_id = *wf_store_walk_id(walk, MESSAGE_TENANT_ID);
+	message->message_id = *wf_store_walk_id(walk, MESSAGE_MESSAGE_ID);
+	message->run_id = *wf_store_walk_id(walk, MESSAGE_RUN_ID);
+	message->role = DatumGetObjectId(wf_store_walk_column(walk, MESSAGE_ROLE));
+	message->priority = DatumGetInt16(wf_store_walk_column(walk, MESSAGE_PRIORITY));
+	message->kind = DatumGetInt16(wf_store_walk_column(walk, MESSAGE_KIND));
+	message->step = DatumGetInt32(wf_store_walk_column(walk, MESSAGE_STEP));
+	message->crashes = DatumGetInt16(wf_store_walk_column(walk, MESSAGE_CRASHES));
+	message->ready_at = DatumGetTimestampTz(wf_store_walk_column(walk, MESSAGE_READY_AT));
+	if (wf_store_walk_column(walk, MESSAGE_WORKFLOW_ID) != (Datum) 0)
+		message->workflow_id = *wf_store_walk_id(walk, MESSAGE_WORKFLOW_ID);
+	message->version = DatumGetInt32(wf_store_walk_column(walk, MESSAGE_VERSION));
 	message->payload = jsonb_of(walk, MESSAGE_PAYLOAD);
 	message->options = jsonb_of(walk, MESSAGE_OPTIONS);
 	message->tid = walk->slot->tts_tid;
 	return message;
 }
 
-static void
-key_uuid(ScanKeyData *key, int column, StrategyNumber strategy, const pg_uuid_t *id)
+void
+wf_store_key_uuid(ScanKeyData *key, int column, StrategyNumber strategy, const pg_uuid_t *id)
 {
 	RegProcedure function = strategy == BTEqualStrategyNumber ? F_UUID_EQ :
 		strategy == BTGreaterStrategyNumber ? F_UUID_GT :
@@ -271,16 +233,16 @@ wf_store_claim_one(const pg_uuid_t *tenant_id, const pg_uuid_t *message_id)
 {
 	WfMessage  *message = NULL;
 	ScanKeyData keys[2];
-	Walk		walk;
+	WfWalk		walk;
 
-	walk_begin(&walk, "queue_pkey");
-	key_uuid(&keys[0], 1, BTEqualStrategyNumber, tenant_id);
-	key_uuid(&keys[1], 2, BTEqualStrategyNumber, message_id);
-	walk_from(&walk, keys, 2);
-	while (message == NULL && walk_next(&walk))
-		if (hold(&walk, false))
-			message = message_of(&walk);
-	walk_end(&walk);
+	wf_store_walk_begin(&walk, "queue_pkey");
+	wf_store_key_uuid(&keys[0], 1, BTEqualStrategyNumber, tenant_id);
+	wf_store_key_uuid(&keys[1], 2, BTEqualStrategyNumber, message_id);
+	wf_store_walk_from(&walk, keys, 2);
+	while (message == NULL && wf_store_walk_next(&walk))
+		if (wf_store_walk_hold(&walk, false))
+			message = wf_store_walk_message(&walk);
+	wf_store_walk_end(&walk);
 	return message;
 }
 
@@ -313,20 +275,20 @@ wf_store_claim_start(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, bool *
 	Datum		values[2] = {UUIDPGetDatum(tenant_id), UUIDPGetDatum(run_id)};
 	WfMessage  *message = NULL;
 	ScanKeyData keys[2];
-	Walk		walk;
+	WfWalk		walk;
 
 	*exists = false;
-	walk_begin(&walk, "queue_pkey");
-	key_uuid(&keys[0], 1, BTEqualStrategyNumber, tenant_id);
-	key_uuid(&keys[1], 2, BTEqualStrategyNumber, run_id);
-	walk_from(&walk, keys, 2);
-	while (message == NULL && walk_next(&walk))
+	wf_store_walk_begin(&walk, "queue_pkey");
+	wf_store_key_uuid(&keys[0], 1, BTEqualStrategyNumber, tenant_id);
+	wf_store_key_uuid(&keys[1], 2, BTEqualStrategyNumber, run_id);
+	wf_store_walk_from(&walk, keys, 2);
+	while (message == NULL && wf_store_walk_next(&walk))
 	{
 		*exists = true;
-		if (hold(&walk, false))
-			message = message_of(&walk);
+		if (wf_store_walk_hold(&walk, false))
+			message = wf_store_walk_message(&walk);
 	}
-	walk_end(&walk);
+	wf_store_walk_end(&walk);
 	if (*exists)
 		return message;
 	if (wf_store_execute(WF_SQL_FIND_HELD_START, values, NULL) > 0)
@@ -339,142 +301,6 @@ wf_store_claim_start(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, bool *
 		SPI_freetuptable(SPI_tuptable);
 	}
 	return message;
-}
-
-/* One share of a tenant's in a claim. */
-typedef struct Share
-{
-	pg_uuid_t	tenant_id;
-	pg_uuid_t	last;			/* message: where to go on */
-	bool		has_more;
-} Share;
-
-/* Keys of queue_ready: role, priority, tenant, message. */
-static void
-ready_keys(ScanKeyData *keys, Oid role, StrategyNumber strategy, int priority)
-{
-	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(role));
-	ScanKeyInit(&keys[1], 2, strategy, strategy == BTEqualStrategyNumber ? F_INT2EQ : F_INT2LT, Int16GetDatum(priority));
-}
-
-/* The highest priority below `below` that somebody waits at; false: nobody does. */
-static bool
-next_priority(Walk *walk, Oid role, int below, int *priority)
-{
-	ScanKeyData keys[2];
-
-	ready_keys(keys, role, BTLessStrategyNumber, below);
-	walk_from(walk, keys, 2);
-	if (!walk_next(walk))
-		return false;
-	*priority = DatumGetInt16(column_of(walk, MESSAGE_PRIORITY));
-	return true;
-}
-
-/* The first tenant behind `after` (with `up_to`: not behind that one) that has messages of the priority. */
-static bool
-next_tenant(Walk *walk, Oid role, int priority, const pg_uuid_t *after, const pg_uuid_t *up_to, pg_uuid_t *tenant_id)
-{
-	ScanKeyData keys[4];
-	int			n = 2;
-
-	ready_keys(keys, role, BTEqualStrategyNumber, priority);
-	if (after != NULL)
-		key_uuid(&keys[n++], 3, BTGreaterStrategyNumber, after);
-	if (up_to != NULL)
-		key_uuid(&keys[n++], 3, BTLessEqualStrategyNumber, up_to);
-	walk_from(walk, keys, n);
-	if (!walk_next(walk))
-		return false;
-	*tenant_id = *id_of(walk, MESSAGE_TENANT_ID);
-	return true;
-}
-
-/* Tenants that have messages of the priority, in turn from behind *last: at most `most`. */
-static int
-list_tenants(Walk *walk, Oid role, int priority, const pg_uuid_t *last, int most, Share *shares)
-{
-	int			n = 0;
-	const pg_uuid_t *after = last;
-
-	while (n < most && next_tenant(walk, role, priority, after, NULL, &shares[n].tenant_id))
-		after = &shares[n++].tenant_id;
-	after = NULL;
-	while (n < most && next_tenant(walk, role, priority, after, last, &shares[n].tenant_id))
-		after = &shares[n++].tenant_id;
-	for (int i = 0; i < n; i++)
-	{
-		memset(&shares[i].last, 0, sizeof(pg_uuid_t));
-		shares[i].has_more = true;
-	}
-	return n;
-}
-
-/* Claims at most `most` messages of a tenant and a priority. */
-static List *
-claim_share(Walk *walk, Oid role, int priority, Share *share, int most, List *messages)
-{
-	ScanKeyData keys[4];
-
-	ready_keys(keys, role, BTEqualStrategyNumber, priority);
-	key_uuid(&keys[2], 3, BTEqualStrategyNumber, &share->tenant_id);
-	key_uuid(&keys[3], 4, BTGreaterStrategyNumber, &share->last);
-	walk_from(walk, keys, 4);
-	while (most > 0)
-	{
-		share->has_more = walk_next(walk);
-		if (!share->has_more)
-			break;
-		share->last = *id_of(walk, MESSAGE_MESSAGE_ID);
-		if (!hold(walk, false))
-			continue;
-		messages = lappend(messages, message_of(walk));
-		most--;
-	}
-	return messages;
-}
-
-/* Claims of one priority: equal shares, and what is left to whoever has more. */
-static List *
-claim_priority(Walk *walk, Oid role, int priority, int most, pg_uuid_t *last_tenant, List *messages)
-{
-	Share	   *shares = palloc(sizeof(Share) * (most - list_length(messages)));
-	int			n = list_tenants(walk, role, priority, last_tenant, most - list_length(messages), shares);
-	int			n_open = n;
-
-	while (n_open > 0 && list_length(messages) < most)
-	{
-		int			share = Max((most - list_length(messages)) / n_open, 1);
-
-		n_open = 0;
-		for (int i = 0; i < n && list_length(messages) < most; i++)
-		{
-			int			before = list_length(messages);
-
-			if (!shares[i].has_more)
-				continue;
-			messages = claim_share(walk, role, priority, &shares[i], Min(share, most - before), messages);
-			if (list_length(messages) > before)
-				*last_tenant = shares[i].tenant_id;
-			n_open += shares[i].has_more ? 1 : 0;
-		}
-	}
-	pfree(shares);
-	return messages;
-}
-
-List *
-wf_store_claim(Oid role, int most, pg_uuid_t *last_tenant)
-{
-	List	   *messages = NIL;
-	int			priority = PG_INT16_MAX;
-	Walk		walk;
-
-	walk_begin(&walk, "queue_ready");
-	while (list_length(messages) < most && next_priority(&walk, role, priority, &priority))
-		messages = claim_priority(&walk, role, priority, most, last_tenant, messages);
-	walk_end(&walk);
-	return messages;
 }
 
 /* In the order in which they were sent. */
@@ -492,16 +318,16 @@ wf_store_claim_run(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id)
 {
 	List	   *messages = NIL;
 	ScanKeyData keys[2];
-	Walk		walk;
+	WfWalk		walk;
 
-	walk_begin(&walk, "queue_run");
-	key_uuid(&keys[0], 1, BTEqualStrategyNumber, tenant_id);
-	key_uuid(&keys[1], 2, BTEqualStrategyNumber, run_id);
-	walk_from(&walk, keys, 2);
-	while (walk_next(&walk))
-		if (hold(&walk, false))
-			messages = lappend(messages, message_of(&walk));
-	walk_end(&walk);
+	wf_store_walk_begin(&walk, "queue_run");
+	wf_store_key_uuid(&keys[0], 1, BTEqualStrategyNumber, tenant_id);
+	wf_store_key_uuid(&keys[1], 2, BTEqualStrategyNumber, run_id);
+	wf_store_walk_from(&walk, keys, 2);
+	while (wf_store_walk_next(&walk))
+		if (wf_store_walk_hold(&walk, false))
+			messages = lappend(messages, wf_store_walk_message(&walk));
+	wf_store_walk_end(&walk);
 	list_sort(messages, by_id);
 	return messages;
 }
@@ -531,15 +357,15 @@ wf_store_take_all(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id)
 	Datum		values[2] = {UUIDPGetDatum(tenant_id), UUIDPGetDatum(run_id)};
 	ScanKeyData keys[2];
 	bool		is_moved;
-	Walk		walk;
+	WfWalk		walk;
 
-	walk_begin(&walk, "queue_run");
-	key_uuid(&keys[0], 1, BTEqualStrategyNumber, tenant_id);
-	key_uuid(&keys[1], 2, BTEqualStrategyNumber, run_id);
-	walk_from(&walk, keys, 2);
-	while (walk_next(&walk))
-		if (hold(&walk, true))
+	wf_store_walk_begin(&walk, "queue_run");
+	wf_store_key_uuid(&keys[0], 1, BTEqualStrategyNumber, tenant_id);
+	wf_store_key_uuid(&keys[1], 2, BTEqualStrategyNumber, run_id);
+	wf_store_walk_from(&walk, keys, 2);
+	while (wf_store_walk_next(&walk))
+		if (wf_store_walk_hold(&walk, true))
 			wf_store_delete_tid(walk.heap, &walk.slot->tts_tid, &is_moved);
-	walk_end(&walk);
+	wf_store_walk_end(&walk);
 	wf_store_execute(WF_SQL_DELETE_HELD_OF_RUN, values, NULL);
 }

@@ -126,7 +126,7 @@ wf_store_insert_segment(const WfSegmentRow *row)
 	values[SEGMENT_FINISHED_AT] = TimestampTzGetDatum(row->finished_at);
 	values[SEGMENT_STATUS] = CStringGetTextDatum(row->status);
 	values[SEGMENT_STEPS] = PointerGetDatum(array);
-	wf_store_insert_one(wf_store_table("segment"), values, nulls);
+	wf_store_insert_one(wf_store_leaf("segment", &row->run_id), values, nulls);
 }
 
 /* Columns of wf.run, in the table's order. */
@@ -186,7 +186,7 @@ wf_store_insert_run(const WfRunRow *row)
 	nulls[RUN_PARENT_RUN_ID] = row->parent_run_id == NULL;
 	nulls[RUN_CURRENT_NODES] = true;
 	nulls[RUN_PROGRESS] = true;
-	wf_store_insert_one(wf_store_table("run"), values, nulls);
+	wf_store_insert_one(wf_store_leaf("run", &row->run_id), values, nulls);
 	if (row->idempotency_key != NULL)
 		keep_key(row);
 	wf_wake_awaiters_at_commit(&row->run_id);

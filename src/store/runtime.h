@@ -243,4 +243,13 @@ extern List *wf_store_ready_roles(void);
 /* Counts a crash on all messages of the run, and on its start; the new count. At `most` the run is parked. */
 extern int	wf_store_count_crash(const pg_uuid_t *run_id, int most);
 
+/* -- history in time (partition.c); with the rights of a superuser, which the keeper has -- */
+
+/* Makes partitions of history for some weeks from `now` on, where there are none; how many. Throws 55P03 when it cannot
+ * lock the tables soon: try again later. Needs a transaction of its own. */
+extern int	wf_store_make_partitions(TimestampTz now);
+/* Drops partitions of which nothing is needed any more, and deletes at most `most` runs of others that are older than
+ * workflow.retention, or than the tenant's. How many runs were deleted; as many as `most`: there may be more. */
+extern int	wf_store_expire(TimestampTz now, int most);
+
 #endif

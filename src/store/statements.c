@@ -405,7 +405,8 @@ static const Statement statements[WF_SQL_COUNT] = {
 		" SELECT task_id, run_id, payload, attempt, lease_until, max_attempts FROM got ORDER BY priority DESC, task_id",
 	6, {UUIDOID, TEXTOID, TIMESTAMPTZOID, INT4OID, TEXTOID, INT8OID}},
 	[WF_SQL_ESCALATE] = {
-		"UPDATE wf.task SET assignees = assignees OPERATOR(pg_catalog.||) escalate_to, escalate_at = NULL"
+		"UPDATE wf.task SET escalate_at = NULL,"
+		" assignees = CASE WHEN assignees IS NOT NULL THEN assignees OPERATOR(pg_catalog.||) escalate_to END"
 		" WHERE status" EQ "'open' AND escalate_at OPERATOR(pg_catalog.<=) $1",
 	1, {TIMESTAMPTZOID}},
 	/* the last lease that a task may have has run out */
@@ -440,11 +441,39 @@ static const Statement statements[WF_SQL_COUNT] = {
 		"WITH gone AS (DELETE FROM wf.queue WHERE run_id" EQ "$1 RETURNING " MESSAGE_COLUMNS ")"
 		" INSERT INTO wf.held (" MESSAGE_COLUMNS ") SELECT " MESSAGE_COLUMNS " FROM gone",
 	1, {UUIDOID}},
-	[WF_SQL_VISIBLE_RUNS] = {
-		"SELECT r.run_id FROM pg_catalog.unnest($2) AS r (run_id)"
-		" WHERE EXISTS (SELECT 1 FROM wf.live l WHERE l.tenant_id" EQ "$1 AND l.run_id" EQ "r.run_id)"
-		" OR EXISTS (SELECT 1 FROM wf.queue q WHERE q.tenant_id" EQ "$1 AND q.message_id" EQ "r.run_id)",
-	2, {UUIDOID, UUIDARRAYOID}},
+	/* -- retention -- */
+	[WF_SQL_RETENTIONS] = {
+		"SELECT tenant_id, quotas OPERATOR(pg_catalog.->>) 'retention' FROM wf.tenant ORDER BY tenant_id",
+	0, {0}},
+	[WF_SQL_HAS_RUNS] = {
+		"SELECT EXISTS (SELECT 1 FROM wf.run) OR EXISTS (SELECT 1 FROM wf.queue) OR EXISTS (SELECT 1 FROM wf.live)",
+	0, {0}},
+	/* anything in the range that is alive, or ended after the time */
+	[WF_SQL_RANGE_IS_NEEDED] = {
+		"SELECT EXISTS (SELECT 1 FROM wf.live WHERE run_id OPERATOR(pg_catalog.>=) $1 AND run_id OPERATOR(pg_catalog.<) $2)"
+		" OR EXISTS (SELECT 1 FROM wf.queue WHERE run_id OPERATOR(pg_catalog.>=) $1 AND run_id OPERATOR(pg_catalog.<) $2)"
+		" OR EXISTS (SELECT 1 FROM wf.held WHERE run_id OPERATOR(pg_catalog.>=) $1 AND run_id OPERATOR(pg_catalog.<) $2)"
+		" OR EXISTS (SELECT 1 FROM wf.run WHERE run_id OPERATOR(pg_catalog.>=) $1 AND run_id OPERATOR(pg_catalog.<) $2"
+		"  AND finished_at OPERATOR(pg_catalog.>=) $3)",
+	3, {UUIDOID, UUIDOID, TIMESTAMPTZOID}},
+	/* what hangs on ended runs of the range: keys, closed tasks, what wf_retry would need */
+	[WF_SQL_CLEAR_RANGE] = {
+		"WITH k AS (DELETE FROM wf.idempotency WHERE run_id OPERATOR(pg_catalog.>=) $1 AND run_id OPERATOR(pg_catalog.<) $2),"
+		" t AS (DELETE FROM wf.task WHERE run_id OPERATOR(pg_catalog.>=) $1 AND run_id OPERATOR(pg_catalog.<) $2)"
+		" DELETE FROM wf.failed WHERE run_id OPERATOR(pg_catalog.>=) $1 AND run_id OPERATOR(pg_catalog.<) $2",
+	2, {UUIDOID, UUIDOID}},
+	[WF_SQL_EXPIRE_RUNS] = {
+		"WITH old AS ("
+		"  SELECT run_id FROM wf.run WHERE tenant_id" EQ "$1 AND run_id OPERATOR(pg_catalog.<) $2"
+		"   AND finished_at OPERATOR(pg_catalog.<) $3 ORDER BY run_id LIMIT $4),"
+		" k AS (DELETE FROM wf.idempotency WHERE tenant_id" EQ "$1 AND run_id IN (SELECT run_id FROM old)),"
+		" t AS (DELETE FROM wf.task WHERE tenant_id" EQ "$1 AND run_id IN (SELECT run_id FROM old)),"
+		" f AS (DELETE FROM wf.failed WHERE tenant_id" EQ "$1 AND run_id IN (SELECT run_id FROM old)),"
+		" s AS (DELETE FROM wf.segment WHERE tenant_id" EQ "$1 AND run_id OPERATOR(pg_catalog.<) $2"
+		"  AND run_id IN (SELECT run_id FROM old))"
+		" DELETE FROM wf.run WHERE tenant_id" EQ "$1 AND run_id OPERATOR(pg_catalog.<) $2"
+		"  AND run_id IN (SELECT run_id FROM old)",
+	4, {UUIDOID, UUIDOID, TIMESTAMPTZOID, INT4OID}},
 };
 
 static SPIPlanPtr plans[WF_SQL_COUNT];

@@ -1,108 +1,40 @@
 #!/bin/bash
 # run.sh: the figures. Each table is measured in one run on one cluster: its variants take turns, round
 # by round, and what is printed are medians and ratios of medians. Machines differ and drift; only ratios
-# within a table mean something. README.md in this folder says what is compared with what.
+# within a table mean something. docs/benchmarks.md says what is compared with what, and how to read it.
 #
-#   BENCH_ROUNDS=5 BENCH_SECONDS=2 BENCH_ONLY="statements pure" make bench
+#   make bench                       everything
+#   make bench B="sync latency"      some subjects, or some of their parts
+#
+#   make bench B="peers"             the peers of the runtime, alone
+#
+# A subject is a file beside this one; its parts are listed below. BENCH_ROUNDS, BENCH_SECONDS (a variant and round of
+# sync) and WF_BENCH_SCALE (of all numbers of runs, default 1) say how long.
 . "$(dirname "$0")/../run/lib.sh"
+. "$(dirname "$0")/lib.sh"
 
-ROUNDS=${BENCH_ROUNDS:-5}
-SECONDS_EACH=${BENCH_SECONDS:-2}
-ONLY=${BENCH_ONLY:-"statements pure size expressions"}
+declare -A PARTS=(
+	[sync]="statements pure size"
+	[expressions]="expressions"
+	[runtime]="runs starts latency history timers memory rest"
+)
+SUBJECTS="sync expressions runtime"
 
+ONLY=${B:-${BENCH_ONLY:-}}
+for name in $ONLY; do
+	[[ " $SUBJECTS ${PARTS[*]} peers " == *" $name "* ]] || die "there is no part \"$name\": $SUBJECTS, or of them: ${PARTS[*]}"
+done
 bash test/run/deps.sh build check || exit 1
 need_postgres
-use_flavour bench
-build_library bench WF_TESTING=1 || die "could not build"
-install_extension "$LIBRARY"
-cluster_running && cluster_stop
-rm -rf "$DATA"
-trap cluster_stop EXIT
-trap 'exit 130' INT TERM
-cluster_start "shared_preload_libraries = 'workflow'" "shared_buffers = 512MB" "max_wal_size = 8GB" \
-	"checkpoint_timeout = 1h" "autovacuum = off" || exit 1
-WORK=$HERE/work
-rm -rf "$WORK" && mkdir -p "$WORK"
+say "$("$PG_CONFIG" --version), $(nproc) cores, $(uname -m), load $(cut -d' ' -f1-3 /proc/loadavg)"
 
-sql()
-{
-	"$PRIVATE_BIN/psql" -X -q -A -t -v ON_ERROR_STOP=1 -d bench "$@" || die "a statement of the bench failed"
-}
-
-"$PRIVATE_BIN/psql" -X -q -d postgres -c "CREATE DATABASE bench"
-sql -c "SET client_min_messages = warning" -f test/bench/setup.sql >/dev/null
-
-say "$("$PG_CONFIG" --version), $(nproc) cores, $ROUNDS rounds of $SECONDS_EACH s, medians"
-
-# latency <script> <clients> <synchronous_commit>: prints the average latency in microseconds.
-latency()
-{
-	PGOPTIONS="-c synchronous_commit=$3" "$PRIVATE_BIN/pgbench" -n -M prepared -f "test/bench/$1" -c "$2" -j "$2" \
-		-T "$SECONDS_EACH" bench 2>&1 | awk '/^latency average/ { printf "%.1f\n", $4 * 1000; found = 1 } END { exit !found }' ||
-		die "pgbench failed on $1"
-}
-
-# median <file>
-median()
-{
-	sort -n "$1" | awk '{ v[NR] = $1 } END { print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'
-}
-
-# compare <title> <clients> <synchronous_commit> <script ...>: the first script is what the others are
-# divided by in the first ratio, the second in the second.
-compare()
-{
-	local title=$1 clients=$2 sync=$3 round script key
-	shift 3
-	key=$(printf '%s' "$title" | tr -c 'a-z0-9' _)
-	for script in "$@"; do
-		latency "$script" "$clients" "$sync" >/dev/null
-		rm -f "$WORK/$key.$script"
+status=0
+for SUBJECT in $SUBJECTS; do
+	for part in ${PARTS[$SUBJECT]} $([ "$SUBJECT" = runtime ] && [[ " $ONLY " == *" peers "* ]] && echo peers); do
+		wants "$part" || continue
+		# In a shell of its own: a subject that fails does not take the others with it.
+		(. "test/bench/$SUBJECT.sh") || status=1
+		break
 	done
-	for ((round = 0; round < ROUNDS; round++)); do
-		# in another order each round: what one leaves to be flushed is not always the same one's burden
-		for script in $(shuf -e "$@"); do
-			latency "$script" "$clients" "$sync" >>"$WORK/$key.$script"
-		done
-	done
-	say ""
-	say "$title: $clients client(s), synchronous_commit $sync"
-	printf '  %-28s %10s %10s %10s\n' "" "us" "/ ${1%.sql}" "/ ${2%.sql}"
-	local first second value
-	first=$(median "$WORK/$key.$1")
-	second=$(median "$WORK/$key.$2")
-	for script in "$@"; do
-		value=$(median "$WORK/$key.$script")
-		awk -v n="${script%.sql}" -v v="$value" -v a="$first" -v b="$second" \
-			'BEGIN { printf "  %-28s %10.1f %10.2f %10.2f\n", n, v, v / a, v / b }'
-	done
-	sql -c "TRUNCATE sale, plain_run, plain_step" -c "TRUNCATE wf.run, wf.segment" -c "CHECKPOINT"
-}
-
-wants()
-{
-	[[ " $ONLY " == *" $1 "* ]]
-}
-
-if wants statements; then
-	for sync in off on; do
-		for clients in 1 8; do
-			compare "ten statements" "$clients" "$sync" plain_bare.sql plain_rows.sql plain_once.sql \
-				wf_full.sql wf_errors.sql wf_none.sql
-		done
-	done
-fi
-if wants pure; then
-	compare "five pure nodes" 1 off pure_none.sql pure_full.sql
-	compare "five pure nodes" 8 off pure_none.sql pure_full.sql
-fi
-if wants size; then
-	say ""
-	say "a run of n pure nodes, journal none (compiled once a backend)"
-	sql -f test/bench/size.sql
-fi
-if wants expressions && [ -f test/bench/expressions.sql ]; then
-	say ""
-	say "expressions"
-	sql -f test/bench/expressions.sql
-fi
+done
+exit $status

@@ -5,6 +5,9 @@
 #
 #   FUZZ_SECONDS=60 FUZZ_SEED=1 FUZZ_TARGETS="expr regex" make fuzz
 #   FUZZ_INPUT=file FUZZ_TARGETS=expr make fuzz                       one input again
+#
+# Targets that need no database have a library of their rooms alone, which is built in a third of the
+# time: `make check` runs these (check.sh).
 . "$(dirname "$0")/../run/lib.sh"
 . "$(dirname "$0")/../run/suites.sh"
 
@@ -14,24 +17,38 @@ TARGETS=${FUZZ_TARGETS:-"expr template regex schema definition db run"}
 
 bash test/run/deps.sh build check || exit 1
 need_postgres
-use_flavour fuzz
+FLAVOUR=fuzz-pure
+for target in $TARGETS; do
+	case $target in
+		expr | template | regex | schema) ;;
+		*) FLAVOUR=fuzz ;;
+	esac
+done
+use_flavour "$FLAVOUR"
 start_tally
 CLANG=$(command -v "${FUZZ_CC:-clang}") || die "fuzzing needs clang with its sanitizers: install the package clang"
 RUNTIME=$("$CLANG" -print-resource-dir)/lib/linux
 ENGINE=$RUNTIME/libclang_rt.fuzzer_no_main-$(uname -m).a
 ASAN=$RUNTIME/libclang_rt.asan-$(uname -m).so
-[ -f "$ENGINE" ] && [ -f "$ASAN" ] || die "there is no libFuzzer in $RUNTIME: install the package libclang-rt-dev of clang's version"
+[ -f "$ENGINE" ] && [ -f "$ASAN" ] || die "there is no libFuzzer in $RUNTIME: install libclang-rt-$("$CLANG" -dumpversion | cut -d. -f1)-dev"
 
 # Contexts of the library's own are made of chunks of malloc's where memory.c can do that.
 SANITIZE="-fsanitize=address,undefined -fno-sanitize=alignment,function -fno-sanitize-recover=null -fno-omit-frame-pointer"
 QUIET="-Wno-unknown-warning-option -Wno-ignored-optimization-argument -Wno-ignored-attributes"
-SOURCES=(fuzz mutate)
+SOURCES=(fuzz mutate pure)
+ROOMS=()
+if [ "$FLAVOUR" = fuzz ]; then
+	SOURCES+=(database)
+else
+	SOURCES+=(alone)
+	ROOMS=(SRCS="$(echo src/{base,expr,schema}/*.c)")
+fi
 RENAME=
 if [ "$PGMAJOR" = 15 ]; then
 	SOURCES+=(memory)
 	RENAME=-DAllocSetContextCreateInternal=wf_fuzz_context_create
 fi
-OUT=build/obj/fuzz
+OUT=build/obj/$FLAVOUR
 mkdir -p "$OUT"
 OBJECTS=()
 for source in "${SOURCES[@]}"; do
@@ -43,7 +60,7 @@ for source in "${SOURCES[@]}"; do
 	OBJECTS+=("$ROOT/$OUT/$source.o")
 done
 # Bound symbolically: the server's preloaded runtime has empty versions of libFuzzer's counters.
-if ! build_library fuzz CC="$CLANG" WF_TESTING=1 \
+if ! build_library "$FLAVOUR" CC="$CLANG" WF_TESTING=1 ${ROOMS[@]+"${ROOMS[@]}"} \
 	COPT="-O1 -g1 $SANITIZE -fsanitize=fuzzer-no-link $QUIET $RENAME -U_FORTIFY_SOURCE" \
 	SHLIB_LINK="-Wl,-Bsymbolic ${OBJECTS[*]} $ENGINE -lstdc++ -lm -lpthread -lpcre2-8" >"$LOGS/build.log" 2>&1; then
 	show "$LOGS/build.log"
@@ -70,7 +87,7 @@ psql()
 	"$PRIVATE_BIN/psql" -X -q -A -t -v ON_ERROR_STOP=1 "$@"
 }
 
-psql -d postgres -c "CREATE DATABASE fuzz" && psql -d fuzz -f test/fuzz/setup.sql || die "could not make the database"
+psql -d postgres -c "CREATE DATABASE fuzz" && psql -d fuzz -f "test/fuzz/setup${FLAVOUR#fuzz}.sql" || die "could not make the database"
 say "seed $SEED, $SECONDS_EACH s a target; findings are kept in $HERE/found"
 
 # fuzz <target>: its seeds are the lines of corpus/<target>.txt, in which a tab stands for a line feed.

@@ -77,7 +77,7 @@ case $what in
 		built=yes
 		build_and_install || built=
 		nice bash -c '. test/run/lib.sh; . test/run/suites.sh; need_postgres; use_flavour check
-			TALLY=$HERE/tally.lint LOGS=$HERE/logs; : >"$TALLY"; lint_suite' 9>&- >"$LOGS/lints" 2>&1 &
+			TALLY=$HERE/tally.lint LOGS=$HERE/logs; : >"$TALLY"; lint_suite; fuzz_suite' 9>&- >"$LOGS/lints" 2>&1 &
 		lints=$!
 		if [ -n "$built" ]; then
 			if fresh_cluster preloaded "shared_preload_libraries = 'workflow'"; then

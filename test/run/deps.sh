@@ -1,6 +1,6 @@
 #!/bin/bash
 # deps.sh <purpose ...>: installs what is missing, with apt, on Debian or Ubuntu. Purposes: build,
-# check, memory (sanitizers), roots (check-all). Does nothing, and needs no rights, when all is there.
+# check, memory (sanitizers), roots (check-all), peers (of the bench). Does nothing, and needs no rights, when all is there.
 #
 # The major version of PostgreSQL is that of PG_CONFIG or PGVERSION when given, else the newest one
 # installed, else the distribution's own. No cluster is made by installing the server: Debian's
@@ -61,6 +61,16 @@ choose_version()
 	[ "${version:-0}" -ge 15 ] || die "this distribution has PostgreSQL ${version:-none}; workflow needs 15 or later: add the repository of apt.postgresql.org and set PGVERSION"
 }
 
+# The major version of clang, installed or to be: its sanitizers and libFuzzer are a package of their own.
+clang_major()
+{
+	if command -v clang >/dev/null; then
+		clang -dumpversion
+	else
+		apt-cache depends clang 2>/dev/null | sed -nE 's/^ *Depends: clang-([0-9]+)$/\1/p'
+	fi | sed -nE '1s/^([0-9]+).*/\1/p'
+}
+
 missing=()
 choose_version
 
@@ -75,9 +85,15 @@ for purpose in "$@"; do
 			wanted+=(perl libipc-run-perl clang nodejs)
 			[ "${WF_TIDY:-yes}" != yes ] || wanted+=(clang-tidy)
 			[ "${WF_CPPCHECK:-yes}" != yes ] || wanted+=(cppcheck)
+			if [ -z "$(clang_major)" ] && [ -z "$updated" ]; then
+				apt update || exit 1
+				updated=yes
+			fi
+			wanted+=("libclang-rt-$(clang_major)-dev")
 			[ -z "$version" ] || optional+=("postgresql-$version-pgtap" "postgresql-$version-cron")
 			;;
 		memory) wanted+=(valgrind) ;;
+		peers) wanted+=(npm) ;;
 		roots) wanted+=(debootstrap) ;;
 		*) die "unknown purpose \"$purpose\"" ;;
 	esac

@@ -162,11 +162,12 @@ isolation_suite()
 }
 
 # TAP tests in Perl: test/t/*.pl, with clusters of their own, as the user of the server; they have
-# PostgreSQL::Test from the server's development files. Every assertion counts.
+# PostgreSQL::Test from the server's development files. Every assertion counts. perl_suite [folder] [name ...]
 perl_suite()
 {
-	local file name begun tree work
-	compgen -G 'test/t/*.pl' >/dev/null || return 0
+	local folder=${1:-test/t} file name begun tree work
+	[ $# = 0 ] || shift
+	compgen -G "$folder/*.pl" >/dev/null || return 0
 	tree=$ROOT
 	if ! as_server test -r "$ROOT/test/t"; then
 		tree=$HERE/tree
@@ -175,8 +176,9 @@ perl_suite()
 		cp -r README.md docs expected sql src test workflow.control "$tree/"
 		chmod -R a+rX "$tree"
 	fi
-	for file in test/t/*.pl; do
+	for file in "$folder"/*.pl; do
 		name=$(basename "$file" .pl)
+		[ $# = 0 ] || [[ " $* " == *" $name "* ]] || continue
 		work=$HERE/t/$name
 		rm -rf "$work"
 		mkdir -p "$work"
@@ -209,6 +211,22 @@ lint_suite()
 			show "$LOGS/lint_$name.log"
 		fi
 	done
+}
+
+# Inputs guided by coverage, under sanitizers, for the targets that need no database: test/fuzz/run.sh has a
+# flavour, a cluster and a tally of its own.
+fuzz_suite()
+{
+	local log=$LOGS/fuzz results=$BASE/fuzz-pure/tally
+	rm -f "$results"
+	if FUZZ_SECONDS=${FUZZ_SECONDS:-10} FUZZ_TARGETS="expr template regex" bash test/fuzz/run.sh >"$log" 2>&1 </dev/null ||
+		[ -s "$results" ]; then
+		grep -v ' passed, ' "$log"
+		cat "$results" >>"$TALLY"
+	else
+		note fuzz start 0 1
+		show "$log"
+	fi
 }
 
 # log_check <label>: the server's log holds no crash, and no resource that was left behind.

@@ -3,17 +3,21 @@
 #
 # A page is run from top to bottom in a database of its own. A block of JSON with nodes is a definition
 # and is saved as workflow "example"; a block of SQL is run statement by statement; lines of comment right
-# behind a statement are its result.
+# behind a statement are its result. In a block marked "sql workers" a statement that reads from something is run again
+# until it gives that, as the background workers need a moment.
 use strict;
 use warnings;
 use File::Basename;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes qw(usleep);
 
 my $root = $ENV{WF_ROOT} // '.';
+my $patience = 60;    # seconds to wait for a result; none any more when one did not come
 my $cluster = PostgreSQL::Test::Cluster->new('docs');
 $cluster->init;
+$cluster->append_conf('postgresql.conf', "shared_preload_libraries = 'workflow'\n");
 $cluster->start;
 
 # statements(sql): a list of [statement, expected or undef].
@@ -40,6 +44,22 @@ sub statements
 	return @found;
 }
 
+# result(database, statement, expected): what it gives: with "expected", when it gives that, or in the end.
+sub result
+{
+	my ($database, $statement, $expected) = @_;
+	my $give_up = time + $patience;
+	my ($status, $got, $stderr);
+	do
+	{
+		$status = $cluster->psql($database, $statement, stdout => \$got, stderr => \$stderr);
+		return ($status, $got, $stderr) if $status || !defined $expected || $got eq $expected;
+		usleep(20_000);
+	} while (time < $give_up);
+	$patience = 0;
+	return ($status, $got, $stderr);
+}
+
 sub run_page
 {
 	my ($path, $database) = @_;
@@ -50,9 +70,9 @@ sub run_page
 
 	$cluster->safe_psql('postgres', "CREATE DATABASE $database");
 	$cluster->safe_psql($database, 'CREATE EXTENSION workflow');
-	while ($text =~ /^```(json|sql)\n(.*?)^```$/msg)
+	while ($text =~ /^```(json|sql)( workers)?\n(.*?)^```$/msg)
 	{
-		my ($language, $block) = ($1, $2);
+		my ($language, $workers, $block) = ($1, defined $2, $3);
 		if ($language eq 'json')
 		{
 			next if $block !~ /"nodes"/;
@@ -65,7 +85,7 @@ sub run_page
 		for my $one (statements($block))
 		{
 			my ($statement, $expected) = @$one;
-			my $status = $cluster->psql($database, $statement, stdout => \my $got, stderr => \my $stderr);
+			my ($status, $got, $stderr) = result($database, $statement, $workers && $statement =~ /\bFROM\b/ ? $expected : undef);
 			my ($first) = $statement =~ /^(.{1,60})/;
 			is($status, 0, "$page: $first") or diag($stderr);
 			is($got, $expected, "$page: result of $first") if defined $expected;

@@ -32,6 +32,21 @@ $from->safe_psql('shop', q{
 	SELECT wf_run('w', '{"of": "acme"}');
 	DROP ROLE wf_test_gone;
 });
+# history in partitions, and a row in every table of runs that are alive, of whatever kind
+$from->safe_psql('shop', q{
+	\ir } . "$ENV{WF_ROOT}/test/lib/store.psql" . q{
+	SELECT test.keeper('partitions');
+	SELECT test.history('00000000-0000-7000-8000-000000000001', 2, now() + interval '1 h'), test.history('00000000-0000-7000-8000-000000000001', 2, now() + interval '10 d');
+	SELECT test.send('00000000-0000-7000-8000-000000000001', '018f0000-0000-7000-8000-000000000001', 10, 1, 0, 0, '{"of": "queue"}', 1);
+	INSERT INTO wf.held SELECT q.tenant_id, gen_random_uuid(), q.run_id, q.role, q.priority, q.kind, q.step, q.crashes, q.ready_at, q.workflow_id, q.version, q.payload, q.options, 'g', 3 FROM wf.queue q;
+	INSERT INTO wf.gate SELECT q.tenant_id, q.workflow_id, 'g', q.run_id FROM wf.queue q;
+	INSERT INTO wf.live (tenant_id, run_id, workflow_id, version, role, priority, status, attempt, queued_at, n_segments, n_steps, state) SELECT tenant_id, gen_random_uuid(), workflow_id, 1, 10, 0, 'waiting', 1, now(), 1, 2, '{"x": 1}' FROM wf.queue;
+	INSERT INTO wf.wait SELECT l.tenant_id, l.run_id, 1, 'event', now(), 10, 0, 'e', 'c' FROM wf.live l;
+	SELECT wf_emit('e', '{"p": 1}', 'c', 'once');
+	INSERT INTO wf.task (tenant_id, task_id, run_id, step, workflow_id, node, kind, quorum, allow_self, status, attempt, max_attempts, started_by, role, priority, created_at) SELECT tenant_id, gen_random_uuid(), run_id, 1, workflow_id, 'n', 'approval', 1, true, 'open', 0, 0, 10, 10, 0, now() FROM wf.live;
+	INSERT INTO wf.failed (tenant_id, run_id, workflow_id, version, role, priority, attempt, n_segments, n_steps, queued_at, failed_at) SELECT tenant_id, run_id, workflow_id, 1, 10, 0, 1, 1, 1, now(), now() FROM wf.live;
+	DROP SCHEMA test CASCADE;
+});
 my $all = q{
 	SELECT 'tenant', t.tenant_id, t.name, t.parent_id, t.quotas FROM wf.tenant t ORDER BY 2;
 	SELECT 'member', m.tenant_id, m.role, m.app_role FROM wf.member m WHERE m.role::text <> m.role::oid::text ORDER BY 2, 3::text;
@@ -40,6 +55,18 @@ my $all = q{
 	SELECT 'block', b.* FROM wf.block b ORDER BY 2, 3;
 	SELECT 'run', r.* FROM wf.run r ORDER BY 3;
 	SELECT 'segment', s.* FROM wf.segment s ORDER BY 3;
+	SELECT 'partition', inhrelid::regclass, pg_get_expr(relpartbound, inhrelid), relrowsecurity, relforcerowsecurity FROM pg_inherits JOIN pg_class c ON c.oid = inhrelid WHERE inhparent IN ('wf.run'::regclass, 'wf.segment'::regclass) ORDER BY inhrelid::regclass::text;
+	SELECT 'index', indexrelid::regclass, indisprimary FROM pg_index JOIN pg_class c ON c.oid = indexrelid WHERE c.relnamespace = 'wf'::regnamespace ORDER BY indexrelid::regclass::text;
+	SELECT 'row', tableoid::regclass::text, count(*) FROM wf.run GROUP BY 2 ORDER BY 2;
+	SELECT 'queue', t.* FROM wf.queue t ORDER BY 3;
+	SELECT 'held', t.* FROM wf.held t;
+	SELECT 'gate', t.* FROM wf.gate t;
+	SELECT 'live', t.* FROM wf.live t;
+	SELECT 'wait', t.* FROM wf.wait t ORDER BY 3;
+	SELECT 'event', t.* FROM wf.event t;
+	SELECT 'task', t.* FROM wf.task t;
+	SELECT 'idempotency', t.* FROM wf.idempotency t;
+	SELECT 'failed', t.* FROM wf.failed t;
 	SET workflow.tenant = 'default';
 	SELECT 'steps', run_id, seq, node, status, input, output, error FROM wf_steps ORDER BY 2, 3;
 };

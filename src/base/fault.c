@@ -1,0 +1,222 @@
+/*
+ * fault.c: fault points; compiled with WF_TESTING only. fault.h says what they are.
+ *
+ * What is armed is a struct in shared memory, or in this process when the library was not preloaded. A point costs a
+ * look at a flag until something is armed. Whoever reaches the point takes it, under the lock, so that it strikes
+ * once; the flag is down before anything happens. A crash makes shared memory anew: nothing is armed then.
+ */
+#include "postgres.h"
+
+#ifdef WF_TESTING
+
+#include <signal.h>
+#include <unistd.h>
+
+#include "base/compat.h"
+#include "base/fault.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/lwlock.h"
+#include "storage/shmem.h"
+#include "storage/spin.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+#include "utils/wait_event.h"
+
+#define MOST_NAME 64
+#define DEFAULT_SLEEP_MS 1000
+
+typedef enum FaultAction
+{
+	FAULT_NONE,
+	FAULT_KILL,
+	FAULT_POSTMASTER,
+	FAULT_ERROR,
+	FAULT_SLEEP,
+} FaultAction;
+
+static const char *const action_names[] = {"none", "kill", "postmaster", "error", "sleep"};
+
+typedef struct FaultState
+{
+	slock_t		lock;			/* of all but armed, which is read without */
+	volatile bool armed;
+	char		name[MOST_NAME];
+	FaultAction action;
+	int			nth;			/* so many more have to come there */
+	int			ms;
+} FaultState;
+
+static FaultState local_state;
+static FaultState *state = &local_state;
+static shmem_request_hook_type previous_request = NULL;
+static shmem_startup_hook_type previous_startup = NULL;
+
+volatile bool *wf_fault_armed = &local_state.armed;
+
+PGDLLEXPORT Datum wf_sql_test_fault(PG_FUNCTION_ARGS);
+PG_FUNCTION_INFO_V1(wf_sql_test_fault);
+PGDLLEXPORT Datum wf_sql_test_fault_reach(PG_FUNCTION_ARGS);
+PG_FUNCTION_INFO_V1(wf_sql_test_fault_reach);
+
+static void
+request_memory(void)
+{
+	if (previous_request != NULL)
+		previous_request();
+	RequestAddinShmemSpace(MAXALIGN(sizeof(FaultState)));
+}
+
+static void
+attach_memory(void)
+{
+	bool		found;
+
+	if (previous_startup != NULL)
+		previous_startup();
+	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+	state = ShmemInitStruct("workflow fault points", sizeof(FaultState), &found);
+	if (!found)
+	{
+		memset(state, 0, sizeof(FaultState));
+		SpinLockInit(&state->lock);
+	}
+	LWLockRelease(AddinShmemInitLock);
+	wf_fault_armed = &state->armed;
+}
+
+void
+wf_fault_init(void)
+{
+	SpinLockInit(&local_state.lock);
+	if (!process_shared_preload_libraries_in_progress)
+		return;
+	previous_request = shmem_request_hook;
+	shmem_request_hook = request_memory;
+	previous_startup = shmem_startup_hook;
+	shmem_startup_hook = attach_memory;
+}
+
+static void
+wait_ms(int ms)
+{
+	TimestampTz end = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ms);
+
+	for (;;)
+	{
+		long		rest = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), end);
+
+		CHECK_FOR_INTERRUPTS();
+		if (rest <= 0)
+			return;
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, rest, PG_WAIT_EXTENSION);
+		/* Whoever set it meant the process, not this wait: left set, it would make the wait spin. */
+		ResetLatch(MyLatch);
+	}
+}
+
+/* This process is at the point: dies, fails or waits when that is what the point is armed for. */
+void
+wf_fault_reach(const char *name)
+{
+	FaultAction action = FAULT_NONE;
+	int			ms = 0;
+
+	SpinLockAcquire(&state->lock);
+	if (state->armed && strcmp(state->name, name) == 0 && --state->nth <= 0)
+	{
+		action = state->action;
+		ms = state->ms;
+		state->armed = false;
+	}
+	SpinLockRelease(&state->lock);
+	switch (action)
+	{
+		case FAULT_NONE:
+			break;
+		case FAULT_POSTMASTER:
+			kill(PostmasterPid, SIGKILL);
+			/* FALLTHROUGH */
+		case FAULT_KILL:
+			kill(MyProcPid, SIGKILL);
+			break;
+		case FAULT_ERROR:
+			ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("fault at \"%s\"", name)));
+			break;
+		case FAULT_SLEEP:
+			wait_ms(ms);
+			/* The waker may have meant more than this wait. */
+			SetLatch(MyLatch);
+			break;
+	}
+}
+
+/* The next part of a specification, up to a colon; NULL when there is none left. */
+static char *
+next_part(char **rest)
+{
+	char	   *part = *rest;
+	char	   *colon;
+
+	if (part == NULL)
+		return NULL;
+	colon = strchr(part, ':');
+	if (colon != NULL)
+		*colon++ = '\0';
+	*rest = colon;
+	return part;
+}
+
+static FaultAction
+find_action(const char *name)
+{
+	for (int i = FAULT_KILL; name != NULL && i < lengthof(action_names); i++)
+		if (strcmp(action_names[i], name) == 0)
+			return (FaultAction) i;
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("a fault looks like name:action[:nth[:ms]]")));
+}
+
+/* Arms a point, or none (''), or changes nothing ('?'); what was armed until now and has not been reached, or ''. */
+Datum
+wf_sql_test_fault(PG_FUNCTION_ARGS)
+{
+	char	   *rest = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	char	   *name = next_part(&rest);
+	FaultState	before;
+	FaultState	after = {0};
+	bool		ask = strcmp(name, "?") == 0;
+
+	if (name[0] != '\0' && !ask)
+	{
+		char	   *part;
+
+		strlcpy(after.name, name, MOST_NAME);
+		after.action = find_action(next_part(&rest));
+		after.nth = (part = next_part(&rest)) != NULL ? pg_strtoint32(part) : 1;
+		after.ms = (part = next_part(&rest)) != NULL ? pg_strtoint32(part) : DEFAULT_SLEEP_MS;
+	}
+	SpinLockAcquire(&state->lock);
+	before = *state;
+	if (!ask)
+	{
+		strlcpy(state->name, after.name, MOST_NAME);
+		state->action = after.action;
+		state->nth = after.nth;
+		state->ms = after.ms;
+		state->armed = after.action != FAULT_NONE;
+	}
+	SpinLockRelease(&state->lock);
+	PG_RETURN_TEXT_P(cstring_to_text(before.armed ? psprintf("%s:%s:%d:%d", before.name, action_names[before.action], before.nth, before.ms) : ""));
+}
+
+/* Comes to a point, for tests of the points themselves, and for statements that are to die in the middle. */
+Datum
+wf_sql_test_fault_reach(PG_FUNCTION_ARGS)
+{
+	WF_FAULT(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	PG_RETURN_VOID();
+}
+
+#endif

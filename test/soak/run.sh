@@ -1,0 +1,26 @@
+#!/bin/bash
+# run.sh [name ...]: what takes longer than `make check` can spare: kills (test/t/runtime_kill.pl with 2,000 of them and
+# a heavier load), and promotions of a standby. T="kill promotion" chooses; WF_KILLS, WF_KILL_SEED, WF_KILL_RATE,
+# WF_PROMOTIONS and WF_PROMOTION_SECONDS say how much.
+. "$(dirname "$0")/../run/lib.sh"
+. "$(dirname "$0")/../run/suites.sh"
+
+bash test/run/deps.sh build check || exit 1
+need_postgres
+use_flavour soak
+start_tally
+build_library soak WF_TESTING=1 WERROR=1 >"$LOGS/build.log" 2>&1 || { show "$LOGS/build.log"; die "could not build"; }
+install_extension "$LIBRARY"
+trap 'exit 130' INT TERM
+
+[ $# -gt 0 ] || set -- kill promotion
+for name in "$@"; do
+	case $name in
+		kill)
+			export WF_KILLS=${WF_KILLS:-2000} WF_KILL_RATE=${WF_KILL_RATE:-80} WF_KILL_SECONDS=${WF_KILL_SECONDS:-7200}
+			perl_suite test/t runtime_kill
+			;;
+		*) perl_suite test/soak "$name" ;;
+	esac
+done
+print_sum
