@@ -501,12 +501,14 @@ plan_of(WfStatementId id)
 uint64
 wf_store_execute(WfStatementId id, Datum *values, const char *nulls)
 {
+	MemoryContext memory = CurrentMemoryContext;
 	WfRoleScope scope;
 	int			result;
 
 	wf_store_enter(&scope);
 	result = SPI_execute_plan(plan_of(id), values, nulls, false, 0);
 	wf_store_leave(&scope);
+	MemoryContextSwitchTo(memory);	/* SPI leaves its own */
 	if (result < 0)
 		elog(ERROR, "statement %d failed: %s", id, SPI_result_code_string(result));
 	return SPI_processed;
@@ -515,6 +517,7 @@ wf_store_execute(WfStatementId id, Datum *values, const char *nulls)
 uint64
 wf_store_execute_latest(WfStatementId id, Datum *values, const char *nulls)
 {
+	MemoryContext memory = CurrentMemoryContext;
 	WfRoleScope scope;
 	int			result;
 
@@ -523,6 +526,7 @@ wf_store_execute_latest(WfStatementId id, Datum *values, const char *nulls)
 	result = SPI_execute_plan(plan_of(id), values, nulls, true, 0);
 	wf_store_leave(&scope);
 	PopActiveSnapshot();
+	MemoryContextSwitchTo(memory);
 	if (result < 0)
 		elog(ERROR, "statement %d failed: %s", id, SPI_result_code_string(result));
 	return SPI_processed;
