@@ -94,7 +94,7 @@ static void
 match_events(void *arg)
 {
 	wf_transaction_open(look_memory);
-	((Look *) arg)->n = wf_store_match_events(wf_clock_now() - wf_setting_event_buffer_time * INT64CONST(1000000));
+	((Look *) arg)->n = wf_store_match_events(wf_clock_now() - wf_setting_event_buffer_time * INT64CONST(1000));
 	wf_transaction_close(look_memory);
 }
 
