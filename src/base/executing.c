@@ -6,8 +6,8 @@
  * and outlives the server's crash in the kernel's page cache. (A crash of the machine may lose it: nothing is counted
  * then.)
  *
- * 1. A worker's entry is set when a run begins, and stays until the next one begins or the transaction is over, so
- *    that a crash at commit is somebody's too.
+ * 1. A worker's entry is set when a run begins, and stays, when the slot shows it no more, until the next one begins or
+ *    the transaction is over (wf_executing_over), so that a crash at commit is somebody's too.
  * 2. A worker that goes down because *another* process crashed is told so by the postmaster (SIGQUIT) and takes its entry
  *    back, as does one when the server is stopped at once: innocent runs are never counted. The exception is a run
  *    with parallel workers at work, which may be what crashed.
@@ -56,6 +56,9 @@ typedef struct RunsFile
 
 static RunsFile *file = NULL;
 static Entry *my_entry = NULL;
+
+/* The run that was noted last was to be cancelled; asked for when it is noted no more. */
+static bool was_interrupted = false;
 
 /* Where the node's name goes in what pg_stat_activity shows. */
 static int	activity_run_length = 0;
@@ -169,6 +172,13 @@ wf_executing_attach(int worker)
 }
 
 void
+wf_executing_over(void)
+{
+	if (my_entry != NULL)
+		my_entry->executes = 0;
+}
+
+void
 wf_executing_detach(void)
 {
 	if (my_entry != NULL)
@@ -261,15 +271,12 @@ wf_wake_executing(const pg_uuid_t *run_id, const char *node)
 	{
 		TimestampTz now = run_id == NULL ? 0 : wf_clock_now();
 
-		if (my_entry != NULL)
+		if (my_entry != NULL && run_id != NULL)
 		{
 			my_entry->executes = 0;
-			if (run_id != NULL)
-			{
-				my_entry->run_id = *run_id;
-				pg_compiler_barrier();
-				my_entry->executes = 1;
-			}
+			my_entry->run_id = *run_id;
+			pg_compiler_barrier();
+			my_entry->executes = 1;
 		}
 		SpinLockAcquire(&slot->mutex);
 		slot->executes = run_id != NULL;
@@ -282,6 +289,7 @@ wf_wake_executing(const pg_uuid_t *run_id, const char *node)
 		SpinLockRelease(&slot->mutex);
 		if (interrupted)
 			drop_interrupt();
+		was_interrupted = run_id == NULL && (interrupted || was_interrupted);
 		show_run(run_id);
 	}
 	if (run_id != NULL && node != NULL)
@@ -310,6 +318,8 @@ wf_wake_was_interrupted(void)
 	SpinLockRelease(&slot->mutex);
 	if (interrupted)
 		drop_interrupt();
+	interrupted |= was_interrupted;
+	was_interrupted = false;
 	return interrupted;
 }
 

@@ -162,6 +162,8 @@ extern void wf_process_init(void);
 /* A worker begins or ends: its place in the file of runs at work. */
 extern void wf_executing_attach(int worker);
 extern void wf_executing_detach(void);
+/* The transaction is over: what it executed can no longer be why the server goes down. */
+extern void wf_executing_over(void);
 /* In a signal handler: the server goes down, and this worker with it, for the fault of another process. */
 extern void wf_executing_quit(void);
 /* Sets aside what workers executed when the server crashed; once a start of the server, before there is any worker. */

@@ -44,7 +44,7 @@ extern void wf_wake_await_end(void);
 
 /* What this worker executes now; NULL run: nothing. `node` may be NULL. Nothing in other backends. Cheap. */
 extern void wf_wake_executing(const pg_uuid_t *run_id, const char *node);
-/* Was an interrupt asked for the run that this worker executes? Forgets it. */
+/* Was an interrupt asked for the run that this worker executes, or executed last? Forgets it. */
 extern bool wf_wake_was_interrupted(void);
 
 /* What workers execute, for views. */

@@ -508,7 +508,7 @@ wf_store_execute(WfStatementId id, Datum *values, const char *nulls)
 	wf_store_enter(&scope);
 	result = SPI_execute_plan(plan_of(id), values, nulls, false, 0);
 	wf_store_leave(&scope);
-	MemoryContextSwitchTo(memory);	/* SPI leaves its own as the current one */
+	MemoryContextSwitchTo(memory);	/* SPI leaves its own */
 	if (result < 0)
 		elog(ERROR, "statement %d failed: %s", id, SPI_result_code_string(result));
 	return SPI_processed;

@@ -43,6 +43,8 @@
 
 #define MOST_WAITS 1000			/* that are fired in one transaction */
 #define MOST_FAILED 100			/* messages that are failed in one transaction */
+#define MOST_EXPIRED 1000		/* runs that are deleted in one transaction */
+#define UPKEEP_AGAIN_US (INT64CONST(300) * 1000000)
 #define UPKEEP_US (24 * INT64CONST(3600) * 1000000)
 #define LONGEST_SLEEP_MS 60000	/* with a time ahead: the clock may be moved */
 #define LONGEST_BACKOFF_MS 60000
@@ -197,10 +199,31 @@ settle_crashes(Look *look)
 	ereport(LOG, (errmsg("workflow keeper: the server went down while %d runs were executing", look->n_crashed)));
 }
 
-/* Once a day, and when the keeper begins: the one place for partitions of history and for retention. */
 static void
-do_upkeep(void)
+make_partitions(void *arg)
 {
+	wf_transaction_open(look_memory);
+	((Look *) arg)->n = wf_store_make_partitions(wf_clock_now());
+	wf_transaction_close(look_memory);
+}
+
+static void
+expire(void *arg)
+{
+	wf_transaction_open(look_memory);
+	((Look *) arg)->n = wf_store_expire(wf_clock_now(), MOST_EXPIRED);
+	wf_transaction_close(look_memory);
+}
+
+/* Once a day, and when the keeper begins: partitions of history are made ahead, and what is older than it is kept goes. */
+static void
+do_upkeep(Look *look)
+{
+	upkeep_at = wf_clock_now() + UPKEEP_AGAIN_US;	/* if it fails */
+	must(make_partitions, look);
+	do
+		must(expire, look);
+	while (look->n >= MOST_EXPIRED);
 	upkeep_at = wf_clock_now() + UPKEEP_US;
 }
 
@@ -284,7 +307,7 @@ look_at(bool everything, bool poked)
 	if (everything)
 		do_roles(&look);
 	if (upkeep_at <= now)
-		do_upkeep();
+		do_upkeep(&look);
 }
 
 /* -- the process -- */

@@ -13,8 +13,11 @@
  *    rare, and the batch is simply done again without the one that it came from. It is tried a few more times, alone and ever
  *    later; then its run fails with that error, so that one bad row never blocks the others. Deadlocks, serialization
  *    failures and lock time-outs have more tries. What cannot be committed alone fails with the error of the commit.
- * 4. A cancel of the statement (57014) is either wf_cancel's: then its message is in the queue and the engine finds it
- *    with the next message to the run; or an administrator's: then the run fails with it.
+ * 4. A cancel of the statement (57014) is either wf_cancel's: then its message is in the queue, and dealt with before
+ *    anything else; or an administrator's: then the run fails with it. Another worker may have taken the run up again
+ *    meanwhile: whoever finds that asks for its interruption once more.
+ * 5. The engine may take further messages to a run with the one that it is given. So a claimed message to a run that
+ *    the same batch has dealt with already is looked for again, and is dropped when it is gone.
  *
  * What is kept here is small and forgotten with the process: another worker finds out for itself.
  */
@@ -233,6 +236,8 @@ execute(Batch *batch, WfMessage *message, TimestampTz slice_end, const WfError *
 		wf_engine_fail(message, fail_with);
 	else
 		result = wf_engine_turn(message, slice_end);
+	if (result == WF_TURN_BUSY && message->kind == WF_MESSAGE_CANCEL)
+		wf_wake_interrupt_at_commit(&message->run_id);
 	wf_session_end_run(level);
 	MemoryContextSwitchTo(turn_memory);
 	MemoryContextReset(run_memory);
@@ -241,12 +246,46 @@ execute(Batch *batch, WfMessage *message, TimestampTz slice_end, const WfError *
 	return result;
 }
 
+/* Claims messages; cancels come first: what they end need not be executed. */
 static void
 claim(Batch *batch)
 {
+	List	   *cancels = NIL;
+	List	   *others = NIL;
+	ListCell   *lc;
+
 	wf_transaction_open(turn_memory);
 	batch->messages = wf_store_claim(my_role, batch->most, &last_tenant);
 	wf_transaction_close(turn_memory);
+	foreach(lc, batch->messages)
+	{
+		WfMessage  *message = lfirst(lc);
+
+		if (message->kind == WF_MESSAGE_CANCEL)
+			cancels = lappend(cancels, message);
+		else
+			others = lappend(others, message);
+	}
+	if (cancels != NIL)
+		batch->messages = list_concat(cancels, others);
+}
+
+/* Whether an earlier message of the batch, to the same run, has taken this one with it. */
+static bool
+is_gone(const Batch *batch, const WfMessage *message)
+{
+	bool		again = false;
+	WfMessage  *found;
+	ListCell   *lc;
+
+	foreach(lc, batch->done)
+		again |= memcmp(&((WfMessage *) lfirst(lc))->run_id, &message->run_id, sizeof(pg_uuid_t)) == 0;
+	if (!again)
+		return false;
+	wf_transaction_open(turn_memory);
+	found = wf_store_claim_one(&message->tenant_id, &message->message_id);
+	wf_transaction_close(turn_memory);
+	return found == NULL;
 }
 
 static void
@@ -277,6 +316,8 @@ batch_work(void *arg)
 			batch->stopped = true;
 			break;
 		}
+		if (is_gone(batch, message))
+			continue;
 		result = execute(batch, message, is_single ? 0 : now + slice_us, NULL);
 		now = wf_clock_now();
 		if (result == WF_TURN_DONE)
@@ -318,6 +359,28 @@ alone_work(void *arg)
 	batch->execute_us = wf_clock_now() - begun;
 }
 
+/* Deals with the cancel of a run, which has interrupted it. */
+static void
+cancel_work(void *arg)
+{
+	Batch	   *batch = arg;
+	List	   *messages;
+	ListCell   *lc;
+
+	wf_transaction_open(turn_memory);
+	messages = wf_store_claim_run(&batch->only->tenant_id, &batch->only->run_id);
+	wf_transaction_close(turn_memory);
+	foreach(lc, messages)
+	{
+		WfMessage  *message = lfirst(lc);
+
+		if (message->kind != WF_MESSAGE_CANCEL)
+			continue;
+		(void) execute(batch, message, 0, NULL);
+		return;
+	}
+}
+
 /* -- after it -- */
 
 static bool
@@ -347,7 +410,7 @@ fail_run(Alone *entry, const WfMessage *message, const ErrorData *error)
 	Batch		batch = {.alone = entry, .fail_with = wf_error_from_data(error)};
 	ErrorData  *problem = wf_transaction(alone_work, &batch, NULL);
 
-	wf_wake_executing(NULL, NULL);
+	wf_executing_over();
 	wf_process_suspect_end();
 	wf_session_after_transaction();
 	if (problem == NULL && batch.result == WF_TURN_DONE)
@@ -368,7 +431,13 @@ settle_error(const WfMessage *message, const ErrorData *error, bool alone_at_com
 	bool		transient = is_transient(error->sqlerrcode);
 
 	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED && wf_wake_was_interrupted())
+	{
+		Batch		batch = {.only = unconstify(WfMessage *, message)};
+
+		/* an error here is found again with the message itself */
+		(void) wf_transaction(cancel_work, &batch, NULL);
 		return;
+	}
 	entry = add_alone(message);
 	if (entry == NULL)
 		return;
@@ -515,6 +584,7 @@ wf_turn(bool *alive)
 		}
 	}
 	wf_wake_executing(NULL, NULL);
+	wf_executing_over();
 	wf_session_after_transaction();
 	MemoryContextSwitchTo(old);
 	return wait;

@@ -40,18 +40,6 @@ sub setup
 	{
 		$cluster->safe_psql($database, "DO \$\$ BEGIN CREATE ROLE $role LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END \$\$; SELECT wf_grant('$role', 'default', 'member')");
 	}
-	if ($ENV{WF_STUB})
-	{
-		$cluster->safe_psql($database, q{
-			CREATE TABLE stub_log (run_id uuid, status text, error text, pid int, at timestamptz);
-			GRANT ALL ON stub_log TO PUBLIC;
-			CREATE FUNCTION stub_send(role oid, sql text, n int, payload jsonb) RETURNS uuid LANGUAGE c AS 'workflow', 'wf_sql_stub_send';
-			CREATE FUNCTION cancel(run uuid) RETURNS void LANGUAGE c AS 'workflow', 'wf_sql_stub_cancel';
-			CREATE FUNCTION send(r text, sql text, n int DEFAULT 1) RETURNS uuid LANGUAGE sql AS $$ SELECT stub_send(r::regrole::oid, sql, n, jsonb_build_object('sql', sql)) $$;
-			CREATE VIEW log AS SELECT run_id, status, error FROM stub_log;
-		});
-		return;
-	}
 	$cluster->safe_psql($database, q{
 		SELECT wf_save('sql', '{"nodes": [{"id": "q", "type": "db.query", "config": {"sql": "SELECT execute($1)", "params": ["{{ $input.sql }}"], "outputFormat": "value"}}], "edges": []}');
 		CREATE FUNCTION send(r text, sql text, n int DEFAULT 1) RETURNS uuid LANGUAGE plpgsql AS $$
