@@ -56,6 +56,8 @@ my $chain = sub {
 	return { nodes => [@_], edges => [ map { { source => $ids[ $_ - 1 ], target => $ids[$_] } } 1 .. $#ids ] };
 };
 my $root = '{{ $trigger.root }}';
+# In a child that executes a part of its parent $run is the child; what `a` wrote is known there.
+my $parent = '{{ $node.a.output.row.run_id }}';
 
 our %workflows = (
 	# children; started by others only
@@ -80,14 +82,14 @@ our %workflows = (
 	child => [ 2, 'completed', $chain->($write->('a'), { id => 'c', type => 'subworkflow', config => { workflow => 'leaf', mode => 'child', input => { root => '{{ $run.id }}', k => 'c' } } }, $write->('b')), [qw(a leaf1/c leaf2/c b)] ],
 	detached => [ 1, 'completed', $chain->($write->('a'), { id => 'c', type => 'subworkflow', config => { workflow => 'leaf', mode => 'detached', input => { root => '{{ $run.id }}', k => 'd' } } }, $write->('b')), [qw(a leaf1/d leaf2/d b)] ],
 	fan => [ 2, 'completed', $chain->($write->('a'), { id => 'l', type => 'loop', config => { items => [ 1, 2, 3 ], mode => 'workers', concurrency => 2 } },
-			$write->('i', parent => 'l', run => '{{ $trigger.root ?? $run.id }}', round => '{{ $item }}'), $write->('b', round => '{{ $node.l.output.count }}')), [qw(a i/1 i/2 i/3 b/3)] ],
+			$write->('i', parent => 'l', run => $parent, round => '{{ $item }}'), $write->('b', round => '{{ $node.l.output.count }}')), [qw(a i/1 i/2 i/3 b/3)] ],
 	branches => [ 2, 'completed', { nodes => [ $write->('a'), { id => 'p', type => 'parallel', config => { branches => [ { id => 'x' }, { id => 'y' } ], mode => 'workers' } },
-				$write->('x', parent => 'p', branch => 'x'), { id => 's', type => 'delay', parent => 'p', branch => 'y', config => { duration => '100 milliseconds' } },
-				$write->('y', parent => 'p', branch => 'y'), $write->('b') ],
+				$write->('x', parent => 'p', branch => 'x', run => $parent), { id => 's', type => 'delay', parent => 'p', branch => 'y', config => { duration => '100 milliseconds' } },
+				$write->('y', parent => 'p', branch => 'y', run => $parent), $write->('b') ],
 			edges => [ { source => 'a', target => 'p' }, { source => 's', target => 'y' }, { source => 'p', target => 'b' } ] }, [qw(a x y b)] ],
 	first => [ 1, 'completed', { nodes => [ $write->('a'), { id => 'p', type => 'parallel', config => { branches => [ { id => 'x' }, { id => 'y' } ], mode => 'workers', waitMode => 'first' } },
-				$write->('x', parent => 'p', branch => 'x'), $write->('y0', parent => 'p', branch => 'y'), { id => 's', type => 'delay', parent => 'p', branch => 'y', config => { duration => '1 hour' } },
-				$write->('y1', parent => 'p', branch => 'y'), $write->('b') ],
+				$write->('x', parent => 'p', branch => 'x', run => $parent), $write->('y0', parent => 'p', branch => 'y', run => $parent), { id => 's', type => 'delay', parent => 'p', branch => 'y', config => { duration => '1 hour' } },
+				$write->('y1', parent => 'p', branch => 'y', run => $parent), $write->('b') ],
 			edges => [ { source => 'a', target => 'p' }, { source => 'y0', target => 's' }, { source => 's', target => 'y1' }, { source => 'p', target => 'b' } ] }, [qw(a x y0? b)] ],
 	# fails in two of three attempts, after it has written; what is written then is undone
 	retry => [ 2, 'completed', $chain->($write->('a'), { id => 'f', type => 'db.query', config => { sql => 'SELECT flaky($1::uuid)', params => ['{{ $run.id }}'], outputFormat => 'value' },

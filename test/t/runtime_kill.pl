@@ -3,7 +3,7 @@
 # and nothing is done twice. RuntimeLoad.pm has the load and what must hold; `make soak` does the same for longer.
 #
 # WF_KILL_SEED, WF_KILLS, WF_KILL_RATE (starts a second), WF_KILL_SECONDS (at most, then it fails), WF_KILL_WORKFLOWS and
-# WF_KILL_POINTS (names; default all) choose. The seed decides what is killed and when, not how the processes run.
+# WF_KILL_POINTS (names; default all) choose; WF_KILL_CONF is added to the configuration. The seed decides what is killed and when, not how the processes run.
 use strict;
 use warnings;
 use FindBin;
@@ -38,7 +38,7 @@ workflow.max_crashes = 10000
 workflow.event_buffer_time = '1h'
 restart_after_crash = on
 autovacuum_naptime = 1s
-});
+} . ($ENV{WF_KILL_CONF} // '') . "\n");
 $cluster->start;
 $cluster->safe_psql('postgres', "CREATE FUNCTION fault(spec text) RETURNS text AS '\$libdir/workflow', 'wf_sql_test_fault' LANGUAGE C STRICT");
 prepare($cluster, split /\s+/, $ENV{WF_KILL_WORKFLOWS} // '');

@@ -61,7 +61,7 @@ sub log_is_clean
 	ok(drain($cluster, 180 * $slow), 'three processes: everything ended');
 	stop_clients();
 	check_result($cluster, 'three processes');
-	cmp_ok($cluster->safe_psql('postgres', q{SELECT count(DISTINCT by) FROM accepted}), '=', 2, 'runs of both roles');
+	cmp_ok($cluster->safe_psql('postgres', q{SELECT count(DISTINCT by) FROM accepted}), '==', 2, 'runs of both roles');
 	$cluster->stop('fast');
 	log_is_clean($cluster);
 }
