@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "expr/internal.h"
+#include "expr/parser.h"
 #include "mb/pg_wchar.h"
 #include "utils/timestamp.h"
 

@@ -11,7 +11,7 @@
  */
 #include "postgres.h"
 
-#include "expr/internal.h"
+#include "expr/parser.h"
 #include "mb/pg_wchar.h"
 
 #define MAX_BIGINT_DIGITS	10000	/* of a literal: turning them into a number takes time with their square */

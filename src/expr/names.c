@@ -11,7 +11,7 @@
 #include <math.h>
 
 #include "base/text.h"
-#include "expr/internal.h"
+#include "expr/parser.h"
 
 typedef struct RootName
 {

@@ -8,7 +8,7 @@
 
 #include <math.h>
 
-#include "expr/internal.h"
+#include "expr/parser.h"
 
 #define OPERANDS() \
 	WfValue		l; \

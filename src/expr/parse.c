@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "expr/internal.h"
+#include "expr/parser.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 

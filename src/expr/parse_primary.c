@@ -9,7 +9,7 @@
  */
 #include "postgres.h"
 
-#include "expr/internal.h"
+#include "expr/parser.h"
 
 static bool
 is_word(const WfToken *t, const char *word)

@@ -11,7 +11,7 @@
 #include "postgres.h"
 
 #include "base/error.h"
-#include "expr/internal.h"
+#include "expr/parser.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 
