@@ -38,6 +38,7 @@ typedef struct WfCompiled
 	int		  **region_loops;	/* by region: loop indexes, inner ones after outer ones */
 
 	struct Bitmapset **reads;	/* by node: nodes that it reads; NULL until needed.c is asked */
+	struct Bitmapset *reads_items;	/* nodes that name `$items`; set with reads */
 	const WfExpr *concurrency_key;	/* settings.concurrencyKey, or NULL */
 
 	MemoryContext memory;		/* owns all of this */
@@ -131,10 +132,11 @@ typedef enum WfTurn
 /*
  * Deals with one claimed message in the current transaction, as the session's role: executes a segment of its run, with
  * the further messages to that run that are there. A run that fails is recorded so. `slice_end` 0: it may take as long as it
- * takes. Throws for what is not the run's own failure (shutdown, lack of memory, errors of the engine's own statements):
+ * takes. `batch` holds other claimed messages (WfMessage *): those to the same run that can be dealt with in the same segment
+ * are, and have is_taken then. Throws for what is not the run's own failure (shutdown, lack of memory, errors of the engine's own statements):
  * the caller aborts the transaction. Opens its own SPI connection and pushes a snapshot.
  */
-extern WfTurn wf_engine_turn(const WfMessage *message, TimestampTz slice_end);
+extern WfTurn wf_engine_turn(const WfMessage *message, List *batch, TimestampTz slice_end);
 
 /* As above, but the run fails with this error (its transaction could not be committed, its role may not connect ...). */
 extern void wf_engine_fail(const WfMessage *message, const WfError *error);

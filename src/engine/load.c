@@ -479,6 +479,8 @@ load_spawned(OpenStep *step, const JsonbValue *object)
 			child->region = (int) number;
 		if (wf_json_element(&item, 2, &value) && wf_json_int64(&value, &number))
 			child->index = number;
+		if (wf_json_element(&item, 3, &value) && wf_json_int64(&value, &number))
+			child->deadline = number;
 		step->spawned = lappend(step->spawned, child);
 	}
 }

@@ -23,17 +23,27 @@ add_node(int node_index, void *arg)
 	*set = bms_add_member(*set, node_index);
 }
 
+/* What one node reads. */
+typedef struct Reads
+{
+	Bitmapset  *nodes;
+	bool		items;			/* `$items` is named somewhere, be it in a string */
+} Reads;
+
 static void
 add_expr(const WfExpr *expr, void *arg)
 {
-	wf_expr_nodes(expr, add_node, arg);
+	Reads	   *reads = arg;
+
+	wf_expr_nodes(expr, add_node, &reads->nodes);
+	reads->items |= strstr(wf_expr_source(expr), "$items") != NULL;
 }
 
 static void
-add_template(const WfTemplate *tpl, Bitmapset **set)
+add_template(const WfTemplate *tpl, Reads *reads)
 {
 	if (tpl != NULL)
-		wf_template_walk(tpl, add_expr, set);
+		wf_template_walk(tpl, add_expr, reads);
 }
 
 /* compiled->reads, made when first asked for. */
@@ -48,18 +58,23 @@ reads_of(WfCompiled *compiled)
 		return compiled->reads;
 	old = MemoryContextSwitchTo(compiled->memory);
 	reads = palloc0(sizeof(Bitmapset *) * Max(graph->n_nodes, 1));
+	compiled->reads_items = NULL;
 	for (int i = 0; i < graph->n_nodes; i++)
 	{
 		const WfNode *node = &graph->nodes[i];
 		const WfPrepared *prepared = node->prepared;
+		Reads		of_node = {0};
 
 		CHECK_FOR_INTERRUPTS();
-		add_template(prepared->config, &reads[i]);
-		add_template(prepared->on_error_value, &reads[i]);
-		add_template(prepared->compensate_input, &reads[i]);
+		add_template(prepared->config, &of_node);
+		add_template(prepared->on_error_value, &of_node);
+		add_template(prepared->compensate_input, &of_node);
 		for (int e = 0; e < node->n_out; e++)
 			if (node->out[e]->prepared != NULL)
-				wf_expr_nodes(node->out[e]->prepared, add_node, &reads[i]);
+				add_expr(node->out[e]->prepared, &of_node);
+		reads[i] = of_node.nodes;
+		if (of_node.items)
+			compiled->reads_items = bms_add_member(compiled->reads_items, i);
 	}
 	compiled->reads = reads;
 	MemoryContextSwitchTo(old);
@@ -102,6 +117,24 @@ wf_needed_by_region(WfCompiled *compiled, int region)
 
 	add_region(&needed, &compiled->graph->regions[region]);
 	return needed.set;
+}
+
+bool
+wf_needed_items(WfCompiled *compiled, int region)
+{
+	const WfGraph *graph = compiled->graph;
+
+	(void) reads_of(compiled);
+	for (int i = -1; (i = bms_next_member(compiled->reads_items, i)) >= 0;)
+	{
+		int			around = graph->nodes[i].region;
+
+		while (around != region && graph->regions[around].container >= 0)
+			around = graph->nodes[graph->regions[around].container].region;
+		if (around == region)
+			return true;
+	}
+	return false;
 }
 
 static bool

@@ -250,6 +250,7 @@ put_spawned(WfJsonWriter *w, const OpenStep *step)
 		wf_json_put_cstring(w, wf_engine_uuid_text(&child->run_id));
 		wf_json_put_int64(w, child->region);
 		wf_json_put_int64(w, child->index);
+		wf_json_put_int64(w, child->deadline);
 		wf_json_end_array(w);
 	}
 	wf_json_end_array(w);
@@ -554,7 +555,7 @@ wf_save_branch(Run *run, Frame *frame, const WfEnter *enter)
 		wf_json_put_field(w, "item", &enter->item);
 		wf_json_put_field_int64(w, "index", enter->index);
 	}
-	if (enter->has_items)
+	if (enter->has_items && wf_needed_items(activation->compiled, node->regions[enter->region]))
 		wf_json_put_field(w, "items", &enter->items);
 	if (enter->error != NULL)
 		put_json(w, "error", wf_error_to_json(enter->error));

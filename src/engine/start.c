@@ -423,6 +423,7 @@ wf_spawn_region(Run *run, Frame *frame, const WfEnter *enter)
 	run->has_rows = true;
 	spawned->run_id = child.run_id;
 	spawned->region = enter->region;
+	spawned->deadline = enter->deadline;
 	spawned->index = enter->index;
 	old = MemoryContextSwitchTo(frame->memory);
 	open->spawned = lappend(open->spawned, spawned);

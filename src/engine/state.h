@@ -122,6 +122,7 @@ typedef struct Spawned
 	pg_uuid_t	run_id;
 	int			region;			/* index into node->regions */
 	int64		index;
+	TimestampTz deadline;		/* `enter.deadline`; 0: none */
 } Spawned;
 
 /* A step that has begun and not ended: open, which is to say being executed, or parked. */
@@ -289,10 +290,14 @@ struct Run
 	Jsonb	   *failure;		/* why; in run memory */
 	bool		moved;			/* some step has run in this segment */
 	const WfMessage *message;	/* that the segment began with; NULL: a start */
+	List	   *batch;			/* WfMessage *: more, to this run and others */
+	List	   *delivered;		/* WfMessage *: of these, what was dealt with as well */
 	WfLiveRow  *live;			/* as the last segment left it; NULL: this is the first */
 	bool		slow;			/* the slice is over: all is to be undone */
 	TimestampTz slice_end;		/* 0: none */
 	bool		retry;			/* the open step of the innermost frame is to be tried again */
+	bool		has_reply;		/* the open step of the innermost frame is to be resumed with `reply` */
+	WfReply		reply;
 	bool		suspended;		/* every path is parked */
 	bool		cancelled;		/* the run's error is that it was cancelled */
 	bool		ended;

@@ -322,6 +322,14 @@ settle_return(Run *run, Frame *frame, const WfOutcome *outcome)
 		wf_step_resume_parent(run, top, &reply);
 }
 
+/* The open step gets its reply from wf_step_advance: a container may enter any number of regions one after another. */
+static void
+resume_soon(Run *run, const WfReply *reply)
+{
+	run->reply = *reply;
+	run->has_reply = true;
+}
+
 static void
 handle_outcome(Run *run, Frame *frame, const WfOutcome *outcome)
 {
@@ -343,7 +351,7 @@ handle_outcome(Run *run, Frame *frame, const WfOutcome *outcome)
 			reply.blocked = true;
 			reply.region = outcome->enter.region;
 			reply.index = outcome->enter.index;
-			wf_step_perform(run, frame, &reply);
+			resume_soon(run, &reply);
 			return;
 		case WF_OUTCOME_CALL:
 			wf_enter_workflow(run, frame, &outcome->call);
@@ -353,7 +361,7 @@ handle_outcome(Run *run, Frame *frame, const WfOutcome *outcome)
 			return;
 		case WF_OUTCOME_WAIT:
 			if (wf_park_wait(run, frame, &outcome->wait, &reply))
-				wf_step_perform(run, frame, &reply);
+				resume_soon(run, &reply);
 			return;
 		case WF_OUTCOME_BLOCKED:
 			frame->open->waits = STEP_HOLDS;
@@ -384,6 +392,17 @@ wf_step_advance(Run *run)
 			MemoryContextSwitchTo(run->step_memory);
 			prepare_attempt(run, run->frame);
 			begin_attempt(run, run->frame);
+			continue;
+		}
+		if (run->has_reply)
+		{
+			WfReply		reply = run->reply;
+
+			run->has_reply = false;
+			if (reply.blocked)
+				MemoryContextReset(run->step_memory);	/* of spawning; the reply holds nothing */
+			MemoryContextSwitchTo(run->step_memory);
+			wf_step_perform(run, run->frame, &reply);
 			continue;
 		}
 		if (run->frame->failure != NULL)

@@ -253,7 +253,7 @@ read_child(Run *run, const JsonbValue *payload, WfReply *reply)
 
 /* A child run that executed a region for the step. False: it is none of its. */
 static bool
-take_spawned(OpenStep *step, const JsonbValue *payload)
+take_spawned(OpenStep *step, const JsonbValue *payload, TimestampTz *deadline)
 {
 	pg_uuid_t	run_id;
 	ListCell   *cell;
@@ -266,19 +266,34 @@ take_spawned(OpenStep *step, const JsonbValue *payload)
 
 		if (memcmp(&spawned->run_id, &run_id, sizeof(run_id)) != 0)
 			continue;
+		*deadline = spawned->deadline;
 		step->spawned = foreach_delete_current(step->spawned, cell);
 		return true;
 	}
 	return false;
 }
 
+/* The child failed since the time that its region had is up. */
+static void
+time_out_region(Run *run, const OpenStep *step, WfReply *reply)
+{
+	MemoryContext old = MemoryContextSwitchTo(run->memory);
+	WfError    *error = wf_error_make(WF_ERRCODE_NODE_TIMEOUT, NULL, "node \"%s\" timed out", step->node->id);
+
+	wf_attempt_place_error(error, step);
+	reply->timed_out = true;
+	reply->error = error;
+	MemoryContextSwitchTo(old);
+}
+
 static void
 deliver_child(Run *run, Frame *frame, OpenStep *step, const JsonbValue *payload)
 {
 	WfReply		reply = {0};
+	TimestampTz deadline = 0;
 	pg_uuid_t	run_id;
 
-	if (step->waits == STEP_HOLDS && !take_spawned(step, payload))
+	if (step->waits == STEP_HOLDS && !take_spawned(step, payload, &deadline))
 		return;
 	if (step->waits == STEP_CHILD &&
 		(!wf_engine_uuid_read(wf_json_get_cstring(payload, "run_id"), &run_id) ||
@@ -287,6 +302,8 @@ deliver_child(Run *run, Frame *frame, OpenStep *step, const JsonbValue *payload)
 	if (step->waits != STEP_HOLDS && step->waits != STEP_CHILD)
 		return;
 	read_child(run, payload, &reply);
+	if (reply.failed && wf_deadline_is_past(deadline))
+		time_out_region(run, step, &reply);
 	resume_step(run, frame, step, &reply);
 }
 
@@ -448,6 +465,45 @@ begin_fresh(Run *run, void *arg)
 		wf_segment_begin_graph(run, NULL);
 }
 
+/* Gives the run, as long as it is suspended again, more of what is for it. */
+static void
+deliver_more(Run *run)
+{
+	ListCell   *cell;
+
+	foreach(cell, run->batch)
+	{
+		WfMessage  *message = lfirst(cell);
+		MemoryContext old;
+
+		if (!run->suspended)
+			return;
+		if (message == run->message || message->is_taken ||
+			memcmp(&message->run_id, &run->run_id, sizeof(pg_uuid_t)) != 0 ||
+			memcmp(&message->tenant_id, &run->tenant.tenant_id, sizeof(pg_uuid_t)) != 0)
+			continue;
+		if (message->kind < WF_MESSAGE_TIMER || message->kind > WF_MESSAGE_CHILD)
+			continue;
+		wf_turn_deliver(run, message);
+		old = MemoryContextSwitchTo(run->memory);
+		run->delivered = lappend(run->delivered, message);
+		MemoryContextSwitchTo(old);
+	}
+}
+
+/* They are dealt with. */
+static void
+take_delivered(Run *run)
+{
+	ListCell   *cell;
+
+	foreach(cell, run->delivered)
+	{
+		wf_store_take(lfirst(cell));
+		((WfMessage *) lfirst(cell))->is_taken = true;
+	}
+}
+
 /* What a segment of a run that goes on begins with. */
 static void
 begin_message(Run *run, void *arg)
@@ -467,6 +523,7 @@ begin_message(Run *run, void *arg)
 		wf_again_begin(run);
 	else
 		wf_turn_deliver(run, message);
+	deliver_more(run);
 }
 
 static void
@@ -697,7 +754,7 @@ turn_live(Run *run, const WfMessage *message, TimestampTz slice_end)
 }
 
 static WfTurn
-turn_message(const WfMessage *message, TimestampTz slice_end)
+turn_message(const WfMessage *message, List *batch, TimestampTz slice_end)
 {
 	WfLiveRow  *live;
 	Run		   *run;
@@ -711,7 +768,10 @@ turn_message(const WfMessage *message, TimestampTz slice_end)
 		return turn_before_start(message, slice_end);
 	}
 	run = wf_turn_run_of_live(live);
+	run->batch = batch;
 	turn = turn_live(run, message, slice_end);
+	if (turn == WF_TURN_DONE)
+		take_delivered(run);
 	MemoryContextDelete(run->memory);
 	return turn;
 }
@@ -719,7 +779,7 @@ turn_message(const WfMessage *message, TimestampTz slice_end)
 /* -- the turn -- */
 
 WfTurn
-wf_engine_turn(const WfMessage *message, TimestampTz slice_end)
+wf_engine_turn(const WfMessage *message, List *batch, TimestampTz slice_end)
 {
 	MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "workflow turn", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old;
@@ -734,7 +794,7 @@ wf_engine_turn(const WfMessage *message, TimestampTz slice_end)
 		if (message->kind == WF_MESSAGE_START)
 			turn = turn_start(message, slice_end);
 		else
-			turn = turn_message(message, slice_end);
+			turn = turn_message(message, batch, slice_end);
 		if (turn == WF_TURN_DONE)
 			wf_store_take(message);
 		MemoryContextSwitchTo(old);

@@ -45,6 +45,7 @@ typedef struct WfMessage
 	Jsonb	   *payload;		/* or NULL */
 	Jsonb	   *options;		/* starts: what is not as usual, see engine/start.c; or NULL */
 	ItemPointerData tid;		/* of a claimed row */
+	bool		is_taken;		/* it was dealt with, together with another one to the run */
 } WfMessage;
 
 /* Adds messages to the queue; when the transaction commits, a worker of the role is woken. */

@@ -235,7 +235,7 @@ execute(Batch *batch, WfMessage *message, TimestampTz slice_end, const WfError *
 	if (fail_with != NULL)
 		wf_engine_fail(message, fail_with);
 	else
-		result = wf_engine_turn(message, slice_end);
+		result = wf_engine_turn(message, batch->messages, slice_end);
 	if (result == WF_TURN_BUSY && message->kind == WF_MESSAGE_CANCEL)
 		wf_wake_interrupt_at_commit(&message->run_id);
 	wf_session_end_run(level);
@@ -305,6 +305,11 @@ batch_work(void *arg)
 		bool		is_single = list_length(batch->messages) == 1;
 		WfTurn		result;
 
+		if (message->is_taken)
+		{
+			batch->done = lappend(batch->done, message);
+			continue;
+		}
 		if (find_alone(message) != NULL || message->crashes > 0 || (!is_single && is_slow(message, now)))
 		{
 			if (add_alone(message) == NULL)
