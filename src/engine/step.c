@@ -34,6 +34,8 @@ wf_step_perform(Run *run, Frame *frame, const WfReply *reply)
 	Failure		failure;
 
 	open->scope.has_run = false;	/* it was in step memory, and counts have changed */
+	if (run->is_background)
+		wf_wake_executing(&run->run_id, open->node->id);
 	if (wf_attempt(run, frame, reply, &outcome, &failure))
 		handle_outcome(run, frame, &outcome);
 	else if (open->finding && failure.frame == NULL && !failure.ends_run && wf_attempt_catches_call(open->node))

@@ -79,14 +79,15 @@ sub outcome
 	return $cluster->safe_psql($database, "SELECT status || ' ' || coalesce(error, '') FROM log WHERE run_id = '$run'");
 }
 
-# processes(cluster): "launcher, keeper of x, worker of x for y ..."
+# processes(cluster): "worker of x for y, launcher, keeper of x ...", each once
 sub processes
 {
 	my ($cluster) = @_;
 	return $cluster->safe_psql('postgres', q{
-		SELECT string_agg(CASE backend_type WHEN 'workflow launcher' THEN 'launcher' WHEN 'workflow keeper' THEN 'keeper of ' || datname
-			ELSE 'worker of ' || datname || ' for ' || usename END, ', ' ORDER BY backend_type DESC, datname, usename)
-		FROM pg_stat_activity WHERE backend_type LIKE 'workflow %' AND (datname IS NOT NULL OR backend_type = 'workflow launcher')});
+		SELECT string_agg(name, ', ' ORDER BY rank DESC, name) FROM (SELECT DISTINCT backend_type AS rank, CASE backend_type
+			WHEN 'workflow launcher' THEN 'launcher' WHEN 'workflow keeper' THEN 'keeper of ' || datname
+			ELSE 'worker of ' || datname || ' for ' || usename END AS name
+		FROM pg_stat_activity WHERE backend_type LIKE 'workflow %' AND (datname IS NOT NULL OR backend_type = 'workflow launcher')) p});
 }
 
 1;

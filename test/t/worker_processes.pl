@@ -50,7 +50,7 @@ setup($cluster, 'shop', 'alice', 'bob');
 $cluster->safe_psql('shop', "SELECT send('alice', 'INSERT INTO mark VALUES (1); SELECT pg_sleep(3600)')");
 $cluster->safe_psql('shop', "SELECT send('bob', 'SELECT pg_sleep(3600)')");
 shows('worker of shop for alice, worker of shop for bob, launcher, keeper of shop', 'two roles, two workers');
-ok(until_true($cluster, 'postgres', q{SELECT count(*) = 2 FROM pg_stat_activity WHERE query ~ '^workflow run [0-9a-f-]{36}'}, 'activity'),
+ok(until_true($cluster, 'postgres', q{SELECT count(*) = 2 FROM pg_stat_activity WHERE query ~ '^workflow run [0-9a-f-]{36} node q'}, 'activity'),
 	'pg_stat_activity tells what they execute');
 my $begun = time;
 $cluster->safe_psql('postgres', 'DROP DATABASE shop');
