@@ -64,7 +64,6 @@ typedef enum WfWaitKind
 	WF_WAIT_TASK,				/* for a person or an external worker: `task` */
 	WF_WAIT_RUN,				/* for a child run: `call` */
 	WF_WAIT_NOTHING,			/* a child run that nobody waits for (detached): `call`; resume is called at once */
-	WF_WAIT_REQUEST,			/* for the answer to `request` */
 } WfWaitKind;
 
 /* A task as a block describes it. */
@@ -88,7 +87,7 @@ typedef struct WfTaskSpec
 
 /*
  * What a step waits for. The reply's `output` is, for TIME null; EVENT the payload; TASK {outcome, data, by, at} or the
- * external worker's result; RUN the child's output; NOTHING {"run_id"}; REQUEST the result. `timed_out` says that `until` has passed
+ * external worker's result; RUN the child's output; NOTHING {"run_id"}. `timed_out` says that `until` has passed
  * first; a TIME never times out. A step that waits is resumed in another segment, or at once when what it waits for has
  * come already.
  */
@@ -100,8 +99,6 @@ typedef struct WfWait
 	const char *correlation;	/* or NULL: any */
 	const WfTaskSpec *task;
 	WfCall		call;
-	Jsonb	   *request;		/* REQUEST: what is to be sent, see src/block/README.md */
-	bool		forget;			/* REQUEST: nobody waits for the answer; resume is called at once, with {"queued", "request_id"} */
 } WfWait;
 
 typedef struct WfOutcome
