@@ -42,12 +42,13 @@
 
 /* -- who and what -- */
 
-/* The run acts for its tenant, as far as the role may. Throws 42501. */
+/* May the role act for the run's tenant? Throws 42501. */
 static void
-act_for_tenant(Run *run, const pg_uuid_t *tenant_id)
+check_tenant(Run *run)
 {
-	run->tenant.tenant_id = *tenant_id;
-	if (!wf_store_tenant_of(tenant_id, &run->tenant))
+	const pg_uuid_t tenant_id = run->tenant.tenant_id;
+
+	if (!wf_store_tenant_of(&tenant_id, &run->tenant))
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 						errmsg("role \"%s\" is not a member of the run's tenant", GetUserNameFromId(GetUserId(), false)),
 						errhint("An admin or owner of the tenant can add the role with wf_grant(). Then wf_retry() goes on with the run.")));
@@ -55,17 +56,27 @@ act_for_tenant(Run *run, const pg_uuid_t *tenant_id)
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 						errmsg("permission denied for tenant \"%s\"", run->tenant.name),
 						errdetail("The permission \"%s\" is missing.", wf_store_permission_name(WF_WORKFLOW_EXECUTE))));
+}
+
+/* SQL of the run, and what is compiled, sees the run's tenant as the current one. */
+static void
+act_for_tenant(const Run *run)
+{
 	if (strcmp(GetConfigOption("workflow.tenant", false, false), run->tenant.name) != 0)
 		(void) set_config_option("workflow.tenant", run->tenant.name, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SET, true, 0,
 								 false);
 }
 
 static void
-prepare_run(Run *run)
+prepare_run(Run *run, bool is_ready)
 {
-	act_for_tenant(run, &run->tenant.tenant_id);
+	check_tenant(run);
+	if (!is_ready)
+		act_for_tenant(run);
 	run->compiled = wf_engine_find_id(&run->tenant, &run->workflow_id, run->version);
 	wf_run_hold(run, run->compiled);
+	if (is_ready && run->compiled->touches_database)
+		act_for_tenant(run);	/* a setting costs more than the nodes of a run without SQL */
 	wf_segment_apply_settings(run);
 }
 
@@ -585,14 +596,14 @@ prepare_or_fail(Run *run)
 	/* what is in the caches cannot fail, and needs no subtransaction */
 	if (wf_engine_is_ready(&run->tenant.tenant_id, &run->workflow_id, run->version))
 	{
-		prepare_run(run);
+		prepare_run(run, true);
 		return true;
 	}
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(memory);
 	PG_TRY();
 	{
-		prepare_run(run);
+		prepare_run(run, false);
 		ReleaseCurrentSubTransaction();
 		prepared = true;
 	}
