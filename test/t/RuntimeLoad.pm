@@ -27,7 +27,7 @@ sub runtime_there
 	return grep { slurp_file($_) =~ /FUNCTION\s+(?:\@extschema\@\.)?wf_start\s*\(/i } glob("$root/sql/parts/*.sql");
 }
 
-# All WF_FAULT("...") of the sources.
+# All WF_FAULT("...") of the sources, but those that only come after a crash: runtime_crash.pl has these.
 sub fault_points
 {
 	my $root = $ENV{WF_ROOT} // '.';
@@ -37,7 +37,7 @@ sub fault_points
 		my $text = slurp_file($file);
 		$found{$1} = 1 while $text =~ /\bWF_FAULT\("([^"]+)"\)/g;
 	}
-	return sort keys %found;
+	return sort grep { !/^crash\./ } keys %found;
 }
 
 # -- the workflows --
