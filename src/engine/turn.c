@@ -17,6 +17,7 @@
 
 #include "access/xact.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/settings.h"
 #include "engine/again.h"
 #include "engine/attempt.h"
@@ -462,7 +463,9 @@ set_parked(Run *run)
 static void
 begin_saved(Run *run)
 {
+	WF_FAULT("run.load");
 	wf_load_state(run, run->live->state);
+	WF_FAULT("run.loaded");
 	run->suspended = true;
 }
 
@@ -470,6 +473,7 @@ static void
 begin_fresh(Run *run, void *arg)
 {
 	run->moved = true;
+	WF_FAULT("run.begin");
 	if (run->branch != NULL)
 		wf_load_branch(run);
 	else
@@ -508,6 +512,8 @@ take_delivered(Run *run)
 {
 	ListCell   *cell;
 
+	if (run->delivered != NIL)
+		WF_FAULT("run.take_more");
 	foreach(cell, run->delivered)
 	{
 		wf_store_take(lfirst(cell));
@@ -582,6 +588,7 @@ execute(Run *run, void (*begin) (Run *run, void *arg), void *arg, TimestampTz sl
 	wf_segment_execute(run, begin, arg);
 	wf_deadline_restore(armed);
 	error_context_stack = context.previous;
+	WF_FAULT("run.settle");
 	return settle(run);
 }
 
@@ -807,7 +814,11 @@ wf_engine_turn(const WfMessage *message, List *batch, TimestampTz slice_end)
 		else
 			turn = turn_message(message, batch, slice_end);
 		if (turn == WF_TURN_DONE)
+		{
+			WF_FAULT("run.take");
 			wf_store_take(message);
+			WF_FAULT("run.taken");
+		}
 		MemoryContextSwitchTo(old);
 		PopActiveSnapshot();
 		SPI_finish();

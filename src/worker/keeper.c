@@ -23,6 +23,7 @@
 #include "access/xact.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/fault.h"
 #include "base/settings.h"
 #include "base/wake.h"
 #include "catalog/pg_authid.h"
@@ -173,6 +174,7 @@ count_crashes(void *arg)
 	}
 	else
 		ReleaseCurrentSubTransaction();
+	WF_FAULT("crash.counted");
 	wf_transaction_close(look_memory);
 }
 
@@ -196,8 +198,11 @@ settle_crashes(Look *look)
 	if (look->n_crashed == 0)
 		return;
 	look->crashes = palloc0(sizeof(int) * look->n_crashed);
+	WF_FAULT("crash.count");
 	must(count_crashes, look);
+	WF_FAULT("crash.forget");
 	wf_executing_forget_crashed(MyDatabaseId);
+	WF_FAULT("crash.forgotten");
 	ereport(LOG, (errmsg("workflow keeper: the server went down while %d runs were executing", look->n_crashed)));
 }
 
@@ -233,8 +238,11 @@ static void
 do_timers(Look *look)
 {
 	do
+	{
 		must(fire_waits, look);
-	while (look->n >= MOST_WAITS);
+		if (look->n > 0)
+			WF_FAULT("keeper.waits_fired");
+	} while (look->n >= MOST_WAITS);
 	must(escalate, look);
 	next_due = DT_NOEND;
 	if (look->next_wait != 0)
@@ -274,6 +282,7 @@ do_roles(Look *look)
 	ListCell   *lc;
 
 	must(find_roles, look);
+	WF_FAULT("crash.roles");
 	foreach(lc, look->roles)
 	{
 		look->role = lfirst_oid(lc);
@@ -302,9 +311,13 @@ look_at(bool everything, bool poked)
 	if (everything || poked)
 	{
 		do
+		{
 			must(open_gates, &look);
-		while (look.n > 0);
+			if (look.n > 0)
+				WF_FAULT("keeper.gates_opened");
+		} while (look.n > 0);
 		must(match_events, &look);
+		WF_FAULT("keeper.events_matched");
 	}
 	if (everything)
 		do_roles(&look);
