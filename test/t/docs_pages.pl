@@ -6,7 +6,7 @@
 # * A block of SQL is given to psql. When a block of text stands right behind it, that is its result: what
 #   psql prints, errors last. "..." in it stands for anything, and white space at the end of a line does not
 #   count. Without one, any result will do, but no error. A statement may have its result in lines of comment
-#   behind it instead, as in docs/blocks/.
+#   right behind it instead, as in docs/blocks/.
 # * A block of SQL that is marked "sql workers" is run again until it gives its result, as the background workers need a
 #   moment; where results are in comments, so is each statement that reads from something.
 # * A block of JSON is JSON; when it has nodes it is a definition without errors.
@@ -78,19 +78,22 @@ sub statements
 {
 	my @found;
 	my $statement = '';
+	my $behind = 0;    # right behind a statement
 	for my $line (split /\n/, shift)
 	{
-		if ($statement eq '' && @found && $line =~ /^-- ?(.*)/)
+		if ($behind && $line =~ /^-- ?(.*)/)
 		{
 			$found[-1][1] = defined $found[-1][1] ? "$found[-1][1]\n$1" : $1;
 			next;
 		}
+		$behind = 0;
 		next if $statement eq '' && $line =~ /^\s*(--.*)?$/;
 		$statement .= "$line\n";
 		if ($line =~ /;\s*$/)
 		{
 			push @found, [$statement, undef];
 			$statement = '';
+			$behind = 1;
 		}
 	}
 	push @found, [$statement, undef] if $statement ne '';
