@@ -27,6 +27,7 @@
 
 #define MOST_NAME 64
 #define DEFAULT_SLEEP_MS 1000
+#define FILE_NAME "workflow.fault"
 
 typedef enum FaultAction
 {
@@ -61,6 +62,8 @@ PG_FUNCTION_INFO_V1(wf_sql_test_fault);
 PGDLLEXPORT Datum wf_sql_test_fault_reach(PG_FUNCTION_ARGS);
 PG_FUNCTION_INFO_V1(wf_sql_test_fault_reach);
 
+static void take_file(void);
+
 static void
 request_memory(void)
 {
@@ -82,6 +85,7 @@ attach_memory(void)
 	{
 		memset(state, 0, sizeof(FaultState));
 		SpinLockInit(&state->lock);
+		take_file();
 	}
 	LWLockRelease(AddinShmemInitLock);
 	wf_fault_armed = &state->armed;
@@ -178,35 +182,65 @@ find_action(const char *name)
 	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("a fault looks like name:action[:nth[:ms]]")));
 }
 
+/* What a specification says; it is changed. Throws 22023. */
+static void
+read_specification(char *rest, FaultState *out)
+{
+	char	   *name = next_part(&rest);
+	char	   *part;
+
+	memset(out, 0, sizeof(*out));
+	strlcpy(out->name, name, MOST_NAME);
+	out->action = find_action(next_part(&rest));
+	out->nth = (part = next_part(&rest)) != NULL ? pg_strtoint32(part) : 1;
+	out->ms = (part = next_part(&rest)) != NULL ? pg_strtoint32(part) : DEFAULT_SLEEP_MS;
+}
+
+static void
+arm(const FaultState *from)
+{
+	strlcpy(state->name, from->name, MOST_NAME);
+	state->action = from->action;
+	state->nth = from->nth;
+	state->ms = from->ms;
+	state->armed = from->action != FAULT_NONE;
+}
+
+/* What is to be armed from the beginning: one line of a file, which is gone then. */
+static void
+take_file(void)
+{
+	FILE	   *file = fopen(FILE_NAME, "r");
+	char		line[MOST_NAME * 2] = "";
+	FaultState	found;
+
+	if (file == NULL)
+		return;
+	if (fgets(line, sizeof(line), file) != NULL)
+	{
+		line[strcspn(line, "\n")] = '\0';
+		read_specification(line, &found);
+		arm(&found);
+	}
+	fclose(file);
+	(void) unlink(FILE_NAME);
+}
+
 /* Arms a point, or none (''), or changes nothing ('?'); what was armed until now and has not been reached, or ''. */
 Datum
 wf_sql_test_fault(PG_FUNCTION_ARGS)
 {
-	char	   *rest = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	char	   *name = next_part(&rest);
+	char	   *spec = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	FaultState	before;
 	FaultState	after = {0};
-	bool		ask = strcmp(name, "?") == 0;
+	bool		ask = strcmp(spec, "?") == 0;
 
-	if (name[0] != '\0' && !ask)
-	{
-		char	   *part;
-
-		strlcpy(after.name, name, MOST_NAME);
-		after.action = find_action(next_part(&rest));
-		after.nth = (part = next_part(&rest)) != NULL ? pg_strtoint32(part) : 1;
-		after.ms = (part = next_part(&rest)) != NULL ? pg_strtoint32(part) : DEFAULT_SLEEP_MS;
-	}
+	if (spec[0] != '\0' && !ask)
+		read_specification(spec, &after);
 	SpinLockAcquire(&state->lock);
 	before = *state;
 	if (!ask)
-	{
-		strlcpy(state->name, after.name, MOST_NAME);
-		state->action = after.action;
-		state->nth = after.nth;
-		state->ms = after.ms;
-		state->armed = after.action != FAULT_NONE;
-	}
+		arm(&after);
 	SpinLockRelease(&state->lock);
 	PG_RETURN_TEXT_P(cstring_to_text(before.armed ? psprintf("%s:%s:%d:%d", before.name, action_names[before.action], before.nth, before.ms) : ""));
 }

@@ -16,6 +16,10 @@
  *   error        an error (XX000) is raised
  *   sleep        waits `ms` (default 1000), and can be cancelled
  *
+ * A server that finds the file `workflow.fault` in its data directory when it begins, also after a crash, arms what the
+ * file's one line says, and deletes the file: so are points reached that come before anybody can connect. Those have
+ * names that begin with "crash.", and the kill tests do not wait for them.
+ *
  * `nth` (default 1): the first so many minus one that come there go on. What was reached disarms itself, and a crash
  * disarms.
  */

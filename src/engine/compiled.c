@@ -218,7 +218,8 @@ static bool
 touches_database(const WfGraph *graph)
 {
 	for (int i = 0; i < graph->n_nodes; i++)
-		if ((graph->nodes[i].block->flags & (WF_BLOCK_PURE | WF_BLOCK_CONTAINER | WF_BLOCK_TRIGGER)) == 0)
+		if ((graph->nodes[i].block->flags & (WF_BLOCK_PURE | WF_BLOCK_CONTAINER | WF_BLOCK_TRIGGER)) == 0 ||
+			graph->nodes[i].compensate_workflow != NULL)
 			return true;
 	return false;
 }

@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/text.h"
 #include "base/wake.h"
 #include "engine/mail.h"
@@ -128,6 +129,7 @@ pause_live(const WfTenant *tenant, const pg_uuid_t *run_id)
 						errmsg("run %s is being compensated and cannot be paused", wf_engine_uuid_text(run_id))));
 	live->status = "paused";
 	wf_store_update_live(live);
+	WF_FAULT("control.paused");
 	return true;
 }
 
@@ -188,6 +190,7 @@ wf_engine_resume(const pg_uuid_t *run_id)
 	{
 		live->status = live->state == NULL ? "queued" : "waiting";
 		wf_store_update_live(live);
+		WF_FAULT("control.resume");
 		wf_store_release_held(&tenant.tenant_id, run_id);
 		if (live->state == NULL)
 			send_go(live);

@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "base/fault.h"
 #include "base/wake.h"
 #include "catalog/pg_type.h"
 #include "engine/mail.h"
@@ -130,6 +131,7 @@ wf_mail_has_come(Run *run, const char *event, const char *correlation, JsonbValu
 	if (!wf_store_find_event(&run->tenant.tenant_id, event, correlation, seen_array(run), &event_id, &json))
 		return false;
 	(void) wf_mail_see_event(run, wf_engine_uuid_text(&event_id));
+	WF_FAULT("mail.event_found");
 	wf_json_root(json, payload);
 	return true;
 }
@@ -156,6 +158,7 @@ wf_mail_send_cancel(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, const c
 		message.payload = wf_json_copy(&value);
 	}
 	wf_store_send(&message, 1);
+	WF_FAULT("mail.cancel");
 	wf_wake_interrupt_at_commit(run_id);
 	return true;
 }

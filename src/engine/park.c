@@ -15,6 +15,7 @@
 #include "postgres.h"
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/uuid.h"
 #include "base/wake.h"
 #include "engine/attempt.h"
@@ -166,6 +167,7 @@ wf_park_put_wait(Run *run, const Frame *frame, const OpenStep *step)
 	row.event = step->event;
 	row.correlation = step->correlation;
 	wf_store_put_wait(&row);
+	WF_FAULT("park.wait");
 	run->has_rows = true;
 }
 
@@ -251,6 +253,7 @@ wf_park_retry(Run *run, Frame *frame, int64 delay_ms)
 
 	open->waits = STEP_RETRY;
 	open->wait_until = TimestampTzPlusMilliseconds(wf_clock_now(), delay_ms);
+	WF_FAULT("park.retry");
 	wf_park_put_wait(run, frame, open);
 	wf_park_open(run, frame);
 }

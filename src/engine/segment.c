@@ -13,6 +13,7 @@
 
 #include "access/xact.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/settings.h"
 #include "base/wake.h"
 #include "engine/attempt.h"
@@ -199,6 +200,7 @@ wf_segment_execute(Run *run, void (*begin) (Run *run, void *arg), void *arg)
 	PG_TRY();
 	{
 		execute(run, begin, arg);
+		WF_FAULT("segment.end");
 		if (run->mode == WF_RUN_DRY)
 			RollbackAndReleaseCurrentSubTransaction();
 		else
@@ -280,8 +282,11 @@ settle_suspended(Run *run)
 	row.state = wf_save_state(run);
 	row.current_nodes = wf_save_current_nodes(run);
 	row.progress = wf_save_progress(run);
+	WF_FAULT("settle.save");
 	write_live(run, &row);
+	WF_FAULT("settle.saved");
 	wf_journal_write_segment(run, "waiting", false);
+	WF_FAULT("settle.suspended");
 	wf_wake_awaiters_at_commit(&run->run_id);
 }
 
@@ -343,6 +348,7 @@ begin_compensation(Run *run, const Jsonb *error)
 	row.state = with_failure(run, run->live->state, error);
 	write_live(run, &row);
 	wf_journal_write_segment(run, "failed", true);
+	WF_FAULT("settle.compensate");
 	send_go(run);
 }
 
@@ -362,9 +368,12 @@ static void
 settle_ended(Run *run, const char *status, Jsonb *output, Jsonb *error)
 {
 	clear_rows(run);
+	WF_FAULT("settle.end");
 	if (run->live != NULL)
 		wf_store_delete_live(&run->tenant.tenant_id, &run->run_id);
+	WF_FAULT("settle.history");
 	wf_journal_write(run, status, output, error);
+	WF_FAULT("settle.written");
 	if (run->gate != NULL)
 		wf_store_leave_gate(&run->tenant.tenant_id, &run->workflow_id, run->gate, &run->run_id);
 	if (error != NULL && run->mode == WF_RUN_RECORD)
@@ -375,6 +384,7 @@ settle_ended(Run *run, const char *status, Jsonb *output, Jsonb *error)
 			wf_start_error_workflow(run, error);
 	}
 	wf_mail_tell_parent(run, status, output, error);
+	WF_FAULT("settle.ended");
 	wf_wake_awaiters_at_commit(&run->run_id);
 }
 
@@ -448,6 +458,7 @@ settle_undo(Run *run)
 	}
 	if (unfinished == NULL)
 		unfinished = wf_save_unfinished(run->live->state);
+	WF_FAULT("settle.undo");
 	if (!retries && run->undo != NIL)
 		run->undo = list_delete_last(run->undo);
 	if (run->undo == NIL)

@@ -11,6 +11,7 @@
 
 #include "access/htup_details.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/text.h"
 #include "base/uuid.h"
 #include "base/wake.h"
@@ -391,7 +392,9 @@ wf_start_child(Run *run, const WfCompiled *callee, const JsonbValue *input, cons
 	if (parent != NULL)
 		child.parent = *parent;
 	fill_message(&child, &message);
+	WF_FAULT("start.child");
 	wf_store_send(&message, 1);
+	WF_FAULT("start.child_sent");
 	return child.run_id;
 }
 
@@ -420,6 +423,7 @@ wf_spawn_region(Run *run, Frame *frame, const WfEnter *enter)
 	child.parent.index = enter->index;
 	fill_message(&child, &message);
 	wf_store_send(&message, 1);
+	WF_FAULT("start.spawned");
 	run->has_rows = true;
 	spawned->run_id = child.run_id;
 	spawned->region = enter->region;
@@ -497,6 +501,7 @@ prepare_start(Run *run, const WfCompiled *compiled, Jsonb *input, WfStarted *out
 			out->run_id = earlier;
 			return false;
 		}
+		WF_FAULT("start.key");
 	}
 	run->gate = gate_of(compiled, &run->options, input, gate_size);
 	if (run->gate != NULL && !apply_policy(run, compiled, *gate_size))
@@ -537,8 +542,10 @@ start_all(Run *run, const WfCompiled *compiled, Jsonb **inputs, int n, WfStarted
 		else
 			messages[n_messages++] = message;
 	}
+	WF_FAULT("start.queue");
 	if (n_messages > 0)
 		wf_store_send(messages, n_messages);
+	WF_FAULT("start.queued");
 }
 
 void

@@ -4,6 +4,7 @@
 #include "postgres.h"
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/uuid.h"
 #include "catalog/pg_type.h"
 #include "engine/park.h"
@@ -71,4 +72,5 @@ wf_task_insert(Run *run, Frame *frame, const WfWait *wait)
 	row.priority = run->priority;
 	row.due_at = wf_park_wake_at(run, frame, open);
 	wf_store_insert_task(&row);
+	WF_FAULT("task.inserted");
 }

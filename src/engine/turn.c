@@ -17,6 +17,7 @@
 
 #include "access/xact.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/settings.h"
 #include "engine/again.h"
 #include "engine/attempt.h"
@@ -42,12 +43,13 @@
 
 /* -- who and what -- */
 
-/* The run acts for its tenant, as far as the role may. Throws 42501. */
+/* May the role act for the run's tenant? Throws 42501. */
 static void
-act_for_tenant(Run *run, const pg_uuid_t *tenant_id)
+check_tenant(Run *run)
 {
-	run->tenant.tenant_id = *tenant_id;
-	if (!wf_store_tenant_of(tenant_id, &run->tenant))
+	const pg_uuid_t tenant_id = run->tenant.tenant_id;
+
+	if (!wf_store_tenant_of(&tenant_id, &run->tenant))
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 						errmsg("role \"%s\" is not a member of the run's tenant", GetUserNameFromId(GetUserId(), false)),
 						errhint("An admin or owner of the tenant can add the role with wf_grant(). Then wf_retry() goes on with the run.")));
@@ -55,17 +57,27 @@ act_for_tenant(Run *run, const pg_uuid_t *tenant_id)
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 						errmsg("permission denied for tenant \"%s\"", run->tenant.name),
 						errdetail("The permission \"%s\" is missing.", wf_store_permission_name(WF_WORKFLOW_EXECUTE))));
+}
+
+/* SQL of the run, and what is compiled, sees the run's tenant as the current one. */
+static void
+act_for_tenant(const Run *run)
+{
 	if (strcmp(GetConfigOption("workflow.tenant", false, false), run->tenant.name) != 0)
 		(void) set_config_option("workflow.tenant", run->tenant.name, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SET, true, 0,
 								 false);
 }
 
 static void
-prepare_run(Run *run)
+prepare_run(Run *run, bool is_ready)
 {
-	act_for_tenant(run, &run->tenant.tenant_id);
+	check_tenant(run);
+	if (!is_ready)
+		act_for_tenant(run);
 	run->compiled = wf_engine_find_id(&run->tenant, &run->workflow_id, run->version);
 	wf_run_hold(run, run->compiled);
+	if (is_ready && run->compiled->touches_database)
+		act_for_tenant(run);	/* a setting costs more than the nodes of a run without SQL */
 	wf_segment_apply_settings(run);
 }
 
@@ -451,7 +463,9 @@ set_parked(Run *run)
 static void
 begin_saved(Run *run)
 {
+	WF_FAULT("run.load");
 	wf_load_state(run, run->live->state);
+	WF_FAULT("run.loaded");
 	run->suspended = true;
 }
 
@@ -459,6 +473,7 @@ static void
 begin_fresh(Run *run, void *arg)
 {
 	run->moved = true;
+	WF_FAULT("run.begin");
 	if (run->branch != NULL)
 		wf_load_branch(run);
 	else
@@ -497,6 +512,8 @@ take_delivered(Run *run)
 {
 	ListCell   *cell;
 
+	if (run->delivered != NIL)
+		WF_FAULT("run.take_more");
 	foreach(cell, run->delivered)
 	{
 		wf_store_take(lfirst(cell));
@@ -571,6 +588,7 @@ execute(Run *run, void (*begin) (Run *run, void *arg), void *arg, TimestampTz sl
 	wf_segment_execute(run, begin, arg);
 	wf_deadline_restore(armed);
 	error_context_stack = context.previous;
+	WF_FAULT("run.settle");
 	return settle(run);
 }
 
@@ -585,14 +603,14 @@ prepare_or_fail(Run *run)
 	/* what is in the caches cannot fail, and needs no subtransaction */
 	if (wf_engine_is_ready(&run->tenant.tenant_id, &run->workflow_id, run->version))
 	{
-		prepare_run(run);
+		prepare_run(run, true);
 		return true;
 	}
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(memory);
 	PG_TRY();
 	{
-		prepare_run(run);
+		prepare_run(run, false);
 		ReleaseCurrentSubTransaction();
 		prepared = true;
 	}
@@ -796,7 +814,11 @@ wf_engine_turn(const WfMessage *message, List *batch, TimestampTz slice_end)
 		else
 			turn = turn_message(message, batch, slice_end);
 		if (turn == WF_TURN_DONE)
+		{
+			WF_FAULT("run.take");
 			wf_store_take(message);
+			WF_FAULT("run.taken");
+		}
 		MemoryContextSwitchTo(old);
 		PopActiveSnapshot();
 		SPI_finish();

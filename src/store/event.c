@@ -15,6 +15,7 @@
 #include "access/transam.h"
 #include "access/xact.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/settings.h"
 #include "base/uuid.h"
 #include "base/wake.h"
@@ -92,6 +93,7 @@ wf_store_emit(const pg_uuid_t *tenant_id, const char *event, const char *correla
 	if (wf_store_execute(WF_SQL_INSERT_EVENT, values, nulls) == 0)
 		return -1;
 	wf_wake_keeper_at_commit(wf_clock_now());
+	WF_FAULT("event.inserted");
 	message = event_message(&event_id, payload);
 	values[1] = values[2];
 	values[2] = values[3];
@@ -113,6 +115,7 @@ wf_store_emit(const pg_uuid_t *tenant_id, const char *event, const char *correla
 	}
 	SPI_freetuptable(SPI_tuptable);
 	wf_store_send(messages, (int) n);
+	WF_FAULT("event.sent");
 	pfree(messages);
 	return n_runs;
 }
@@ -195,6 +198,7 @@ wf_store_match_events(TimestampTz before)
 		values[0] = PointerGetDatum(ids);
 		group.ids = NULL;
 		wf_store_execute(WF_SQL_SET_MATCHED, values, NULL);
+		WF_FAULT("event.matched");
 		pfree(ids);
 	}
 	if (group.ids != NULL || form_group())

@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/wake.h"
 #include "store/direct.h"
 #include "store/runtime.h"
@@ -54,8 +55,10 @@ wf_store_leave_gate(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, co
 	Datum		values[4] = {UUIDPGetDatum(tenant_id), UUIDPGetDatum(workflow_id), CStringGetTextDatum(gate),
 	UUIDPGetDatum(run_id)};
 
-	if (wf_store_execute(WF_SQL_LEAVE_GATE, values, NULL) > 0)
-		wf_wake_keeper_at_commit(wf_clock_now());
+	if (wf_store_execute(WF_SQL_LEAVE_GATE, values, NULL) == 0)
+		return;
+	WF_FAULT("gate.left");
+	wf_wake_keeper_at_commit(wf_clock_now());
 }
 
 int
@@ -69,5 +72,7 @@ wf_store_open_gates(void)
 	for (uint64 i = 0; i < n; i++)
 		wf_wake_role_at_commit(wf_store_oid(i, 1));
 	SPI_freetuptable(SPI_tuptable);
+	if (n > 0)
+		WF_FAULT("gate.opened");
 	return (int) n;
 }

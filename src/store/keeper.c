@@ -6,6 +6,7 @@
 #include "postgres.h"
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/wake.h"
 #include "catalog/pg_type.h"
 #include "store/direct.h"
@@ -46,7 +47,11 @@ wf_store_fire_waits(TimestampTz now, int most, TimestampTz *next)
 		messages[i].kind = WF_MESSAGE_TIMER;
 	}
 	SPI_freetuptable(SPI_tuptable);
+	if (n > 0)
+		WF_FAULT("keeper.wait_taken");
 	wf_store_send(messages, (int) n);
+	if (n > 0)
+		WF_FAULT("keeper.wait_sent");
 	pfree(messages);
 	*next = time_of(WF_SQL_NEXT_WAIT);
 	/* what is due and was left has a lock, of whoever ends the wait */

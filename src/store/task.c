@@ -7,6 +7,7 @@
 #include "postgres.h"
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/wake.h"
 #include "store/direct.h"
 #include "store/statements.h"
@@ -170,6 +171,7 @@ wf_store_update_task(const WfTask *task)
 	for (int i = 0; i < N; i++)
 		nulls[i] = is_null[i] ? 'n' : ' ';
 	wf_store_execute(WF_SQL_UPDATE_TASK, values, nulls);
+	WF_FAULT("task.updated");
 }
 
 void
@@ -197,6 +199,7 @@ wf_store_answer_task(const WfTask *task, const char *key, const Jsonb *value)
 	message.step = task->step;
 	message.payload = wf_json_finish(w);
 	wf_store_send(&message, 1);
+	WF_FAULT("task.answered");
 }
 
 List *
@@ -221,5 +224,7 @@ wf_store_poll_tasks(const pg_uuid_t *tenant_id, const char *queue, int most, int
 			wf_wake_keeper_at_commit(wf_store_time(i, 5));
 	}
 	SPI_freetuptable(SPI_tuptable);
+	if (n > 0)
+		WF_FAULT("task.leased");
 	return leases;
 }

@@ -25,6 +25,7 @@
 
 #include "access/xact.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/settings.h"
 #include "base/wake.h"
 #include "common/pg_prng.h"
@@ -298,6 +299,8 @@ batch_work(void *arg)
 
 	claim(batch);
 	begun = now = wf_clock_now();
+	if (batch->messages != NIL)
+		WF_FAULT("turn.claimed");
 	foreach(lc, batch->messages)
 	{
 		WfMessage  *message = lfirst(lc);
@@ -324,6 +327,7 @@ batch_work(void *arg)
 		if (is_gone(batch, message))
 			continue;
 		result = execute(batch, message, is_single ? 0 : now + slice_us, NULL);
+		WF_FAULT("turn.executed");
 		now = wf_clock_now();
 		if (result == WF_TURN_DONE)
 			batch->done = lappend(batch->done, message);
@@ -341,6 +345,8 @@ batch_work(void *arg)
 		}
 	}
 	batch->execute_us = now - begun;
+	if (batch->done != NIL)
+		WF_FAULT("turn.commit");
 }
 
 static void
@@ -515,6 +521,8 @@ turn_batch(bool *alive)
 			log_error(NULL, error, "could not take messages");
 		return is_transient(error->sqlerrcode) ? BUSY_MS : 1000;
 	}
+	if (batch.done != NIL)
+		WF_FAULT("turn.committed");
 	adapt(&batch, n);
 	if (batch.stopped || n >= batch.most)
 		wf_process_ask_for_help();

@@ -83,6 +83,7 @@ for purpose in "$@"; do
 		build) ;;
 		check)
 			wanted+=(perl libipc-run-perl clang nodejs)
+			optional+=(python3-psycopg2)
 			[ "${WF_TIDY:-yes}" != yes ] || wanted+=(clang-tidy)
 			[ "${WF_CPPCHECK:-yes}" != yes ] || wanted+=(cppcheck)
 			if [ -z "$(clang_major)" ] && [ -z "$updated" ]; then
