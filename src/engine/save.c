@@ -512,25 +512,89 @@ wf_save_unfinished(const Jsonb *state)
 	return wf_json_get_cstring(&root, "unfinished");
 }
 
-Jsonb *
-wf_save_last(const Jsonb *state, const WfMessage *message)
+static void
+put_message(WfJsonWriter *w, const WfMessage *message)
 {
-	WfJsonWriter *w = copy_without(state, "last", NULL);
+	wf_json_begin_object(w);
+	wf_json_put_field_int64(w, "kind", message->kind);
+	wf_json_put_field_int64(w, "step", message->step);
+	put_json(w, "payload", message->payload);
+	wf_json_end_object(w);
+}
 
-	if (message != NULL)
-	{
-		wf_json_key(w, "last", 4);
-		wf_json_begin_object(w);
-		wf_json_put_field_int64(w, "kind", message->kind);
-		wf_json_put_field_int64(w, "step", message->step);
-		put_json(w, "payload", message->payload);
-		wf_json_end_object(w);
-	}
+Jsonb *
+wf_save_message(const WfMessage *message)
+{
+	WfJsonWriter *w = wf_json_writer_begin();
+
+	put_message(w, message);
+	return wf_json_finish(w);
+}
+
+Jsonb *
+wf_save_last(const Run *run)
+{
+	const Jsonb *state = run->live->state;
+	WfJsonWriter *w = copy_without(state, "last", "signals");
+	JsonbValue	root;
+	JsonbValue	list;
+	JsonbValue	value;
+	ListCell   *cell;
+
+	put_json(w, "signals", run->live->signals);
+	wf_json_key(w, "last", 4);
+	wf_json_begin_array(w);
+	wf_json_root(state, &root);
+	/* what had been given before an earlier wf_retry, and is given again with this */
+	if (wf_json_field(&root, "again", &value) && wf_json_field(&root, "last", &list))
+		for (uint32 i = 0; i < wf_json_count(&list); i++)
+			if (wf_json_element(&list, i, &value))
+				wf_json_put(w, &value);
+	if (run->message != NULL && run->message->kind != WF_MESSAGE_GO)
+		put_message(w, run->message);
+	foreach(cell, run->delivered)
+		put_message(w, lfirst(cell));
+	wf_json_end_array(w);
 	wf_json_end_object(w);
 	return wf_json_finish(w);
 }
 
 /* -- branches -- */
+
+/* The frame around it in the same graph; NULL: none. */
+static const Frame *
+outer_frame(const Frame *frame)
+{
+	return frame->parent != NULL && frame->parent->activation == frame->activation ? frame->parent : NULL;
+}
+
+/* What the branch's nodes see of containers around it: $item, $index, $items and $error of this one, or of the nearest that
+ * has such. */
+static void
+put_sight(WfJsonWriter *w, const Frame *frame, const WfEnter *enter, bool needs_items)
+{
+	const Frame *item = enter->has_item ? NULL : frame;
+	const Frame *items = enter->has_items ? NULL : frame;
+	const Frame *error = enter->error != NULL ? NULL : frame;
+
+	while (item != NULL && !item->has_item)
+		item = outer_frame(item);
+	while (items != NULL && !items->has_items)
+		items = outer_frame(items);
+	while (error != NULL && error->error == NULL)
+		error = outer_frame(error);
+	if (enter->has_item || item != NULL)
+	{
+		wf_json_put_field(w, "item", enter->has_item ? &enter->item : &item->item);
+		wf_json_put_field_int64(w, "index", enter->has_item ? enter->index : item->index);
+	}
+	if (needs_items && (enter->has_items || items != NULL))
+		wf_json_put_field(w, "items", enter->has_items ? &enter->items : &items->items);
+	if (enter->error != NULL)
+		put_json(w, "error", wf_error_to_json(enter->error));
+	else if (error != NULL)
+		put_json(w, "error", error->error);
+}
 
 Jsonb *
 wf_save_branch(Run *run, Frame *frame, const WfEnter *enter)
@@ -550,15 +614,7 @@ wf_save_branch(Run *run, Frame *frame, const WfEnter *enter)
 							  branch != NULL ? psprintf("%s%s.%s.", frame->path, node->id, branch) :
 							  psprintf("%s%s.", frame->path, node->id));
 	wf_json_put_field(w, "input", &enter->input);
-	if (enter->has_item)
-	{
-		wf_json_put_field(w, "item", &enter->item);
-		wf_json_put_field_int64(w, "index", enter->index);
-	}
-	if (enter->has_items && wf_needed_items(activation->compiled, node->regions[enter->region]))
-		wf_json_put_field(w, "items", &enter->items);
-	if (enter->error != NULL)
-		put_json(w, "error", wf_error_to_json(enter->error));
+	put_sight(w, frame, enter, wf_needed_items(activation->compiled, node->regions[enter->region]));
 	put_number(w, "deadline", enter->deadline);
 	put_json(w, "vars", activation->vars);
 	wf_json_key(w, "nodes", 5);

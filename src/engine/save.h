@@ -25,8 +25,10 @@ extern void wf_save_each_child(const Jsonb *state, void (*visit) (const pg_uuid_
  * latter of a state. */
 extern Jsonb *wf_save_undo(const Run *run, const Jsonb *state, const char *unfinished);
 extern const char *wf_save_unfinished(const Jsonb *state);
-/* A saved state with the message that it failed over (wf_retry gives it again). */
-extern Jsonb *wf_save_last(const Jsonb *state, const WfMessage *message);
+/* {"kind", "step", "payload"} */
+extern Jsonb *wf_save_message(const WfMessage *message);
+/* The state before this segment with the messages that it failed over and kept signals (wf_retry gives them again). */
+extern Jsonb *wf_save_last(const Run *run);
 
 /* Ids of the nodes whose steps wait, as text[]; NULL: none. What a view shows of a run: done, total, and waiting steps. */
 extern ArrayType *wf_save_current_nodes(Run *run);
