@@ -204,6 +204,27 @@ wf_engine_resume(const pg_uuid_t *run_id)
 	return result;
 }
 
+/* -- another version -- */
+
+/* Does the state fit that version? Throws WF014 with what does not. */
+static void
+try_version(const WfTenant *tenant, WfLiveRow *live, int version)
+{
+	Run		   *run = wf_turn_run_of_live(live);
+
+	run->tenant = *tenant;
+	run->compiled = wf_engine_find_id(tenant, &live->workflow_id, version);
+	wf_run_hold(run, run->compiled);
+	wf_segment_apply_settings(run);
+	if (live->state != NULL)
+	{
+		wf_load_state(run, live->state);
+		wf_load_check(run);
+		wf_activation_leave(run->root);
+	}
+	MemoryContextDelete(run->memory);
+}
+
 /* -- retry -- */
 
 /* The state of a run that goes on, from a node or (NULL) with the messages that it failed over; signals come out of it. */
@@ -264,14 +285,34 @@ check_from(const WfTenant *tenant, const WfLiveRow *live, const char *from_node)
 						errhint("Retry it from the beginning.")));
 }
 
+/* Throws WF014 when what the run did has been undone, if not wholly: there is nothing to go on from. */
 static void
-read_retry_options(const Jsonb *options, WfLiveRow *live)
+refuse_compensated(const WfLiveRow *live)
+{
+	JsonbValue	root;
+	JsonbValue	failure;
+
+	if (live->state == NULL)
+		return;
+	wf_json_root(live->state, &root);
+	if (wf_json_field(&root, "failure", &failure))
+		ereport(ERROR, (errcode(WF_ERRCODE_RUN_STATE),
+						errmsg("run %s was compensated and cannot go on", wf_engine_uuid_text(&live->run_id)),
+						errdetail("Not all of its compensations succeeded; its error tells which did not."),
+						errhint("Undo the rest by hand and start a new run.")));
+}
+
+static void
+read_retry_options(const WfTenant *tenant, const Jsonb *options, WfLiveRow *live)
 {
 	RunOptions	read;
 
 	wf_engine_read_retry_options(options, &read);
-	if (read.version > 0)
+	if (read.version > 0 && read.version != live->version)
+	{
+		try_version(tenant, live, read.version);
 		live->version = read.version;
+	}
 	if (read.has_priority)
 		live->priority = read.priority;
 }
@@ -297,7 +338,8 @@ wf_engine_retry(const pg_uuid_t *run_id, const char *from_node, const Jsonb *opt
 		ereport(ERROR, (errcode(WF_ERRCODE_RUN_STATE),
 						errmsg("run %s has not failed", wf_engine_uuid_text(run_id)),
 						errhint("The view wf_dead_letters lists runs that can be retried.")));
-	read_retry_options(options, live);
+	refuse_compensated(live);
+	read_retry_options(&tenant, options, live);
 	if (from_node != NULL)
 		check_from(&tenant, live, from_node);
 	if (live->state != NULL)
@@ -317,24 +359,6 @@ wf_engine_retry(const pg_uuid_t *run_id, const char *from_node, const Jsonb *opt
 }
 
 /* -- migrate -- */
-
-/* Does the state fit that version? Throws WF014 with what does not. */
-static void
-try_version(const WfTenant *tenant, WfLiveRow *live, int version)
-{
-	Run		   *run = wf_turn_run_of_live(live);
-
-	run->tenant = *tenant;
-	run->compiled = wf_engine_find_id(tenant, &live->workflow_id, version);
-	wf_run_hold(run, run->compiled);
-	wf_segment_apply_settings(run);
-	if (live->state != NULL)
-	{
-		wf_load_state(run, live->state);
-		wf_activation_leave(run->root);
-	}
-	MemoryContextDelete(run->memory);
-}
 
 void
 wf_engine_migrate(const pg_uuid_t *run_id, int version)

@@ -9,7 +9,7 @@
  *	activation  {vars, nodes: {id: {s, r, p, q, n, o, e, m}}, frame; and unless it is the run's own: workflow, version,
  *	            guarded, trigger}
  *	frame       {region, branch, path, input, from, item, index, items, error, deadline, own, slots, loops, queue, parked}
- *	step        {node, seq, attempt, first, started, deadline, waits, until, event, correlation, child, log, state, frames,
+ *	step        {node, type, seq, attempt, first, started, deadline, waits, until, event, correlation, child, log, state, frames,
  *	            call, spawned}
  *
  * Edges are "source:port:target". Times are microseconds as PostgreSQL counts them.
@@ -234,7 +234,7 @@ wait_name(StepWait waits)
 static void put_frame(WfJsonWriter *w, Run *run, Frame *frame);
 
 static void
-put_spawned(WfJsonWriter *w, const OpenStep *step)
+put_spawned(WfJsonWriter *w, const WfGraph *graph, const OpenStep *step)
 {
 	ListCell   *cell;
 
@@ -245,12 +245,15 @@ put_spawned(WfJsonWriter *w, const OpenStep *step)
 	foreach(cell, step->spawned)
 	{
 		const Spawned *child = lfirst(cell);
+		const char *branch = graph->regions[step->node->regions[child->region]].branch;
 
 		wf_json_begin_array(w);
 		wf_json_put_cstring(w, wf_engine_uuid_text(&child->run_id));
 		wf_json_put_int64(w, child->region);
 		wf_json_put_int64(w, child->index);
 		wf_json_put_int64(w, child->deadline);
+		if (branch != NULL)
+			wf_json_put_cstring(w, branch);
 		wf_json_end_array(w);
 	}
 	wf_json_end_array(w);
@@ -306,6 +309,7 @@ put_step(WfJsonWriter *w, Run *run, Frame *frame, OpenStep *step)
 
 	wf_json_begin_object(w);
 	wf_json_put_field_cstring(w, "node", step->node->id);
+	wf_json_put_field_cstring(w, "type", step->node->type);
 	put_number(w, "seq", step->seq);
 	put_number(w, "attempt", step->attempt);
 	put_number(w, "first", step->first_started_at);
@@ -328,7 +332,7 @@ put_step(WfJsonWriter *w, Run *run, Frame *frame, OpenStep *step)
 	if (step->waits != STEP_RETRY)
 		put_json(w, "state", state_of(step));
 	put_within(w, run, frame, step);
-	put_spawned(w, step);
+	put_spawned(w, frame->activation->compiled->graph, step);
 	wf_json_end_object(w);
 }
 

@@ -11,6 +11,8 @@ extern Jsonb *wf_save_state(Run *run);
 
 /* Makes the run's tree again; run->compiled is set. Throws WF014 when the state does not fit the definition (wf_migrate). */
 extern void wf_load_state(Run *run, const Jsonb *state);
+/* Throws WF014 when the run, which was loaded with another version than it was saved with, could not come to its end. */
+extern void wf_load_check(const Run *run);
 
 /* What a child run that executes a region of the open step needs to know, for its options. */
 extern Jsonb *wf_save_branch(Run *run, Frame *frame, const WfEnter *enter);

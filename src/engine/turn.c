@@ -249,9 +249,6 @@ read_child(Run *run, const JsonbValue *payload, WfReply *reply)
 	char	   *status = wf_json_get_cstring(payload, "status");
 	int64		number;
 
-	reply->region = -1;
-	if (wf_json_field(payload, "region", &value) && wf_json_int64(&value, &number))
-		reply->region = (int) number;
 	if (wf_json_field(payload, "index", &value) && wf_json_int64(&value, &number))
 		reply->index = number;
 	if (!wf_json_field(payload, "output", &reply->output))
@@ -265,7 +262,7 @@ read_child(Run *run, const JsonbValue *payload, WfReply *reply)
 
 /* A child run that executed a region for the step. False: it is none of its. */
 static bool
-take_spawned(OpenStep *step, const JsonbValue *payload, TimestampTz *deadline)
+take_spawned(OpenStep *step, const JsonbValue *payload, int *region, TimestampTz *deadline)
 {
 	pg_uuid_t	run_id;
 	ListCell   *cell;
@@ -278,6 +275,7 @@ take_spawned(OpenStep *step, const JsonbValue *payload, TimestampTz *deadline)
 
 		if (memcmp(&spawned->run_id, &run_id, sizeof(run_id)) != 0)
 			continue;
+		*region = spawned->region;	/* of the version that the run has now */
 		*deadline = spawned->deadline;
 		step->spawned = foreach_delete_current(step->spawned, cell);
 		return true;
@@ -303,9 +301,10 @@ deliver_child(Run *run, Frame *frame, OpenStep *step, const JsonbValue *payload)
 {
 	WfReply		reply = {0};
 	TimestampTz deadline = 0;
+	int			region = -1;
 	pg_uuid_t	run_id;
 
-	if (step->waits == STEP_HOLDS && !take_spawned(step, payload, &deadline))
+	if (step->waits == STEP_HOLDS && !take_spawned(step, payload, &region, &deadline))
 		return;
 	if (step->waits == STEP_CHILD &&
 		(!wf_engine_uuid_read(wf_json_get_cstring(payload, "run_id"), &run_id) ||
@@ -314,6 +313,7 @@ deliver_child(Run *run, Frame *frame, OpenStep *step, const JsonbValue *payload)
 	if (step->waits != STEP_HOLDS && step->waits != STEP_CHILD)
 		return;
 	read_child(run, payload, &reply);
+	reply.region = region;
 	if (reply.failed && deadline_passed(run, frame, step))
 	{
 		/* which is why, for a child that executes a part of the graph */
