@@ -10,6 +10,7 @@ use Test::More;
 my $root = $ENV{WF_ROOT} // '.';
 my $cluster = PostgreSQL::Test::Cluster->new('reference');
 $cluster->init;
+$cluster->append_conf('postgresql.conf', "shared_preload_libraries = 'workflow'\n");
 $cluster->start;
 $cluster->safe_psql('postgres', 'CREATE EXTENSION workflow');
 
@@ -87,13 +88,17 @@ for my $name (qw(wf_runs wf_steps wf_segments))
 	  grep { @$_ == 3 && $_->[0] ne 'column' } table(section(page('journal.md'), $name));
 	is(join(' ', sort keys %seen), columns_of($name), "journal.md has every column of $name");
 }
-my ($workflows) = page('sql.md') =~ /^\| `wf_workflows` \|(.*)$/m;
-is(join(' ', sort($workflows =~ /`(\w+)`/g)), columns_of('wf_workflows'), 'sql.md has every column of wf_workflows');
+# a cell of sql.md names the columns, and values in parentheses behind some
+for my $name (qw(wf_workflows wf_tasks wf_dead_letters wf_queue_status))
+{
+	my ($cell) = page('sql.md') =~ /^\| `$name` \|(.*)$/m;
+	is(join(' ', sort(($cell =~ s/\([^()]*\)//gr) =~ /`(?!wf_)(\w+)`/g)), columns_of($name), "sql.md has every column of $name");
+}
 
 # -- settings --
 
 my %setting = map { $_->[0] => $_ } grep { $_->[0] =~ /^workflow\./ } table(page('settings.md'));
-my %who = (user => 'anybody', superuser => 'superuser');
+my %who = (user => 'anybody', superuser => 'superuser', sighup => 'reload', postmaster => 'start');
 my $settings = query(q{
 	LOAD 'workflow';
 	SELECT name, current_setting(name), coalesce(min_val, ''), coalesce(max_val, ''), coalesce(unit, ''), context
@@ -121,7 +126,7 @@ for my $line (lines($settings))
 		is_deeply([ $row->[1], $row->[2] ], [ $value eq '' ? 'empty' : $value, $who{$context} ], "settings.md on $name");
 		next;
 	}
-	is($row->[1] =~ s/ //r, $value, "settings.md: default of $name");
+	is($row->[1] =~ s/ //r, $value eq '' ? 'empty' : $value, "settings.md: default of $name");
 	is_deeply([ map { plain($_, $unit) } @$row[ 2, 3 ] ], [ $min, $max ], "settings.md: range of $name");
 	is($row->[4], $who{$context}, "settings.md: who may change $name");
 }
