@@ -5,6 +5,25 @@
 # The disk is a small tmpfs, mounted in a namespace of this test; without the right to make one it is skipped.
 use strict;
 use warnings;
+
+# Before PostgreSQL::Test::Utils, which turns the output into its log.
+BEGIN
+{
+	if (!$ENV{WF_SMALL_DISK})
+	{
+		my @inside = qw(unshare --user --mount --map-current-user --keep-caps);
+		require File::Temp;
+		my $place = File::Temp::tempdir(CLEANUP => 1);
+		if (system("@inside mount -t tmpfs -o size=1m none $place >/dev/null 2>&1") != 0)
+		{
+			print "1..0 # SKIP a tmpfs cannot be mounted here\n";
+			exit;
+		}
+		$ENV{WF_SMALL_DISK} = 1;
+		exec @inside, $^X, $0 or die "could not run unshare: $!";
+	}
+}
+
 use FindBin;
 use lib $FindBin::Bin;
 use JSON::PP;
@@ -15,14 +34,6 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 plan skip_all => 'there is no durable runtime' if !runtime_there();
-if (!$ENV{WF_SMALL_DISK})
-{
-	my @inside = qw(unshare --user --mount --map-current-user --keep-caps);
-	my $place = PostgreSQL::Test::Utils::tempdir_short();
-	plan skip_all => 'a tmpfs cannot be mounted here' if system("@inside mount -t tmpfs -o size=1m none $place >/dev/null 2>&1") != 0;
-	$ENV{WF_SMALL_DISK} = 1;
-	exec @inside, $^X, $0 or die "could not run unshare: $!";
-}
 
 my $slow = $ENV{WF_SLOW} ? 10 : 1;
 my $disk = PostgreSQL::Test::Utils::tempdir_short();
