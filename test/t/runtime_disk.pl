@@ -137,3 +137,6 @@ $cluster->stop('fast');
 my @bad = grep { /terminated by signal|PANIC|TRAP: |leak|was not closed|alloc set/ } split /\n/, slurp_file($cluster->logfile);
 is(join("\n", @bad[0 .. ($#bad > 20 ? 20 : $#bad)]), '', 'nothing bad in the log');
 done_testing();
+# so that the folder can be removed
+chdir '/';
+system('umount', $disk);
