@@ -1,7 +1,7 @@
 -- waiting.sql: the second part of the demonstration: runs that wait. It needs the shop (shop.sql), a server with
 -- workflow in shared_preload_libraries, and goes on in the same psql:
 --     cd docs/examples && psql -X -q -f demo.sql -f waiting.sql
--- With -v crash=1 it kills a worker with SIGKILL, as whoever runs it: "make demo" does.
+-- With -v crash=1 it kills a worker with SIGKILL, so psql must be run as the server's user or root: "make demo" does.
 
 \set ON_ERROR_STOP on
 \pset pager off
@@ -105,10 +105,11 @@ SELECT wf_start_many('parcel', array_agg(jsonb_build_object('id', id) ORDER BY i
 \if :{?crash}
 CALL until('SELECT count(*) > 100 FROM parcels WHERE sent = 1');
 SELECT count(*) FILTER (WHERE sent = 1) AS sent FROM parcels \gset
-SELECT pid FROM pg_stat_activity WHERE backend_type = 'workflow worker' AND datname = current_database()
+SELECT pid, pg_backend_pid() AS own FROM pg_stat_activity WHERE backend_type = 'workflow worker' AND datname = current_database()
 ORDER BY state = 'active' DESC LIMIT 1 \gset
 \setenv PID :pid
-\! kill -9 $PID; sleep 0.2; until pg_isready -q; do sleep 0.1; done
+\setenv OWN :own
+\! kill -9 $PID; while kill -0 $OWN 2>/dev/null; do sleep 0.05; done; until pg_isready -q; do sleep 0.05; done
 \c
 SET client_min_messages = warning;
 \qecho '10. KILL -9. 1,000 runs of a workflow "parcel": pack (counts to 1), wait, send (counts to 1). When' :sent 'had been sent a'

@@ -58,7 +58,7 @@ CREATE VIEW wf_runs WITH (security_invoker = true) AS
 		AND w.workflow_id OPERATOR(pg_catalog.=) r.workflow_id
 	LEFT JOIN wf.executing() x ON x.run_id OPERATOR(pg_catalog.=) r.run_id
 	WHERE r.tenant_id OPERATOR(pg_catalog.=) (SELECT wf.current_tenant_id());
-COMMENT ON VIEW wf_runs IS 'runs of the current tenant';
+COMMENT ON VIEW wf_runs IS 'runs of the current tenant, ended or not';
 
 CREATE VIEW wf_segments WITH (security_invoker = true) AS
 	SELECT s.run_id, s.segment, s.attempt, s.status, s.started_at, s.finished_at,

@@ -13,7 +13,10 @@
  *    with parallel workers at work, which may be what crashed.
  * 3. At the next start the launcher sets aside what is left, before there is any worker; the keeper of each database
  *    counts what is its own, and forgets it after its commit. A crash in between counts twice, never not at all.
- * 4. A cancel of the run (wf_cancel) marks the slot, under the spinlock, and sends SIGINT, both under the lock of
+ * 4. A worker that is ended in the middle of a run, and not by one of ours, leaves the run in shared memory for the keeper:
+ *    a run that ends its own session (pg_terminate_backend) would else be begun anew for ever, and take what is in its
+ *    batch along each time. It is counted as a crash is. At a shutdown of the server that memory goes too.
+ * 5. A cancel of the run (wf_cancel) marks the slot, under the spinlock, and sends SIGINT, both under the lock of
  *    process.h. A worker that finds the mark when it goes on to its next run waits for that lock, lets the
  *    signal come, and drops it: it never hits the next run.
  */
@@ -136,16 +139,42 @@ wf_executing_crashed(Oid database, pg_uuid_t **runs)
 {
 	int			n = 0;
 
-	*runs = palloc(sizeof(pg_uuid_t) * WF_MOST_WORKERS);
+	*runs = palloc(sizeof(pg_uuid_t) * WF_MOST_WORKERS * 2);
 	map_file();
-	if (file == NULL)
-		return 0;
-	LWLockAcquire(wf_processes_lock, LW_SHARED);
-	for (int i = 0; i < WF_MOST_WORKERS; i++)
+	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
+	for (int i = 0; file != NULL && i < WF_MOST_WORKERS; i++)
 		if (file->crashed[i].executes != 0 && file->crashed[i].database == database)
 			(*runs)[n++] = file->crashed[i].run_id;
+	for (int i = 0; i < WF_MOST_WORKERS; i++)
+		if (wf_processes->died[i].database == database)
+		{
+			(*runs)[n++] = wf_processes->died[i].run_id;
+			/* there is a place for each worker: what is not counted after an error is counted when it happens again */
+			wf_processes->died[i].database = InvalidOid;
+		}
 	LWLockRelease(wf_processes_lock);
 	return n;
+}
+
+void
+wf_executing_died(void)
+{
+	if (my_entry == NULL || my_entry->executes == 0)
+		return;
+	for (int i = 0; i < WF_MOST_WORKERS; i++)
+		if (!OidIsValid(wf_processes->died[i].database))
+		{
+			WfKeeperSlot *keeper = wf_process_keeper_of(my_entry->database);
+
+			wf_processes->died[i].database = my_entry->database;
+			wf_processes->died[i].run_id = my_entry->run_id;
+			if (keeper != NULL)
+			{
+				keeper->look = true;
+				wf_process_wake(&keeper->process);
+			}
+			return;
+		}
 }
 
 void

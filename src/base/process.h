@@ -80,6 +80,13 @@ typedef struct WfBar
 	int			pid;			/* whose command it is */
 } WfBar;
 
+/* A run whose worker was ended while it executed it. */
+typedef struct WfDied
+{
+	Oid			database;		/* InvalidOid: the place is free */
+	pg_uuid_t	run_id;
+} WfDied;
+
 /* Who awaits the end of a run. */
 typedef struct WfAwait
 {
@@ -107,6 +114,7 @@ typedef struct WfProcesses
 	WfDemand	demands[WF_MOST_DEMANDS];
 	Oid			found[WF_MOST_FOUND];	/* databases that may have come to have the extension, or should have a keeper again */
 	WfBar		bars[WF_MOST_BARS];
+	WfDied		died[WF_MOST_WORKERS];	/* to be counted by keepers; gone with the server, as ends at its shutdown are nobody's fault */
 } WfProcesses;
 
 /* NULL without shared memory. */
@@ -164,13 +172,16 @@ extern void wf_process_init(void);
 /* A worker begins or ends: its place in the file of runs at work. */
 extern void wf_executing_attach(int worker);
 extern void wf_executing_detach(void);
+/* This worker ends in the middle of a run (its session was terminated): the keeper is to count that, as it does a crash.
+ * With the lock held. */
+extern void wf_executing_died(void);
 /* The transaction is over: what it executed can no longer be why the server goes down. */
 extern void wf_executing_over(void);
 /* In a signal handler: the server goes down, and this worker with it, for the fault of another process. */
 extern void wf_executing_quit(void);
 /* Sets aside what workers executed when the server crashed; once a start of the server, before there is any worker. */
 extern void wf_executing_take_crashes(void);
-/* Runs of the database that were executing when the server crashed; how many. */
+/* Runs of the database that were executing when the server crashed, or their worker ended; how many. */
 extern int	wf_executing_crashed(Oid database, pg_uuid_t **runs);
 /* They have been counted. */
 extern void wf_executing_forget_crashed(Oid database);

@@ -2,9 +2,12 @@
  * again.c: a failed run goes on (wf_retry).
  *
  * The segment that failed was rolled back, so its run stands as the segment before left it. It is made live again as it
- * stood then, and its last segment is begun again by the message that it had begun with (`last` in its state). Other
- * steps that were waiting beside it were given up when the run failed: their waits are written again, their tasks opened
- * again; child runs were cancelled, so steps that waited for such are executed anew.
+ * stood then (`again` in its state says so), and is given once more the messages that the segment was given, and those
+ * that came after the failure (`last`). Other steps that were waiting beside it were given up when the run failed: their
+ * waits are written again, their tasks opened again. Child runs that had not completed were cancelled, so steps that
+ * waited for such are executed anew.
+ *
+ * Whatever message comes first begins this; a second GO finds nothing to do.
  *
  * A node that wf_retry names (`from`) is executed again, with all that comes after it; what was before it stays.
  */
@@ -139,32 +142,100 @@ begin_at(Run *run, const char *id)
 
 /* -- the whole -- */
 
+static void
+note_parked(Run *run, Frame *frame, OpenStep *step, void *arg)
+{
+	List	  **steps = arg;
+
+	*steps = lappend_int(*steps, step->seq);
+}
+
+static int64
+get_number(const JsonbValue *object, const char *key)
+{
+	JsonbValue	value;
+	int64		number;
+
+	return wf_json_field(object, key, &value) && wf_json_int64(&value, &number) ? number : 0;
+}
+
+/* A child run that failed is what is to be tried again. */
+static bool
+is_failed_child(const WfMessage *message, const JsonbValue *payload)
+{
+	const char *status = wf_json_is_object(payload) ? wf_json_get_cstring(payload, "status") : NULL;
+
+	return message->kind == WF_MESSAGE_CHILD && (status == NULL || strcmp(status, "completed") != 0);
+}
+
+/* Gives the run what it had been given. */
+static void
+deliver_last(Run *run, const JsonbValue *root)
+{
+	JsonbValue	list;
+	JsonbValue	saved;
+	JsonbValue	payload;
+
+	if (!wf_json_field(root, "last", &list))
+		return;
+	for (uint32 i = 0; i < wf_json_count(&list) && run->suspended; i++)
+	{
+		WfMessage	message = {0};
+
+		(void) wf_json_element(&list, i, &saved);
+		message.tenant_id = run->tenant.tenant_id;
+		message.run_id = run->run_id;
+		message.kind = (WfMessageKind) get_number(&saved, "kind");
+		message.step = (int) get_number(&saved, "step");
+		if (wf_json_field(&saved, "payload", &payload))
+		{
+			MemoryContext old = MemoryContextSwitchTo(run->memory);
+
+			message.payload = wf_json_copy(&payload);
+			MemoryContextSwitchTo(old);
+			if (is_failed_child(&message, &payload))
+				continue;
+		}
+		wf_turn_deliver(run, &message);
+	}
+}
+
+bool
+wf_again_is_due(const Run *run)
+{
+	JsonbValue	root;
+	JsonbValue	value;
+
+	wf_json_root(run->live->state, &root);
+	return wf_json_field(&root, "again", &value);
+}
+
 void
 wf_again_begin(Run *run)
 {
+	MemoryContext old = MemoryContextSwitchTo(run->memory);
+	List	   *steps = NIL;
+	ListCell   *cell;
 	JsonbValue	root;
-	JsonbValue	last;
-	JsonbValue	value;
-	WfMessage	message = {0};
-	int64		number;
 	char	   *from;
 
 	wf_json_root(run->live->state, &root);
 	from = wf_json_get_cstring(&root, "from");
+	wf_park_each(run, note_parked, &steps);
+	MemoryContextSwitchTo(old);
 	if (from != NULL)
 	{
 		begin_at(run, from);
 		return;
 	}
-	wf_park_each(run, wait_again, NULL);
 	run->moved = true;
-	if (!wf_json_field(&root, "last", &last))
-		return;
-	message.tenant_id = run->tenant.tenant_id;
-	message.run_id = run->run_id;
-	message.kind = wf_json_field(&last, "kind", &value) && wf_json_int64(&value, &number) ? (WfMessageKind) number :
-		WF_MESSAGE_TIMER;
-	message.step = wf_json_field(&last, "step", &value) && wf_json_int64(&value, &number) ? (int) number : 0;
-	message.payload = wf_json_field(&last, "payload", &value) ? wf_json_copy(&value) : NULL;
-	wf_turn_deliver(run, &message);
+	deliver_last(run, &root);
+	foreach(cell, steps)
+	{
+		Frame	   *frame;
+		OpenStep   *step = run->suspended ? wf_park_find(run, lfirst_int(cell), &frame) : NULL;
+
+		if (step != NULL)
+			wait_again(run, frame, step, NULL);
+	}
 }

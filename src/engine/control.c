@@ -87,13 +87,27 @@ wf_engine_cancel(const pg_uuid_t *run_id, const char *reason)
 
 /* -- pause, resume -- */
 
-/* A run that is in the queue becomes a live one that has not begun. */
+static WfMessage
+go_message(const WfLiveRow *live)
+{
+	WfMessage	message = {0};
+
+	message.tenant_id = live->tenant_id;
+	message.run_id = live->run_id;
+	message.role = live->role;
+	message.priority = live->priority;
+	message.kind = WF_MESSAGE_GO;
+	return message;
+}
+
+/* A run that is in the queue, or at a gate, becomes a live one that has not begun; what begins it is kept back. */
 static bool
 pause_start(const WfTenant *tenant, const pg_uuid_t *run_id)
 {
 	bool		exists;
 	WfMessage  *start = wf_store_claim_start(&tenant->tenant_id, run_id, &exists);
 	WfLiveRow	row = {0};
+	WfMessage	go;
 	Run		   *run;
 
 	if (start == NULL)
@@ -114,6 +128,8 @@ pause_start(const WfTenant *tenant, const pg_uuid_t *run_id)
 	row.options = start->options;
 	wf_store_insert_live(&row);
 	wf_store_take(start);
+	go = go_message(&row);
+	wf_store_hold(&go, NULL, 0);
 	return true;
 }
 
@@ -160,19 +176,6 @@ wf_engine_pause(const pg_uuid_t *run_id)
 	return result;
 }
 
-static void
-send_go(const WfLiveRow *live)
-{
-	WfMessage	message = {0};
-
-	message.tenant_id = live->tenant_id;
-	message.run_id = live->run_id;
-	message.role = live->role;
-	message.priority = live->priority;
-	message.kind = WF_MESSAGE_GO;
-	wf_store_send(&message, 1);
-}
-
 bool
 wf_engine_resume(const pg_uuid_t *run_id)
 {
@@ -192,8 +195,6 @@ wf_engine_resume(const pg_uuid_t *run_id)
 		wf_store_update_live(live);
 		WF_FAULT("control.resume");
 		wf_store_release_held(&tenant.tenant_id, run_id);
-		if (live->state == NULL)
-			send_go(live);
 		result = true;
 	}
 	else if (live != NULL || wf_store_is_alive(&tenant.tenant_id, run_id, &key))
@@ -203,11 +204,32 @@ wf_engine_resume(const pg_uuid_t *run_id)
 	return result;
 }
 
+/* -- another version -- */
+
+/* Does the state fit that version? Throws WF014 with what does not. */
+static void
+try_version(const WfTenant *tenant, WfLiveRow *live, int version)
+{
+	Run		   *run = wf_turn_run_of_live(live);
+
+	run->tenant = *tenant;
+	run->compiled = wf_engine_find_id(tenant, &live->workflow_id, version);
+	wf_run_hold(run, run->compiled);
+	wf_segment_apply_settings(run);
+	if (live->state != NULL)
+	{
+		wf_load_state(run, live->state);
+		wf_load_check(run);
+		wf_activation_leave(run->root);
+	}
+	MemoryContextDelete(run->memory);
+}
+
 /* -- retry -- */
 
-/* The state with the node to go on from, instead of the message that it failed over. */
+/* The state of a run that goes on, from a node or (NULL) with the messages that it failed over; signals come out of it. */
 static Jsonb *
-state_from(const Jsonb *state, const char *from_node)
+state_again(const Jsonb *state, const char *from_node, Jsonb **signals)
 {
 	WfJsonWriter *w = wf_json_writer_begin();
 	JsonbValue	root;
@@ -220,12 +242,18 @@ state_from(const Jsonb *state, const char *from_node)
 	wf_json_iter_begin(&it, &root);
 	while (wf_json_iter_next(&it, &key, &value))
 	{
-		if (strcmp(wf_json_cstring(&key), "from") == 0)
+		char	   *name = wf_json_cstring(&key);
+
+		if (strcmp(name, "signals") == 0)
+			*signals = wf_json_copy(&value);
+		if (strcmp(name, "from") == 0 || strcmp(name, "again") == 0 || strcmp(name, "signals") == 0)
 			continue;
 		wf_json_key(w, key.val.string.val, key.val.string.len);
 		wf_json_put(w, &value);
 	}
-	wf_json_put_field_cstring(w, "from", from_node);
+	wf_json_put_field_bool(w, "again", true);
+	if (from_node != NULL)
+		wf_json_put_field_cstring(w, "from", from_node);
 	wf_json_end_object(w);
 	return wf_json_finish(w);
 }
@@ -257,14 +285,34 @@ check_from(const WfTenant *tenant, const WfLiveRow *live, const char *from_node)
 						errhint("Retry it from the beginning.")));
 }
 
+/* Throws WF014 when what the run did has been undone, if not wholly: there is nothing to go on from. */
 static void
-read_retry_options(const Jsonb *options, WfLiveRow *live)
+refuse_compensated(const WfLiveRow *live)
+{
+	JsonbValue	root;
+	JsonbValue	failure;
+
+	if (live->state == NULL)
+		return;
+	wf_json_root(live->state, &root);
+	if (wf_json_field(&root, "failure", &failure))
+		ereport(ERROR, (errcode(WF_ERRCODE_RUN_STATE),
+						errmsg("run %s was compensated and cannot go on", wf_engine_uuid_text(&live->run_id)),
+						errdetail("Not all of its compensations succeeded; its error tells which did not."),
+						errhint("Undo the rest by hand and start a new run.")));
+}
+
+static void
+read_retry_options(const WfTenant *tenant, const Jsonb *options, WfLiveRow *live)
 {
 	RunOptions	read;
 
 	wf_engine_read_retry_options(options, &read);
-	if (read.version > 0)
+	if (read.version > 0 && read.version != live->version)
+	{
+		try_version(tenant, live, read.version);
 		live->version = read.version;
+	}
 	if (read.has_priority)
 		live->priority = read.priority;
 }
@@ -275,6 +323,7 @@ wf_engine_retry(const pg_uuid_t *run_id, const char *from_node, const Jsonb *opt
 	MemoryContext memory = CurrentMemoryContext;
 	WfTenant	tenant;
 	WfLiveRow  *live;
+	WfMessage	go;
 
 	memset(result, 0, sizeof(*result));
 	SPI_connect();
@@ -289,13 +338,12 @@ wf_engine_retry(const pg_uuid_t *run_id, const char *from_node, const Jsonb *opt
 		ereport(ERROR, (errcode(WF_ERRCODE_RUN_STATE),
 						errmsg("run %s has not failed", wf_engine_uuid_text(run_id)),
 						errhint("The view wf_dead_letters lists runs that can be retried.")));
-	read_retry_options(options, live);
+	refuse_compensated(live);
+	read_retry_options(&tenant, options, live);
 	if (from_node != NULL)
-	{
 		check_from(&tenant, live, from_node);
-		if (live->state != NULL)
-			live->state = state_from(live->state, from_node);
-	}
+	if (live->state != NULL)
+		live->state = state_again(live->state, from_node, &live->signals);
 	live->attempt++;
 	live->status = live->state == NULL ? "queued" : "waiting";
 	live->deadline = 0;
@@ -303,31 +351,14 @@ wf_engine_retry(const pg_uuid_t *run_id, const char *from_node, const Jsonb *opt
 		live->started_at = 0;
 	wf_store_delete_run(&tenant.tenant_id, run_id);
 	wf_store_insert_live(live);
-	send_go(live);
+	go = go_message(live);
+	wf_store_send(&go, 1);
 	result->run_id = *run_id;
 	result->status = "queued";
 	SPI_finish();
 }
 
 /* -- migrate -- */
-
-/* Does the state fit that version? Throws WF014 with what does not. */
-static void
-try_version(const WfTenant *tenant, WfLiveRow *live, int version)
-{
-	Run		   *run = wf_turn_run_of_live(live);
-
-	run->tenant = *tenant;
-	run->compiled = wf_engine_find_id(tenant, &live->workflow_id, version);
-	wf_run_hold(run, run->compiled);
-	wf_segment_apply_settings(run);
-	if (live->state != NULL)
-	{
-		wf_load_state(run, live->state);
-		wf_activation_leave(run->root);
-	}
-	MemoryContextDelete(run->memory);
-}
 
 void
 wf_engine_migrate(const pg_uuid_t *run_id, int version)
@@ -353,10 +384,18 @@ wf_engine_migrate(const pg_uuid_t *run_id, int version)
 	}
 	else if ((start = wf_store_claim_start(&tenant.tenant_id, run_id, &exists)) != NULL)
 	{
-		wf_engine_release(wf_engine_find_id(&tenant, &start->workflow_id, version));
+		WfCompiled *compiled = wf_engine_find_id(&tenant, &start->workflow_id, version);
+		const char *gate = wf_turn_run_of_start(start)->gate;
+		int			size = Max(compiled->graph->settings.max_concurrency, 1);
+
+		wf_engine_release(compiled);
 		wf_store_take(start);
 		start->version = version;
-		wf_store_send(start, 1);
+		/* one that waits at a gate goes on waiting there */
+		if (gate != NULL && !ItemPointerIsValid(&start->tid))
+			wf_store_hold(start, gate, size);
+		else
+			wf_store_send(start, 1);
 	}
 	else
 		ereport(ERROR, (errcode(WF_ERRCODE_RUN_STATE),

@@ -458,8 +458,24 @@ load_call(Frame *frame, OpenStep *step, const JsonbValue *object)
 		load_frame(child, &top);
 }
 
+/* Which of the node's regions a child run executes; branches are known by their names. */
+static int
+spawned_region(const WfGraph *graph, const WfNode *node, int region, const char *branch)
+{
+	for (int i = 0; branch != NULL && i < node->n_regions; i++)
+	{
+		const char *name = graph->regions[node->regions[i]].branch;
+
+		if (name != NULL && strcmp(name, branch) == 0)
+			return i;
+	}
+	if (branch != NULL || region < 0 || region >= node->n_regions)
+		refuse("there is no branch", branch != NULL ? branch : node->id);
+	return region;
+}
+
 static void
-load_spawned(OpenStep *step, const JsonbValue *object)
+load_spawned(Frame *frame, OpenStep *step, const JsonbValue *object)
 {
 	JsonbValue	list;
 	JsonbValue	item;
@@ -481,6 +497,8 @@ load_spawned(OpenStep *step, const JsonbValue *object)
 			child->index = number;
 		if (wf_json_element(&item, 3, &value) && wf_json_int64(&value, &number))
 			child->deadline = number;
+		child->region = spawned_region(frame->activation->compiled->graph, step->node, child->region,
+									   wf_json_element(&item, 4, &value) ? wf_json_cstring(&value) : NULL);
 		step->spawned = lappend(step->spawned, child);
 	}
 }
@@ -522,12 +540,16 @@ load_step(Frame *frame, const JsonbValue *saved)
 	Run		   *run = frame->activation->run;
 	const WfGraph *graph = frame->activation->compiled->graph;
 	char	   *id = wf_json_get_cstring(saved, "node");
+	char	   *type;
 	int			node = find_node(graph, id);
 	OpenStep   *step = palloc0(sizeof(OpenStep));
 	MemoryContext old;
 
 	if (node < 0 || graph->nodes[node].region != frame->region->index)
 		refuse("there is no node", id == NULL ? "" : id);
+	type = wf_json_get_cstring(saved, "type");
+	if (type != NULL && strcmp(type, graph->nodes[node].type) != 0)
+		refuse(psprintf("of type \"%s\" there is no node", type), id);
 	wf_step_fill(run, frame, step, &graph->nodes[node]);
 	step->seq = (int) get_number(saved, "seq");
 	step->attempt = (int) get_number(saved, "attempt");
@@ -554,7 +576,7 @@ load_step(Frame *frame, const JsonbValue *saved)
 	load_state(step, saved);
 	load_frames(frame, step, saved);
 	load_call(frame, step, saved);
-	load_spawned(step, saved);
+	load_spawned(frame, step, saved);
 	frame->parked = lappend(frame->parked, step);
 }
 
@@ -649,6 +671,54 @@ wf_load_state(Run *run, const Jsonb *state)
 		run->frame = wf_frame_begin(run->root, NULL, region, NULL);
 		load_frame(run->frame, &value);
 	}
+}
+
+/* -- another version -- */
+
+/* Whether the run could still come to the node: it waits for as many edges as have not been resolved. */
+static bool
+is_reached(const Frame *frame, const WfNode *node)
+{
+	int			pending = 0;
+
+	for (int i = 0; i < node->n_in; i++)
+	{
+		const WfEdge *edge = node->in[i];
+		SlotState	source = wf_frame_slot(unconstify(Frame *, frame), edge->source)->state;
+
+		if (edge->exit_loop >= 0)
+			return true;		/* resolved when the loop of back edges ends */
+		pending += source != SLOT_DONE && source != SLOT_SKIPPED ? 1 : 0;
+	}
+	return pending > 0 && pending == wf_frame_slot(unconstify(Frame *, frame), node->index)->pending;
+}
+
+static void
+check_frame(const Frame *frame)
+{
+	const WfGraph *graph = frame->activation->compiled->graph;
+	ListCell   *cell;
+	ListCell   *inner;
+
+	for (int i = 0; i < frame->region->n_nodes; i++)
+	{
+		const WfNode *node = &graph->nodes[frame->region->nodes[i]];
+
+		if (!node->is_compensation && wf_frame_slot(unconstify(Frame *, frame), node->index)->state == SLOT_WAITING &&
+			!is_reached(frame, node))
+			ereport(ERROR, (errcode(WF_ERRCODE_RUN_STATE),
+							errmsg("state of the run does not fit the definition: it has passed where node \"%s\" comes in", node->id),
+							errhint("A version may change what comes after the nodes at which the run stands.")));
+	}
+	foreach(cell, frame->parked)
+		foreach(inner, ((OpenStep *) lfirst(cell))->frames)
+			check_frame(lfirst(inner));
+}
+
+void
+wf_load_check(const Run *run)
+{
+	check_frame(run->frame);
 }
 
 /* -- branches -- */

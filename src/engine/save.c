@@ -9,7 +9,7 @@
  *	activation  {vars, nodes: {id: {s, r, p, q, n, o, e, m}}, frame; and unless it is the run's own: workflow, version,
  *	            guarded, trigger}
  *	frame       {region, branch, path, input, from, item, index, items, error, deadline, own, slots, loops, queue, parked}
- *	step        {node, seq, attempt, first, started, deadline, waits, until, event, correlation, child, log, state, frames,
+ *	step        {node, type, seq, attempt, first, started, deadline, waits, until, event, correlation, child, log, state, frames,
  *	            call, spawned}
  *
  * Edges are "source:port:target". Times are microseconds as PostgreSQL counts them.
@@ -234,7 +234,7 @@ wait_name(StepWait waits)
 static void put_frame(WfJsonWriter *w, Run *run, Frame *frame);
 
 static void
-put_spawned(WfJsonWriter *w, const OpenStep *step)
+put_spawned(WfJsonWriter *w, const WfGraph *graph, const OpenStep *step)
 {
 	ListCell   *cell;
 
@@ -245,12 +245,15 @@ put_spawned(WfJsonWriter *w, const OpenStep *step)
 	foreach(cell, step->spawned)
 	{
 		const Spawned *child = lfirst(cell);
+		const char *branch = graph->regions[step->node->regions[child->region]].branch;
 
 		wf_json_begin_array(w);
 		wf_json_put_cstring(w, wf_engine_uuid_text(&child->run_id));
 		wf_json_put_int64(w, child->region);
 		wf_json_put_int64(w, child->index);
 		wf_json_put_int64(w, child->deadline);
+		if (branch != NULL)
+			wf_json_put_cstring(w, branch);
 		wf_json_end_array(w);
 	}
 	wf_json_end_array(w);
@@ -306,6 +309,7 @@ put_step(WfJsonWriter *w, Run *run, Frame *frame, OpenStep *step)
 
 	wf_json_begin_object(w);
 	wf_json_put_field_cstring(w, "node", step->node->id);
+	wf_json_put_field_cstring(w, "type", step->node->type);
 	put_number(w, "seq", step->seq);
 	put_number(w, "attempt", step->attempt);
 	put_number(w, "first", step->first_started_at);
@@ -328,7 +332,7 @@ put_step(WfJsonWriter *w, Run *run, Frame *frame, OpenStep *step)
 	if (step->waits != STEP_RETRY)
 		put_json(w, "state", state_of(step));
 	put_within(w, run, frame, step);
-	put_spawned(w, step);
+	put_spawned(w, frame->activation->compiled->graph, step);
 	wf_json_end_object(w);
 }
 
@@ -512,25 +516,89 @@ wf_save_unfinished(const Jsonb *state)
 	return wf_json_get_cstring(&root, "unfinished");
 }
 
-Jsonb *
-wf_save_last(const Jsonb *state, const WfMessage *message)
+static void
+put_message(WfJsonWriter *w, const WfMessage *message)
 {
-	WfJsonWriter *w = copy_without(state, "last", NULL);
+	wf_json_begin_object(w);
+	wf_json_put_field_int64(w, "kind", message->kind);
+	wf_json_put_field_int64(w, "step", message->step);
+	put_json(w, "payload", message->payload);
+	wf_json_end_object(w);
+}
 
-	if (message != NULL)
-	{
-		wf_json_key(w, "last", 4);
-		wf_json_begin_object(w);
-		wf_json_put_field_int64(w, "kind", message->kind);
-		wf_json_put_field_int64(w, "step", message->step);
-		put_json(w, "payload", message->payload);
-		wf_json_end_object(w);
-	}
+Jsonb *
+wf_save_message(const WfMessage *message)
+{
+	WfJsonWriter *w = wf_json_writer_begin();
+
+	put_message(w, message);
+	return wf_json_finish(w);
+}
+
+Jsonb *
+wf_save_last(const Run *run)
+{
+	const Jsonb *state = run->live->state;
+	WfJsonWriter *w = copy_without(state, "last", "signals");
+	JsonbValue	root;
+	JsonbValue	list;
+	JsonbValue	value;
+	ListCell   *cell;
+
+	put_json(w, "signals", run->live->signals);
+	wf_json_key(w, "last", 4);
+	wf_json_begin_array(w);
+	wf_json_root(state, &root);
+	/* what had been given before an earlier wf_retry, and is given again with this */
+	if (wf_json_field(&root, "again", &value) && wf_json_field(&root, "last", &list))
+		for (uint32 i = 0; i < wf_json_count(&list); i++)
+			if (wf_json_element(&list, i, &value))
+				wf_json_put(w, &value);
+	if (run->message != NULL && run->message->kind != WF_MESSAGE_GO)
+		put_message(w, run->message);
+	foreach(cell, run->delivered)
+		put_message(w, lfirst(cell));
+	wf_json_end_array(w);
 	wf_json_end_object(w);
 	return wf_json_finish(w);
 }
 
 /* -- branches -- */
+
+/* The frame around it in the same graph; NULL: none. */
+static const Frame *
+outer_frame(const Frame *frame)
+{
+	return frame->parent != NULL && frame->parent->activation == frame->activation ? frame->parent : NULL;
+}
+
+/* What the branch's nodes see of containers around it: $item, $index, $items and $error of this one, or of the nearest that
+ * has such. */
+static void
+put_sight(WfJsonWriter *w, const Frame *frame, const WfEnter *enter, bool needs_items)
+{
+	const Frame *item = enter->has_item ? NULL : frame;
+	const Frame *items = enter->has_items ? NULL : frame;
+	const Frame *error = enter->error != NULL ? NULL : frame;
+
+	while (item != NULL && !item->has_item)
+		item = outer_frame(item);
+	while (items != NULL && !items->has_items)
+		items = outer_frame(items);
+	while (error != NULL && error->error == NULL)
+		error = outer_frame(error);
+	if (enter->has_item || item != NULL)
+	{
+		wf_json_put_field(w, "item", enter->has_item ? &enter->item : &item->item);
+		wf_json_put_field_int64(w, "index", enter->has_item ? enter->index : item->index);
+	}
+	if (needs_items && (enter->has_items || items != NULL))
+		wf_json_put_field(w, "items", enter->has_items ? &enter->items : &items->items);
+	if (enter->error != NULL)
+		put_json(w, "error", wf_error_to_json(enter->error));
+	else if (error != NULL)
+		put_json(w, "error", error->error);
+}
 
 Jsonb *
 wf_save_branch(Run *run, Frame *frame, const WfEnter *enter)
@@ -550,15 +618,7 @@ wf_save_branch(Run *run, Frame *frame, const WfEnter *enter)
 							  branch != NULL ? psprintf("%s%s.%s.", frame->path, node->id, branch) :
 							  psprintf("%s%s.", frame->path, node->id));
 	wf_json_put_field(w, "input", &enter->input);
-	if (enter->has_item)
-	{
-		wf_json_put_field(w, "item", &enter->item);
-		wf_json_put_field_int64(w, "index", enter->index);
-	}
-	if (enter->has_items && wf_needed_items(activation->compiled, node->regions[enter->region]))
-		wf_json_put_field(w, "items", &enter->items);
-	if (enter->error != NULL)
-		put_json(w, "error", wf_error_to_json(enter->error));
+	put_sight(w, frame, enter, wf_needed_items(activation->compiled, node->regions[enter->region]));
 	put_number(w, "deadline", enter->deadline);
 	put_json(w, "vars", activation->vars);
 	wf_json_key(w, "nodes", 5);

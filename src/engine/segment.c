@@ -360,7 +360,7 @@ keep_failed(Run *run)
 
 	fill_live(run, &row);
 	if (run->live != NULL && run->live->state != NULL)
-		row.state = wf_save_last(run->live->state, run->message);
+		row.state = wf_save_last(run);
 	wf_store_insert_failed(&row, wf_clock_now());
 }
 
@@ -371,6 +371,9 @@ settle_ended(Run *run, const char *status, Jsonb *output, Jsonb *error)
 	WF_FAULT("settle.end");
 	if (run->live != NULL)
 		wf_store_delete_live(&run->tenant.tenant_id, &run->run_id);
+	/* of a paused run, or one at a gate: nobody asks for it any more */
+	if (run->gate != NULL || (run->live != NULL && strcmp(run->live->status, "paused") == 0))
+		wf_store_drop_held(&run->tenant.tenant_id, &run->run_id);
 	WF_FAULT("settle.history");
 	wf_journal_write(run, status, output, error);
 	WF_FAULT("settle.written");

@@ -398,6 +398,14 @@ wf_start_child(Run *run, const WfCompiled *callee, const JsonbValue *input, cons
 	return child.run_id;
 }
 
+/* The earlier of two times; 0 is none. */
+static TimestampTz
+nearest(TimestampTz a, TimestampTz b)
+{
+	return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
+/* The child ends at the nearest deadline around it; when it has, the parent finds out which one that was. */
 void
 wf_spawn_region(Run *run, Frame *frame, const WfEnter *enter)
 {
@@ -405,6 +413,7 @@ wf_spawn_region(Run *run, Frame *frame, const WfEnter *enter)
 	Spawned    *spawned = MemoryContextAllocZero(frame->memory, sizeof(Spawned));
 	Run			child;
 	WfMessage	message;
+	WfEnter		within = *enter;
 	MemoryContext old;
 
 	if (!wf_park_can(run))
@@ -413,7 +422,8 @@ wf_spawn_region(Run *run, Frame *frame, const WfEnter *enter)
 						errhint("Use wf_start() or wf_run() on a server with workflow in shared_preload_libraries.")));
 	init_child(&child, run, frame->activation->compiled, wf_json_copy(&frame->activation->trigger));
 	child.trigger = "branch";
-	child.branch = wf_save_branch(run, frame, enter);
+	within.deadline = nearest(nearest(enter->deadline, open->deadline), nearest(frame->deadline, run->deadline));
+	child.branch = wf_save_branch(run, frame, &within);
 	child.has_parent = true;
 	child.parent.run_id = run->run_id;
 	child.parent.step = open->seq;

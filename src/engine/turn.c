@@ -249,9 +249,6 @@ read_child(Run *run, const JsonbValue *payload, WfReply *reply)
 	char	   *status = wf_json_get_cstring(payload, "status");
 	int64		number;
 
-	reply->region = -1;
-	if (wf_json_field(payload, "region", &value) && wf_json_int64(&value, &number))
-		reply->region = (int) number;
 	if (wf_json_field(payload, "index", &value) && wf_json_int64(&value, &number))
 		reply->index = number;
 	if (!wf_json_field(payload, "output", &reply->output))
@@ -265,7 +262,7 @@ read_child(Run *run, const JsonbValue *payload, WfReply *reply)
 
 /* A child run that executed a region for the step. False: it is none of its. */
 static bool
-take_spawned(OpenStep *step, const JsonbValue *payload, TimestampTz *deadline)
+take_spawned(OpenStep *step, const JsonbValue *payload, int *region, TimestampTz *deadline)
 {
 	pg_uuid_t	run_id;
 	ListCell   *cell;
@@ -278,6 +275,7 @@ take_spawned(OpenStep *step, const JsonbValue *payload, TimestampTz *deadline)
 
 		if (memcmp(&spawned->run_id, &run_id, sizeof(run_id)) != 0)
 			continue;
+		*region = spawned->region;	/* of the version that the run has now */
 		*deadline = spawned->deadline;
 		step->spawned = foreach_delete_current(step->spawned, cell);
 		return true;
@@ -303,9 +301,10 @@ deliver_child(Run *run, Frame *frame, OpenStep *step, const JsonbValue *payload)
 {
 	WfReply		reply = {0};
 	TimestampTz deadline = 0;
+	int			region = -1;
 	pg_uuid_t	run_id;
 
-	if (step->waits == STEP_HOLDS && !take_spawned(step, payload, &deadline))
+	if (step->waits == STEP_HOLDS && !take_spawned(step, payload, &region, &deadline))
 		return;
 	if (step->waits == STEP_CHILD &&
 		(!wf_engine_uuid_read(wf_json_get_cstring(payload, "run_id"), &run_id) ||
@@ -314,6 +313,13 @@ deliver_child(Run *run, Frame *frame, OpenStep *step, const JsonbValue *payload)
 	if (step->waits != STEP_HOLDS && step->waits != STEP_CHILD)
 		return;
 	read_child(run, payload, &reply);
+	reply.region = region;
+	if (reply.failed && deadline_passed(run, frame, step))
+	{
+		/* which is why, for a child that executes a part of the graph */
+		time_out_step(run, frame, step);
+		return;
+	}
 	if (reply.failed && wf_deadline_is_past(deadline))
 		time_out_region(run, step, &reply);
 	resume_step(run, frame, step, &reply);
@@ -499,10 +505,10 @@ deliver_more(Run *run)
 			continue;
 		if (message->kind < WF_MESSAGE_TIMER || message->kind > WF_MESSAGE_CHILD)
 			continue;
-		wf_turn_deliver(run, message);
 		old = MemoryContextSwitchTo(run->memory);
 		run->delivered = lappend(run->delivered, message);
 		MemoryContextSwitchTo(old);
+		wf_turn_deliver(run, message);
 	}
 }
 
@@ -536,9 +542,9 @@ begin_message(Run *run, void *arg)
 		return;
 	}
 	run->message = message;
-	if (message->kind == WF_MESSAGE_GO)
+	if (wf_again_is_due(run))
 		wf_again_begin(run);
-	else
+	if (run->suspended)
 		wf_turn_deliver(run, message);
 	deliver_more(run);
 }
@@ -647,8 +653,35 @@ turn_start(const WfMessage *message, TimestampTz slice_end)
 		turn = execute(run, begin_fresh, NULL, slice_end);
 	else
 		turn = settle(run);
+	/* what came while it waited at its gate */
+	if (run->gate != NULL && turn == WF_TURN_DONE)
+		wf_store_release_held(&run->tenant.tenant_id, &run->run_id);
 	MemoryContextDelete(run->memory);
 	return turn;
+}
+
+/* The message is kept back until the run is let go on. */
+static WfTurn
+hold(const WfMessage *message)
+{
+	WfMessage	held = *message;
+
+	memset(&held.message_id, 0, sizeof(held.message_id));
+	wf_store_hold(&held, NULL, 0);
+	return WF_TURN_DONE;
+}
+
+/* A message to a run that has ended. One that failed gets it when wf_retry takes it up. */
+static WfTurn
+turn_after_end(const WfMessage *message)
+{
+	bool		is_locked;
+
+	if (message->kind != WF_MESSAGE_TASK && message->kind != WF_MESSAGE_SIGNAL && message->kind != WF_MESSAGE_CHILD)
+		return WF_TURN_DONE;
+	if (wf_store_mail_failed(&message->tenant_id, &message->run_id, wf_save_message(message), &is_locked))
+		return WF_TURN_DONE;
+	return is_locked ? WF_TURN_BUSY : WF_TURN_DONE;
 }
 
 /* A message to a run that is in the queue still. */
@@ -660,7 +693,7 @@ turn_before_start(const WfMessage *message, TimestampTz slice_end)
 	Run		   *run;
 
 	if (start == NULL)
-		return exists ? WF_TURN_BUSY : WF_TURN_DONE;
+		return exists ? WF_TURN_BUSY : turn_after_end(message);
 	if (message->kind == WF_MESSAGE_CANCEL || message->kind == WF_MESSAGE_PARK)
 	{
 		run = wf_turn_run_of_start(start);
@@ -671,9 +704,14 @@ turn_before_start(const WfMessage *message, TimestampTz slice_end)
 			set_parked(run);
 		(void) settle(run);
 		wf_store_take(start);
+		if (!ItemPointerIsValid(&start->tid))
+			wf_store_drop_held(&message->tenant_id, &message->run_id);
 		MemoryContextDelete(run->memory);
 		return WF_TURN_DONE;
 	}
+	/* at a gate, or about to be parked */
+	if (!ItemPointerIsValid(&start->tid))
+		return hold(message);
 	/* first things first; the message is looked at again */
 	if (turn_start(start, slice_end) == WF_TURN_SLOW)
 		return WF_TURN_SLOW;
@@ -682,6 +720,21 @@ turn_before_start(const WfMessage *message, TimestampTz slice_end)
 }
 
 /* -- runs that are alive -- */
+
+/* A run that begins later than it was started, or begins again, has to pass its gate like any other. */
+static bool
+wait_at_gate(const Run *run, const WfMessage *message)
+{
+	WfMessage	held = *message;
+
+	if (run->gate == NULL ||
+		wf_store_is_within(&run->tenant.tenant_id, &run->workflow_id, run->gate, &run->run_id))
+		return false;
+	memset(&held.message_id, 0, sizeof(held.message_id));
+	held.workflow_id = run->workflow_id;
+	wf_store_hold(&held, run->gate, Max(run->compiled->graph->settings.max_concurrency, 1));
+	return true;
+}
 
 /* A run that has not begun: delayed, or begun anew by wf_retry. */
 static WfTurn
@@ -704,6 +757,8 @@ turn_unbegun(Run *run, const WfMessage *message, TimestampTz slice_end)
 		return WF_TURN_DONE;
 	if (!prepare_or_fail(run))
 		return settle(run);
+	if (wait_at_gate(run, message))
+		return WF_TURN_DONE;
 	return execute(run, begin_fresh, NULL, slice_end);
 }
 
@@ -757,17 +812,13 @@ turn_live(Run *run, const WfMessage *message, TimestampTz slice_end)
 	if (strcmp(run->live->status, "compensating") == 0)
 		return turn_compensating(run, message, slice_end);
 	if (strcmp(run->live->status, "paused") == 0 && message->kind != WF_MESSAGE_CANCEL)
-	{
-		WfMessage	held = *message;
-
-		memset(&held.message_id, 0, sizeof(held.message_id));
-		wf_store_hold(&held, NULL, 0);
-		return WF_TURN_DONE;
-	}
+		return hold(message);
 	if (run->live->state == NULL)
 		return turn_unbegun(run, message, slice_end);
 	if (!prepare_or_fail(run))
 		return settle(run);
+	if (message->kind == WF_MESSAGE_GO && wait_at_gate(run, message))
+		return WF_TURN_DONE;
 	return execute(run, begin_message, unconstify(WfMessage *, message), slice_end);
 }
 

@@ -61,6 +61,17 @@ wf_store_leave_gate(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, co
 	wf_wake_keeper_at_commit(wf_clock_now());
 }
 
+bool
+wf_store_is_within(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, const char *gate, const pg_uuid_t *run_id)
+{
+	Datum		values[4] = {UUIDPGetDatum(tenant_id), UUIDPGetDatum(workflow_id), CStringGetTextDatum(gate),
+	UUIDPGetDatum(run_id)};
+	bool		found = wf_store_execute(WF_SQL_IS_WITHIN, values, NULL) > 0;
+
+	SPI_freetuptable(SPI_tuptable);
+	return found;
+}
+
 int
 wf_store_open_gates(void)
 {

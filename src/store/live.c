@@ -251,3 +251,16 @@ wf_store_take_failed(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id)
 	SPI_freetuptable(SPI_tuptable);
 	return row;
 }
+
+bool
+wf_store_mail_failed(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, Jsonb *message, bool *is_locked)
+{
+	Datum		values[3] = {UUIDPGetDatum(tenant_id), UUIDPGetDatum(run_id), JsonbPGetDatum(message)};
+
+	*is_locked = false;
+	if (wf_store_execute(WF_SQL_MAIL_FAILED, values, NULL) > 0)
+		return true;
+	*is_locked = wf_store_execute(WF_SQL_HAS_FAILED, values, NULL) > 0;
+	SPI_freetuptable(SPI_tuptable);
+	return false;
+}

@@ -102,9 +102,19 @@ wf_store_hold(WfMessage *message, const char *gate, int gate_size)
 	values[HELD_GATE] = wf_store_text_value(gate, &nulls[HELD_GATE]);
 	values[HELD_GATE_SIZE] = Int32GetDatum(gate_size);
 	nulls[HELD_GATE_SIZE] = gate == NULL;
+	if (gate != NULL)
+		nulls[MESSAGE_WORKFLOW_ID] = false; /* whose gate it is */
 	wf_store_insert_one(wf_store_table("held"), values, nulls);
 	if (gate != NULL)
 		wf_wake_keeper_at_commit(wf_clock_now());
+}
+
+void
+wf_store_drop_held(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id)
+{
+	Datum		values[2] = {UUIDPGetDatum(tenant_id), UUIDPGetDatum(run_id)};
+
+	wf_store_execute(WF_SQL_DELETE_HELD_OF_RUN, values, NULL);
 }
 
 void

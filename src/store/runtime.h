@@ -50,8 +50,11 @@ typedef struct WfMessage
 
 /* Adds messages to the queue; when the transaction commits, a worker of the role is woken. */
 extern void wf_store_send(WfMessage *messages, int n);
-/* Keeps a message back: of a paused run (gate NULL), or a start at a gate, of which `gate_size` may pass at once. */
+/* Keeps a message back: of a paused run (gate NULL), or what a run begins with at a gate, of which `gate_size` may pass
+ * at once; then workflow_id is to be set, whatever kind it is. */
 extern void wf_store_hold(WfMessage *message, const char *gate, int gate_size);
+/* Deletes what was kept back of a run that has ended. */
+extern void wf_store_drop_held(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id);
 /* Moves what was kept back of a paused run into the queue. */
 extern void wf_store_release_held(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id);
 
@@ -79,6 +82,9 @@ extern void wf_store_take_all(const pg_uuid_t *tenant_id, const pg_uuid_t *run_i
 extern int	wf_store_count_gate(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, const char *gate);
 /* Runs within the gate (pg_uuid_t *). */
 extern List *wf_store_gate_runs(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, const char *gate);
+/* Was the run let through? */
+extern bool wf_store_is_within(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, const char *gate,
+							   const pg_uuid_t *run_id);
 /* The run has ended; the keeper lets the next one through. */
 extern void wf_store_leave_gate(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, const char *gate,
 								const pg_uuid_t *run_id);
@@ -204,6 +210,9 @@ extern void wf_store_close_task(const pg_uuid_t *tenant_id, const pg_uuid_t *run
 extern void wf_store_insert_failed(const WfLiveRow *row, TimestampTz failed_at);
 /* Takes it back (deletes and returns it, locked); NULL when there is none. */
 extern WfLiveRow *wf_store_take_failed(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id);
+/* Adds to the messages that wf_retry will give the run ({"kind", "step", "payload"}); false: none was kept of it, or
+ * somebody has it locked. One that failed in its first segment has no use for messages. */
+extern bool wf_store_mail_failed(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, Jsonb *message, bool *is_locked);
 
 /* -- history of runs (run.c) -- */
 

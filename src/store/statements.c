@@ -223,6 +223,9 @@ static const Statement statements[WF_SQL_COUNT] = {
 	[WF_SQL_LEAVE_GATE] = {
 		"DELETE FROM wf.gate WHERE tenant_id" EQ "$1 AND workflow_id" EQ "$2 AND gate" EQ "$3 AND run_id" EQ "$4",
 	4, {UUIDOID, UUIDOID, TEXTOID, UUIDOID}},
+	[WF_SQL_IS_WITHIN] = {
+		"SELECT 1 FROM wf.gate WHERE tenant_id" EQ "$1 AND workflow_id" EQ "$2 AND gate" EQ "$3 AND run_id" EQ "$4",
+	4, {UUIDOID, UUIDOID, TEXTOID, UUIDOID}},
 	/* the gates that somebody waits at are found one by one by the index, whatever number waits at each */
 	[WF_SQL_OPEN_GATES] = {
 		"WITH RECURSIVE gates (tenant_id, workflow_id, gate, gate_size) AS ("
@@ -292,6 +295,16 @@ static const Statement statements[WF_SQL_COUNT] = {
 		" NULL::pg_catalog.text[], NULL::pg_catalog.jsonb, NULL::pg_catalog.jsonb, state",
 	2, {UUIDOID, UUIDOID}},
 
+	[WF_SQL_HAS_FAILED] = {
+		"SELECT 1 FROM wf.failed WHERE tenant_id" EQ "$1 AND run_id" EQ "$2",
+	2, {UUIDOID, UUIDOID}},
+	[WF_SQL_MAIL_FAILED] = {
+		"UPDATE wf.failed SET state = pg_catalog.jsonb_set(state, '{last}',"
+		" coalesce(state OPERATOR(pg_catalog.->) 'last', '[]') OPERATOR(pg_catalog.||) $3)"
+		" WHERE ctid" EQ "ANY (ARRAY(SELECT ctid FROM wf.failed WHERE tenant_id" EQ "$1 AND run_id" EQ "$2"
+		"  AND state IS NOT NULL FOR UPDATE SKIP LOCKED))",
+	3, {UUIDOID, UUIDOID, JSONBOID}},
+
 	/* -- waits -- */
 	[WF_SQL_PUT_WAIT] = {
 		"INSERT INTO wf.wait (tenant_id, run_id, step, kind, wake_at, role, priority, event, correlation)"
@@ -344,6 +357,10 @@ static const Statement statements[WF_SQL_COUNT] = {
 		" WHERE NOT e.matched AND NOT EXISTS ("
 		"   SELECT 1 FROM wf.queue q WHERE q.tenant_id" EQ "w.tenant_id AND q.run_id" EQ "w.run_id"
 		"    AND q.kind OPERATOR(pg_catalog.<>) 0 AND q.kind" EQ "3 AND q.step" EQ "w.step"
+		"    AND (q.payload OPERATOR(pg_catalog.->>) 'event_id')" EQ "e.event_id::pg_catalog.text)"
+		" AND NOT EXISTS ("
+		"   SELECT 1 FROM wf.held q WHERE q.tenant_id" EQ "w.tenant_id AND q.run_id" EQ "w.run_id"
+		"    AND q.kind" EQ "3 AND q.step" EQ "w.step"
 		"    AND (q.payload OPERATOR(pg_catalog.->>) 'event_id')" EQ "e.event_id::pg_catalog.text)"
 		" ORDER BY e.event_id LIMIT 10000",
 	0, {0}},

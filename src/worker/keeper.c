@@ -203,7 +203,7 @@ settle_crashes(Look *look)
 	WF_FAULT("crash.forget");
 	wf_executing_forget_crashed(MyDatabaseId);
 	WF_FAULT("crash.forgotten");
-	ereport(LOG, (errmsg("workflow keeper: the server went down while %d runs were executing", look->n_crashed)));
+	ereport(LOG, (errmsg("workflow keeper: %d runs were executing when the server or their worker went down", look->n_crashed)));
 }
 
 static void

@@ -186,7 +186,7 @@ let_go(void)
 
 		if (database->listed)
 			continue;
-		LWLockAcquire(wf_processes_lock, LW_SHARED);
+		LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
 		for (int s = 0; s < wf_processes->n_workers + wf_processes->n_keepers; s++)
 		{
 			WfProcess  *process = s < wf_processes->n_workers ? &wf_worker_slots[s].process :
@@ -195,6 +195,8 @@ let_go(void)
 			if (process->state == WF_PROCESS_NONE || process->database != database->oid)
 				continue;
 			any = true;
+			if (s < wf_processes->n_workers)
+				wf_worker_slots[s].leave = true;
 			if (process->pid != 0)
 				kill(process->pid, SIGTERM);
 		}

@@ -47,12 +47,15 @@ detach(int code, Datum arg)
 	Oid			database = slot->process.database;
 	bool		rung;
 
+	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
+	/* not when we wanted it to */
+	if (!slot->leave && !wf_process_is_barred(database))
+		wf_executing_died();
 	wf_executing_detach();
 	SpinLockAcquire(&slot->mutex);
 	slot->executes = false;
 	slot->interrupted = false;
 	SpinLockRelease(&slot->mutex);
-	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
 	if (wf_processes->suspect_worker == slot - wf_worker_slots + 1)
 		wf_processes->suspect_worker = 0;
 	/* told to end in mid-turn: it may leave messages behind */

@@ -23,11 +23,8 @@ export PGDATABASE=demo
 if [ -f docs/examples/demo.sh ]; then
 	PATH="$PRIVATE_BIN:$PATH" bash docs/examples/demo.sh
 else
-	# it kills a worker, which only the server's own user, or root, may
-	crash=()
-	if [ -z "$SERVER_USER" ] || [ "$(id -u)" = 0 ]; then crash=(-v crash=1); fi
-	(cd docs/examples && PATH="$PRIVATE_BIN:$PATH" "$PRIVATE_BIN/psql" -X -q -P pager=off -v ON_ERROR_STOP=1 \
-		${crash[@]+"${crash[@]}"} -f demo.sql -f waiting.sql)
+	(cd docs/examples && PATH="$PRIVATE_BIN:$PATH" "$PRIVATE_BIN/psql" -X -q -P pager=off -v ON_ERROR_STOP=1 -v crash=1 \
+		-f demo.sql -f waiting.sql)
 fi || die "the demonstration failed"
 
 say ""
