@@ -414,6 +414,7 @@ cancel_work(void *arg)
 		if (message->kind != WF_MESSAGE_CANCEL)
 			continue;
 		(void) execute(batch, message, 0, NULL);
+		batch->done = lappend(batch->done, message);
 		return;
 	}
 }
@@ -473,6 +474,10 @@ settle_error(const WfMessage *message, const ErrorData *error, bool alone_at_com
 
 		/* an error here is found again with the message itself */
 		(void) wf_transaction(cancel_work, &batch, NULL);
+		/* Whoever interrupted us may hold the cancel for a moment still: until then the run is not begun again. */
+		entry = batch.done == NIL ? add_alone(message) : NULL;
+		if (entry != NULL)
+			entry->not_before = TimestampTzPlusMilliseconds(wf_clock_now(), BUSY_MS);
 		return;
 	}
 	entry = add_alone(message);

@@ -119,15 +119,18 @@ $begun = time;
 until_true($cluster, 'postgres', "SELECT clock_timestamp() > to_timestamp($begun) + '3s'", 'three seconds');
 cmp_ok($cluster->safe_psql('postgres', 'SELECT wakes()') - $wakes, '<=', 1, 'nobody wakes at rest');
 
-# stops
+# stops; hold() waits until there is a row in go
+$cluster->safe_psql('postgres', q{CREATE TABLE go (); GRANT SELECT ON go TO PUBLIC;
+	CREATE FUNCTION hold() RETURNS void LANGUAGE plpgsql AS $$ BEGIN WHILE NOT EXISTS (SELECT FROM go) LOOP PERFORM pg_sleep(0.02); END LOOP; END $$});
 for my $mode ('fast', 'immediate', 'fast')
 {
-	$cluster->safe_psql('postgres', "TRUNCATE mark; SELECT send('alice', 'INSERT INTO mark VALUES (1); SELECT pg_sleep(0.3)')");
+	$cluster->safe_psql('postgres', "TRUNCATE mark, go; SELECT send('alice', 'INSERT INTO mark VALUES (1); SELECT hold()')");
 	ok(until_true($cluster, 'postgres', q{SELECT count(*) = 1 FROM pg_stat_activity WHERE query ~ '^workflow run'}, 'activity'), 'a run is at work');
 	$begun = time;
 	$cluster->stop($mode);
 	cmp_ok(time - $begun, '<', $deadline, "stop, $mode");
 	$cluster->start;
+	$cluster->safe_psql('postgres', 'INSERT INTO go DEFAULT VALUES');
 	ok(until_true($cluster, 'postgres', 'SELECT count(*) = 1 FROM mark', 'the run'), 'it is executed after the start, once');
 }
 is($cluster->safe_psql('postgres', 'SELECT count(*) FROM wf.queue WHERE crashes > 0'), '0', 'a stop is no crash of a run');
