@@ -55,8 +55,8 @@ for my $point (sort keys %points)
 
 # SIGSEGV within a run, with others before and after it
 my @before = split /\n/, sql("SELECT send('alice', 'INSERT INTO mark VALUES (''good'')', 10)");
-my $bad = sql("SELECT send('alice', 'INSERT INTO mark VALUES (''bad''); SELECT fault(''die:segv''), reach(''die''), pg_sleep(10)')");
 my $log_from = -s $cluster->logfile;
+my $bad = sql("SELECT send('alice', 'INSERT INTO mark VALUES (''bad''); SELECT fault(''die:segv''), reach(''die''), pg_sleep(10)')");
 my $after;
 for (1 .. 100)
 {
