@@ -296,6 +296,23 @@ time_out_region(Run *run, const OpenStep *step, WfReply *reply)
 	MemoryContextSwitchTo(old);
 }
 
+/* The child executed a part of this graph: the node that failed in it is known here. */
+static void
+name_node(const Frame *frame, const JsonbValue *payload, WfReply *reply)
+{
+	const WfGraph *graph = frame->activation->compiled->graph;
+	WfError    *error = unconstify(WfError *, reply->error);
+	JsonbValue	json;
+	char	   *id;
+	int			node;
+
+	if (!wf_json_field(payload, "error", &json) || (id = wf_json_get_cstring(&json, "node")) == NULL)
+		return;
+	node = wf_graph_find(graph, id, strlen(id));
+	if (node >= 0)
+		error->node = graph->nodes[node].id;
+}
+
 static void
 deliver_child(Run *run, Frame *frame, OpenStep *step, const JsonbValue *payload)
 {
@@ -314,6 +331,8 @@ deliver_child(Run *run, Frame *frame, OpenStep *step, const JsonbValue *payload)
 		return;
 	read_child(run, payload, &reply);
 	reply.region = region;
+	if (reply.failed && step->waits == STEP_HOLDS)
+		name_node(frame, payload, &reply);
 	if (reply.failed && deadline_passed(run, frame, step))
 	{
 		/* which is why, for a child that executes a part of the graph */
