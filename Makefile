@@ -4,7 +4,8 @@
 #   make demo, make check, make check-all     from a fresh machine: a private installation and
 #                                             cluster in build/, see test/run/README.md
 #   make regress T="name ..." [ACCEPT=1]      some regression tests, quickly; ACCEPT takes their
-#                                             results as expected; also make isolation T="name ..."
+#                                             results as expected; also make isolation T="name ...",
+#                                             make tap T="name ..."
 #   make lint, make asan, make valgrind, make psql, make stop, make deps
 #
 # WERROR=1 makes warnings errors; WF_TESTING=1 compiles test-only functions and fault points;
@@ -14,7 +15,7 @@ EXTENSION  = workflow
 EXTVERSION = 0.1
 
 # Goals that are scripts: they may run before there is a pg_config on the machine.
-SCRIPTS_RUN = deps demo psql stop check check-all lint regress isolation asan valgrind
+SCRIPTS_RUN = deps demo psql stop check check-all lint regress isolation tap asan valgrind
 ifneq ($(wildcard test/bench/run.sh),)
 SCRIPTS_RUN += bench
 endif
@@ -117,6 +118,8 @@ regress:
 	@bash test/run/check.sh regress $(if $(T),,all) $(T)
 isolation:
 	@bash test/run/check.sh isolation $(T)
+tap:
+	@bash test/run/check.sh tap $(T)
 asan:
 	@bash test/run/asan.sh $(T)
 valgrind:

@@ -154,5 +154,3 @@ ORDER BY n;
 SELECT :'dry'::jsonb ->> 'status' AS status, :'dry'::jsonb ->> 'output' AS output,
 	   (SELECT count(*) FROM orders WHERE reference = 'W-30000') AS "such orders";
 
-\qecho 'All of it is in the database "demo" now. Tables and views to look at: wf_runs, wf_steps, wf_workflows, orders, inbox.'
-\qecho 'docs/getting-started.md is a tutorial.'

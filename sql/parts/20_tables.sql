@@ -13,7 +13,7 @@ CREATE TABLE wf.tenant (
 	created_by  regrole NOT NULL
 );
 CREATE INDEX tenant_parent ON wf.tenant (parent_id);
-COMMENT ON TABLE wf.tenant IS 'owners of workflows, runs, secrets, credentials and tasks';
+COMMENT ON TABLE wf.tenant IS 'owners of workflows, runs and tasks';
 
 CREATE TABLE wf.member (
 	tenant_id   uuid NOT NULL REFERENCES wf.tenant ON DELETE CASCADE,

@@ -51,11 +51,11 @@ COMMENT ON FUNCTION wf_register_block(text, regprocedure, jsonb, text[]) IS 'mak
 
 CREATE FUNCTION wf_run(workflow text, input jsonb DEFAULT '{}', options jsonb DEFAULT '{}') RETURNS jsonb
 	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_run';
-COMMENT ON FUNCTION wf_run(text, jsonb, jsonb) IS 'runs a workflow in this transaction: {run_id, status, output, error}; a failure is rolled back, recorded and returned';
+COMMENT ON FUNCTION wf_run(text, jsonb, jsonb) IS 'runs a workflow in this transaction, or until it has to wait: {run_id, status, output, error}; a failure is rolled back, recorded and returned';
 
 CREATE FUNCTION wf_call(workflow text, input jsonb DEFAULT '{}', options jsonb DEFAULT '{}') RETURNS jsonb
 	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_call';
-COMMENT ON FUNCTION wf_call(text, jsonb, jsonb) IS 'runs a workflow in this transaction and returns its output; a failure is raised';
+COMMENT ON FUNCTION wf_call(text, jsonb, jsonb) IS 'runs a workflow that does not wait in this transaction and returns its output; a failure is raised';
 
 CREATE FUNCTION wf_dry_run(workflow text, input jsonb DEFAULT '{}', options jsonb DEFAULT '{}') RETURNS jsonb
 	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_dry_run';

@@ -22,15 +22,15 @@ COMMENT ON FUNCTION wf_pause(uuid) IS 'stops a run after its current segment; fa
 
 CREATE FUNCTION wf_resume(run_id uuid) RETURNS bool
 	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_resume';
-COMMENT ON FUNCTION wf_resume(uuid) IS 'lets a paused run go on; false: it has ended, or is not paused';
+COMMENT ON FUNCTION wf_resume(uuid) IS 'lets a paused run go on; false: it has ended';
 
 CREATE FUNCTION wf_retry(run_id uuid, from_node text DEFAULT NULL, options jsonb DEFAULT '{}') RETURNS jsonb
 	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_retry';
-COMMENT ON FUNCTION wf_retry(uuid, text, jsonb) IS 'lets a failed run go on from the node that failed, or from one named';
+COMMENT ON FUNCTION wf_retry(uuid, text, jsonb) IS 'lets a failed run go on with the segment that failed, or from a node that is named';
 
 CREATE FUNCTION wf_migrate(run_id uuid, version int) RETURNS void
 	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_migrate';
-COMMENT ON FUNCTION wf_migrate(uuid, int) IS 'moves a waiting run to another version of its workflow';
+COMMENT ON FUNCTION wf_migrate(uuid, int) IS 'moves a run that waits, is paused or has not begun to another version of its workflow';
 
 CREATE FUNCTION wf_signal(run_id uuid, event text, payload jsonb DEFAULT '{}') RETURNS bool
 	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_signal';
@@ -39,7 +39,7 @@ COMMENT ON FUNCTION wf_signal(uuid, text, jsonb) IS 'sends an event to one run, 
 CREATE FUNCTION wf_emit(event text, payload jsonb DEFAULT '{}', correlation text DEFAULT NULL, unique_id text DEFAULT NULL)
 	RETURNS int
 	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_emit';
-COMMENT ON FUNCTION wf_emit(text, jsonb, text, text) IS 'sends an event to all runs that wait for it, and keeps it for a while for those that will; how many were woken';
+COMMENT ON FUNCTION wf_emit(text, jsonb, text, text) IS 'sends an event to all runs that wait for it, and keeps it for a while for those that will; how many it was sent to';
 
 CREATE FUNCTION wf.executing() RETURNS TABLE (run_id uuid, node text, since timestamptz)
 	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE ROWS 10 AS 'MODULE_PATHNAME', 'wf_sql_executing';

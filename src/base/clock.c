@@ -6,8 +6,18 @@
 #include "base/clock.h"
 #include "utils/timestamp.h"
 
+#ifdef WF_TESTING
+volatile int64 *wf_clock_offset_us = NULL;	/* in shared memory; fault.c sets it */
+
+TimestampTz
+wf_clock_now(void)
+{
+	return GetCurrentTimestamp() + (wf_clock_offset_us == NULL ? 0 : *wf_clock_offset_us);
+}
+#else
 TimestampTz
 wf_clock_now(void)
 {
 	return GetCurrentTimestamp();
 }
+#endif

@@ -10,4 +10,9 @@
 /* Now, in microseconds as PostgreSQL counts them. */
 extern TimestampTz wf_clock_now(void);
 
+#ifdef WF_TESTING
+/* What tests move the clock by; NULL where the library was not preloaded. */
+extern volatile int64 *wf_clock_offset_us;
+#endif
+
 #endif

@@ -13,7 +13,9 @@
 #include <unistd.h>
 
 #include "base/compat.h"
+#include "base/clock.h"
 #include "base/fault.h"
+#include "base/wake.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
@@ -49,6 +51,7 @@ typedef struct FaultState
 	FaultAction action;
 	int			nth;			/* so many more have to come there */
 	int			ms;
+	volatile int64 clock_offset_us; /* see clock.c */
 } FaultState;
 
 static FaultState local_state;
@@ -90,6 +93,7 @@ attach_memory(void)
 	}
 	LWLockRelease(AddinShmemInitLock);
 	wf_fault_armed = &state->armed;
+	wf_clock_offset_us = &state->clock_offset_us;
 }
 
 void
@@ -247,6 +251,17 @@ wf_sql_test_fault(PG_FUNCTION_ARGS)
 		arm(&after);
 	SpinLockRelease(&state->lock);
 	PG_RETURN_TEXT_P(cstring_to_text(before.armed ? psprintf("%s:%s:%d:%d", before.name, action_names[before.action], before.nth, before.ms) : ""));
+}
+
+PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_test_clock);
+
+/* clock(seconds): from now on the clock of all processes of ours is so much ahead (behind: less than 0). */
+Datum
+wf_sql_test_clock(PG_FUNCTION_ARGS)
+{
+	state->clock_offset_us = (int64) (PG_GETARG_FLOAT8(0) * 1e6);
+	wf_wake_keeper_at_commit(wf_clock_now());
+	PG_RETURN_VOID();
 }
 
 /* Comes to a point, for tests of the points themselves, and for statements that are to die in the middle. */

@@ -62,6 +62,7 @@ typedef struct WfKeeperSlot
 	TimestampTz due;			/* the earliest time that was told since it looked; DT_NOEND: none */
 	TimestampTz sleeps_until;	/* while idle */
 	bool		absent;			/* it has ended because the extension is not there */
+	TimestampTz rests_until;	/* it has ended because nothing is due before; 0: for another reason */
 } WfKeeperSlot;
 
 /* A role that could do with one more worker. */
@@ -97,6 +98,7 @@ typedef struct WfAwait
 typedef struct WfProcesses
 {
 	WfProcess	launcher;
+	bool		is_crowded;		/* a process could not be started: keepers that have nothing to do leave at once */
 	bool		launcher_is_alert;	/* it looks at demands again by itself, within milliseconds */
 	bool		crashes_are_taken;	/* the launcher has seen what a crash left in the file of runs at work */
 	int			n_workers;		/* slots */

@@ -217,6 +217,8 @@ act(void)
 				wf_process_ring(MyDatabaseId, note->about.role);
 				break;
 			case NOTE_KEEPER:
+				if (wf_process_keeper_of(MyDatabaseId) == NULL)
+					wf_process_found(MyDatabaseId); /* it rests, or is about to begin */
 				wake_keeper(note->about.when, false);
 				break;
 			case NOTE_AWAITERS:

@@ -711,6 +711,8 @@ turn_before_start(const WfMessage *message, TimestampTz slice_end)
 	WfMessage  *start = wf_store_claim_start(&message->tenant_id, &message->run_id, &exists);
 	Run		   *run;
 
+	if (start == NULL && !exists && wf_store_find_live(&message->tenant_id, &message->run_id, WF_LOCK_NONE) != NULL)
+		return WF_TURN_BUSY;	/* its first segment was committed between the two looks */
 	if (start == NULL)
 		return exists ? WF_TURN_BUSY : turn_after_end(message);
 	if (message->kind == WF_MESSAGE_CANCEL || message->kind == WF_MESSAGE_PARK)
@@ -801,6 +803,7 @@ turn_compensating(Run *run, const WfMessage *message, TimestampTz slice_end)
 	if (message->kind != WF_MESSAGE_GO && (message->kind != WF_MESSAGE_TIMER || message->step != 0))
 		return WF_TURN_DONE;
 	run->undoing = true;
+	run->deadline = 0;			/* it was the run's own; what it did is undone however late it is */
 	read_failure(run);
 	if (prepare_or_fail(run))
 	{

@@ -239,6 +239,8 @@ extern bool wf_store_run_state(const pg_uuid_t *tenant_id, const pg_uuid_t *run_
 /* Takes the key for the run; false, with *earlier, when another run has it. Waits for whoever takes the same key. */
 extern bool wf_store_take_key(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, const char *key,
 							  const pg_uuid_t *run_id, pg_uuid_t *earlier);
+/* Gives back the key that this transaction took for a run that there will not be. */
+extern void wf_store_drop_key(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id);
 
 /* -- the keeper (keeper.c); run with the rights of wf_engine, for all tenants -- */
 

@@ -47,6 +47,7 @@
 #define MOST_EXPIRED 1000		/* runs that are deleted in one transaction */
 #define UPKEEP_AGAIN_US (INT64CONST(300) * 1000000)
 #define UPKEEP_US (24 * INT64CONST(3600) * 1000000)
+#define REST_AFTER_MS INT64CONST(60000)
 #define LONGEST_SLEEP_MS 60000	/* with a time ahead: the clock may be moved */
 #define LONGEST_BACKOFF_MS 60000
 
@@ -68,6 +69,7 @@ typedef struct Look
 
 static TimestampTz next_due = DT_NOEND;
 static TimestampTz upkeep_at = 0;
+static TimestampTz idle_since = 0;	/* when it last had something to do */
 static MemoryContext look_memory;
 
 /* -- work within transactions -- */
@@ -329,6 +331,12 @@ static void
 detach(int code, Datum arg)
 {
 	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
+	if (wf_my_keeper->rests_until != 0 && (wf_my_keeper->look || wf_my_keeper->due < wf_my_keeper->rests_until))
+	{
+		/* it was told of something when it had made up its mind */
+		wf_my_keeper->rests_until = 0;
+		wf_process_found(wf_my_keeper->process.database);
+	}
 	wf_my_keeper->process.state = WF_PROCESS_NONE;
 	wf_my_keeper->process.pid = 0;
 	wf_process_wake(&wf_processes->launcher);
@@ -356,6 +364,7 @@ attach(int number, const WfAssignment *assignment)
 		slot->look = true;
 		slot->due = DT_NOEND;
 		slot->absent = false;
+		slot->rests_until = 0;
 		wf_my_keeper = slot;
 	}
 	LWLockRelease(wf_processes_lock);
@@ -379,6 +388,35 @@ hear(bool *everything, bool *poked)
 	LWLockRelease(wf_processes_lock);
 }
 
+/* Nothing has to be done for a while: the launcher starts a keeper again in time, or when it is told of something. */
+static void
+rest(TimestampTz until)
+{
+	bool		quiet;
+
+	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
+	quiet = !wf_my_keeper->look && wf_my_keeper->due >= until;
+	if (quiet)
+		wf_my_keeper->rests_until = until;
+	LWLockRelease(wf_processes_lock);
+	if (quiet)
+		proc_exit(0);
+}
+
+/* How many ms a keeper with nothing to do before `until` stays; -1: for as long as that is so. */
+static long
+patience_ms(TimestampTz until, TimestampTz now)
+{
+	bool		is_crowded;
+
+	if (until < TimestampTzPlusMilliseconds(now, LONGEST_SLEEP_MS))
+		return -1;
+	LWLockAcquire(wf_processes_lock, LW_SHARED);
+	is_crowded = wf_processes->is_crowded;
+	LWLockRelease(wf_processes_lock);
+	return is_crowded ? 0 : Max(0, (idle_since + REST_AFTER_MS * 1000 - now) / 1000);
+}
+
 /* Sleeps until something is due, `at_most` ms (-1: any time), or until it is told something. */
 static void
 sleep_until_due(long at_most)
@@ -395,9 +433,13 @@ sleep_until_due(long at_most)
 	LWLockRelease(wf_processes_lock);
 	if (at_most < 0 && (!quiet || until <= now))
 		return;
+	if (at_most < 0 && patience_ms(until, now) == 0)
+		rest(until);
 	timeout = until <= now ? 0 : Min((until - now + 999) / 1000, next_due == DT_NOEND ? 60 * LONGEST_SLEEP_MS : LONGEST_SLEEP_MS);
 	if (at_most >= 0)
 		timeout = at_most;
+	else if (patience_ms(until, now) >= 0)
+		timeout = Min(timeout, patience_ms(until, now) + 1);
 	pgstat_report_activity(STATE_IDLE, NULL);
 	(void) pgstat_report_stat(true);
 	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, timeout, PG_WAIT_EXTENSION);
@@ -447,6 +489,7 @@ keep(void)
 			PG_TRY();
 			{
 				look_at(everything, poked);
+				idle_since = wf_clock_now();
 				backoff = -1;
 			}
 			PG_CATCH();

@@ -252,6 +252,19 @@ refresh_list(void)
 /* -- starting -- */
 
 /* Starts a process for a slot that is reserved for it; NULL when the server has no place for it. */
+/* Keepers that have nothing to do make room, or may stay. */
+static void
+set_crowded(bool is_crowded)
+{
+	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
+	if (is_crowded && !wf_processes->is_crowded)
+		for (int i = 0; i < wf_processes->n_keepers; i++)
+			if (wf_keeper_slots[i].process.state == WF_PROCESS_IDLE)
+				wf_process_wake(&wf_keeper_slots[i].process);
+	wf_processes->is_crowded = is_crowded;
+	LWLockRelease(wf_processes_lock);
+}
+
 static BackgroundWorkerHandle *
 start_process(const char *type, const char *function, int slot, WfAssignment assignment)
 {
@@ -277,6 +290,7 @@ start_process(const char *type, const char *function, int slot, WfAssignment ass
 	old = MemoryContextSwitchTo(TopMemoryContext);
 	ok = RegisterDynamicBackgroundWorker(&worker, &handle);
 	MemoryContextSwitchTo(old);
+	set_crowded(!ok);
 	if (ok)
 	{
 		exhausted_ms = 0;
@@ -340,6 +354,7 @@ static void
 reap_keeper(Database *database, TimestampTz now)
 {
 	WfKeeperSlot *slot;
+	TimestampTz rests_until;
 	bool		barred;
 
 	if (database->slot < 0)
@@ -354,10 +369,18 @@ reap_keeper(Database *database, TimestampTz now)
 	database->handle = NULL;
 	LWLockAcquire(wf_processes_lock, LW_SHARED);
 	database->absent = slot->absent;
+	rests_until = slot->rests_until;
 	barred = wf_process_is_barred(database->oid);
 	LWLockRelease(wf_processes_lock);
 	if (database->absent || barred)
 		return;
+	if (rests_until != 0)
+	{
+		/* it was told of nothing until then; who tells of something now makes us hear of the database */
+		database->retry_at = rests_until;
+		database->failures = 0;
+		return;
+	}
 	if (now > after_ms(database->started, MOST_BACKOFF_MS))
 		database->failures = 0;
 	database->retry_at = after_ms(now, backoff_ms(database->failures++));

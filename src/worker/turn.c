@@ -441,6 +441,30 @@ batch_work(void *arg)
 		WF_FAULT("turn.commit");
 }
 
+/*
+ * What else there is for the run of a message that is alone because it was slow goes with it: else a run with much state
+ * and many messages would be loaded and saved for each. After an error a message is strictly alone.
+ */
+static List *
+claim_companions(const Batch *batch)
+{
+	List	   *found = NIL;
+	ListCell   *lc;
+
+	if (batch->fail_with != NULL || batch->alone->tries > 0 || batch->only->crashes > 0)
+		return NIL;
+	foreach(lc, wf_store_claim_run(&batch->only->tenant_id, &batch->only->run_id))
+	{
+		WfMessage  *message = lfirst(lc);
+		Alone	   *entry = find_alone(message);
+
+		if (memcmp(&message->message_id, &batch->only->message_id, sizeof(pg_uuid_t)) != 0 &&
+			message->crashes == 0 && (entry == NULL || entry->tries == 0))
+			found = lappend(found, message);
+	}
+	return found;
+}
+
 static void
 alone_work(void *arg)
 {
@@ -449,6 +473,8 @@ alone_work(void *arg)
 
 	wf_transaction_open(turn_memory);
 	batch->only = wf_store_claim_one(&batch->alone->tenant_id, &batch->alone->message_id);
+	if (batch->only != NULL)
+		batch->messages = claim_companions(batch);
 	wf_transaction_close(turn_memory);
 	if (batch->only == NULL)
 		return;

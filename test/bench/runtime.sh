@@ -112,7 +112,7 @@ if wants runs || wants peers; then
 	wants runs || OURS=no
 	small=$(scaled 1000 100)
 	big=$(scaled 50000 1000)
-	race "five steps" five "dbos absurd" off "$ROUNDS" ours/five:$big:1 ours/five:$big:2 "ours/five writes:$big:2" dbos:$small:1 dbos:$small:2 absurd:$small:1 absurd:$small:2 \
+	race "five steps" five "dbos absurd" off "$ROUNDS" ours/five:$big:1 ours/five:$big:2 ours/five_writes:$big:2 dbos:$small:1 dbos:$small:2 absurd:$small:1 absurd:$small:2 \
 		graphile:$((small * 2)):1 graphile:$((small * 2)):2 pgboss:$((small * 10)):1 pgboss:$((small * 10)):2
 	race "five steps" five "dbos absurd" on 1 ours/five:$big:2 dbos:$small:2 absurd:$small:2 graphile:$((small * 2)):2 pgboss:$((small * 10)):2
 	big=$(scaled 100000 1000)
@@ -152,7 +152,7 @@ if wants latency; then
 	say "from queued to running on an idle system, ms"
 	printf '  %-44s %8s %8s %8s\n' "" p50 p99 max
 	say "SELECT wf_start('one', '{}')" >"$WORK/start.sql"
-	printf '%s\n' "SELECT wf_start('one', '{}') AS id \\gset" "SELECT wf_await(:'id')" >"$WORK/await.sql"
+	printf '%s\n' "SELECT wf_start('one', '{}') AS id \\gset" "SELECT wf_await(':id')" >"$WORK/await.sql"
 	n=$(scaled 500 50)
 	for sync in off on; do
 		configure "synchronous_commit = $sync" "workflow.max_workers = 2"
@@ -309,8 +309,14 @@ if wants rest; then
 	say ""
 	say "at rest, for $seconds s (one run sleeps for a month): wake-ups are voluntary context switches"
 	sql -c "SELECT pid || ' ' || backend_type FROM pg_stat_activity WHERE backend_type LIKE 'workflow%'" >"$WORK/processes"
-	query="SELECT sum(xact_commit + xact_rollback) FROM pg_stat_database"
-	before=$(sql -c "SELECT pg_stat_force_next_flush()" -c "$query" | tail -1)
+	# transactions of all databases since `before`, less those of asking
+	count()
+	{
+		sql -c "SELECT pg_stat_force_next_flush()" -c "SELECT sum(xact_commit + xact_rollback) FROM pg_stat_database" | tail -1
+	}
+	before=$(count)
+	own=$(($(count) - before))
+	before=$((before + own))
 	while read -r pid what; do
 		say "$pid $(proc_status "$pid" voluntary_ctxt_switches) $what"
 	done <"$WORK/processes" >"$WORK/switches"
@@ -319,5 +325,5 @@ if wants rest; then
 		[ -d "/proc/$pid" ] && printf '  %-28s %8.1f wake-ups a minute\n' "$what" "$(awk -v a="$switches" -v b="$(proc_status "$pid" voluntary_ctxt_switches)" -v s="$seconds" 'BEGIN { print (b - a) * 60 / s }')" ||
 			printf '  %-28s ended meanwhile\n' "$what"
 	done <"$WORK/switches"
-	say "  transactions of all databases meanwhile, the bench's own two left out: $(($(sql -c "SELECT pg_stat_force_next_flush()" -c "$query" | tail -1) - before - 2))"
+	say "  transactions in all databases meanwhile: $(($(count) - before - own))"
 fi

@@ -15,7 +15,7 @@ SELECT wf_save('five', '{"nodes": [
 	{"id": "e", "type": "set", "config": {"variables": {"k4": {"id": "{{ $trigger.id }}", "k": 4}}}}],
 	"edges": [{"source": "a", "target": "b"}, {"source": "b", "target": "c"}, {"source": "c", "target": "d"}, {"source": "d", "target": "e"}]}');
 CREATE TABLE written (id bigserial PRIMARY KEY, run int NOT NULL, step int NOT NULL, at timestamptz NOT NULL DEFAULT now());
-SELECT wf_save('five writes', jsonb_build_object(
+SELECT wf_save('five_writes', jsonb_build_object(
 	'nodes', (SELECT jsonb_agg(jsonb_build_object('id', 'w' || k, 'type', 'db.create', 'config',
 		jsonb_build_object('table', 'written', 'values', jsonb_build_object('run', '{{ $trigger.id }}', 'step', k)))) FROM generate_series(1, 5) k),
 	'edges', (SELECT jsonb_agg(jsonb_build_object('source', 'w' || k, 'target', 'w' || k + 1)) FROM generate_series(1, 4) k)));

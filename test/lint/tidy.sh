@@ -1,9 +1,13 @@
 #!/bin/bash
 # tidy.sh: clang-tidy with the checks of src/.clang-tidy. A file that passed is looked at again when
 # it, a header or the list of checks changed. Results depend on the tool's version: WF_TIDY=no
-# leaves it out.
-[ "${WF_TIDY:-yes}" = yes ] || exit 0
-export PASSED=build/lint/tidy
+# leaves it out. WF_TIDY=full, as in "make lint", lets the analyser follow as many paths of a function
+# as it likes, which takes some four times as long.
+[ "${WF_TIDY:-yes}" != no ] || exit 0
+export PASSED=build/lint/tidy DEPTH="-Xclang -analyzer-config -Xclang max-nodes=50000"
+if [ "${WF_TIDY:-yes}" = full ]; then
+	PASSED=build/lint/tidy-full DEPTH=
+fi
 INCLUDE=$("${PG_CONFIG:-pg_config}" --includedir-server)
 export INCLUDE
 mkdir -p "$PASSED"
@@ -23,7 +27,7 @@ look()
 	[ "$mark" -nt "$file" ] && return 0
 	# The moment before the look, so that an edit meanwhile counts.
 	touch "$mark.new"
-	if found=$(clang-tidy --quiet "$file" -- -std=gnu11 -Isrc -I"$INCLUDE" -D_GNU_SOURCE -DWF_TESTING \
+	if found=$(clang-tidy --quiet "$file" -- $DEPTH -std=gnu11 -Isrc -I"$INCLUDE" -D_GNU_SOURCE -DWF_TESTING \
 		-DUSE_ASSERT_CHECKING=1 -DPGDLLEXPORT= 2>/dev/null); then
 		mv "$mark.new" "$mark"
 		return 0

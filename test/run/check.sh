@@ -2,6 +2,7 @@
 # check.sh                  everything: installs what is missing, builds, runs every suite and lint
 # check.sh regress all|...  some or all regression tests (ACCEPT=1: takes the results as expected)
 # check.sh isolation ...    isolation tests
+# check.sh tap ...          TAP tests in Perl
 # check.sh lint [name ...]  lints, with their advice
 #
 # Everything runs, whatever fails before it; the last line is "N passed, N failed".
@@ -62,6 +63,7 @@ case $what in
 	lint)
 		make_installation
 		ADVICE=1
+		export WF_TIDY=${WF_TIDY:-full}
 		build_library check WF_TESTING=1 >"$LOGS/build.log" 2>&1
 		lint_suite "$@"
 		;;
@@ -71,6 +73,9 @@ case $what in
 			"${what}_suite" $([ "$what" = regress ] && echo regress) "$@"
 			log_check "$what"
 		fi
+		;;
+	tap)
+		build_and_install && perl_suite test/t "$@"
 		;;
 	everything)
 		say "PostgreSQL: $("$PG_CONFIG" --version); private installation and cluster: $HERE"

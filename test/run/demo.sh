@@ -1,6 +1,6 @@
 #!/bin/bash
 # demo.sh: builds, starts the private cluster of the demonstration, makes the database "demo" in it,
-# and runs docs/examples/demo.sql there (or docs/examples/demo.sh, with the connection in PG*).
+# and runs docs/examples/demo.sql and waiting.sql there (or docs/examples/demo.sh, with the connection in PG*).
 # The cluster goes on running; its data are as durable as a server's defaults make them.
 . "$(dirname "$0")/lib.sh"
 
@@ -23,7 +23,8 @@ export PGDATABASE=demo
 if [ -f docs/examples/demo.sh ]; then
 	PATH="$PRIVATE_BIN:$PATH" bash docs/examples/demo.sh
 else
-	(cd docs/examples && "$PRIVATE_BIN/psql" -X -q -P pager=off -v ON_ERROR_STOP=1 -f demo.sql)
+	(cd docs/examples && PATH="$PRIVATE_BIN:$PATH" "$PRIVATE_BIN/psql" -X -q -P pager=off -v ON_ERROR_STOP=1 -v crash=1 \
+		-f demo.sql -f waiting.sql)
 fi || die "the demonstration failed"
 
 say ""

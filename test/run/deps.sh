@@ -83,8 +83,9 @@ for purpose in "$@"; do
 		build) ;;
 		check)
 			wanted+=(perl libipc-run-perl clang nodejs)
-			[ "${WF_TIDY:-yes}" != yes ] || wanted+=(clang-tidy)
-			[ "${WF_CPPCHECK:-yes}" != yes ] || wanted+=(cppcheck)
+			optional+=(python3-psycopg2)
+			[ "${WF_TIDY:-yes}" = no ] || wanted+=(clang-tidy)
+			[ "${WF_CPPCHECK:-yes}" = no ] || wanted+=(cppcheck)
 			if [ -z "$(clang_major)" ] && [ -z "$updated" ]; then
 				apt update || exit 1
 				updated=yes

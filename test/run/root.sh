@@ -1,6 +1,7 @@
 #!/bin/bash
-# root.sh <suite>: a Debian of its own made with debootstrap, in which a copy of this tree runs
-# "make check". Needs root. The root is kept in WF_ROOTS (default build/roots) and used again.
+# root.sh <suite> [goal and variables of make]: a Debian of its own made with debootstrap, in which a
+# copy of this tree runs "make check", or what is given. Needs root. The root is kept in WF_ROOTS
+# (default build/roots) and used again.
 #
 # It takes its packages from where this machine takes its own: the mirror is the one of the host's
 # release in apt's sources (or WF_MIRROR), and apt's settings for proxies and the like are copied.
@@ -8,6 +9,8 @@
 . "$(dirname "$0")/lib.sh"
 
 suite=${1:?a suite of Debian, such as trixie}
+shift
+[ $# -gt 0 ] || set -- check
 [ "$(id -u)" = 0 ] || die "making a root needs root"
 roots=${WF_ROOTS:-$ROOT/build/roots}
 mkdir -p "$roots" || exit 1
@@ -96,4 +99,4 @@ find "$root/workflow" -mindepth 1 -maxdepth 1 ! -name build -exec rm -rf {} +
 tar -c --exclude=./build --exclude=./.git --exclude='*.o' --exclude='*.so' . | tar -x -C "$root/workflow" --no-same-owner || exit 1
 
 # What depends on the version of a tool, not of PostgreSQL, was checked on the host.
-inside WF_TIDY=no WF_CPPCHECK=no JOBS="${JOBS:-2}" make -C /workflow --no-print-directory check
+inside WF_TIDY=no WF_CPPCHECK=no JOBS="${JOBS:-2}" make -C /workflow --no-print-directory "$@"

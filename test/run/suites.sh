@@ -167,9 +167,10 @@ isolation_suite()
 
 # TAP tests in Perl: test/t/*.pl, with clusters of their own, as the user of the server; they have
 # PostgreSQL::Test from the server's development files. Every assertion counts. perl_suite [folder] [name ...]
+# Mostly they wait for servers and timers: T_JOBS (3) of them run at once.
 perl_suite()
 {
-	local folder=${1:-test/t} file name begun tree work
+	local folder=${1:-test/t} file name tree pid running=() still
 	[ $# = 0 ] || shift
 	compgen -G "$folder/*.pl" >/dev/null || return 0
 	tree=$ROOT
@@ -183,18 +184,34 @@ perl_suite()
 	for file in "$folder"/*.pl; do
 		name=$(basename "$file" .pl)
 		[ $# = 0 ] || [[ " $* " == *" $name "* ]] || continue
-		work=$HERE/t/$name
-		rm -rf "$work"
-		mkdir -p "$work"
-		[ -n "$SERVER_USER" ] && chown "$SERVER_USER" "$work"
-		begun=$(now)
-		count_tap t "$name" "$LOGS/t_$name.log" "$begun" \
-			${SERVER_PREFIX[@]+"${SERVER_PREFIX[@]}"} env -u PGHOST -u PGPORT -u PGUSER \
-			PATH="$PRIVATE_BIN:$PATH" PERL5LIB="$PGXSDIR/test/perl:$tree/test/t" \
-			PG_REGRESS="$PGXSDIR/test/regress/pg_regress" PG_TEST_INITDB_EXTRA_OPTS= \
-			TESTDIR="$work" TESTDATADIR="$work/data" TESTLOGDIR="$work/log" WF_ROOT="$tree" \
-			perl "$tree/$file"
+		while [ ${#running[@]} -ge "${T_JOBS:-3}" ]; do
+			wait -n "${running[@]}"
+			still=()
+			for pid in "${running[@]}"; do
+				kill -0 "$pid" 2>/dev/null && still+=("$pid")
+			done
+			running=(${still[@]+"${still[@]}"})
+		done
+		perl_test "$tree" "$file" "$name" &
+		running+=($!)
 	done
+	wait ${running[@]+"${running[@]}"}
+}
+
+# perl_test <tree> <file> <name>: one of them; what it has to say is printed in one piece.
+perl_test()
+{
+	local work=$HERE/t/$3 begun
+	rm -rf "$work"
+	mkdir -p "$work"
+	[ -n "$SERVER_USER" ] && chown "$SERVER_USER" "$work"
+	begun=$(now)
+	say "$(count_tap t "$3" "$LOGS/t_$3.log" "$begun" \
+		${SERVER_PREFIX[@]+"${SERVER_PREFIX[@]}"} env -u PGHOST -u PGPORT -u PGUSER \
+		PATH="$PRIVATE_BIN:$PATH" PERL5LIB="$PGXSDIR/test/perl:$1/test/t" \
+		PG_REGRESS="$PGXSDIR/test/regress/pg_regress" PG_TEST_INITDB_EXTRA_OPTS= \
+		TESTDIR="$work" TESTDATADIR="$work/data" TESTLOGDIR="$work/log" WF_ROOT="$1" \
+		perl "$1/$2")"
 }
 
 # lint_suite: every program in test/lint/; what it prints is shown when it fails.

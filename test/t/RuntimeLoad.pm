@@ -214,8 +214,13 @@ BEGIN
 	END IF;
 	SELECT * INTO a FROM accepted WHERE workflow = 'paused' AND answers = 1 AND random() < 0.3 LIMIT 1 FOR UPDATE SKIP LOCKED;
 	IF FOUND THEN
-		PERFORM wf_resume(a.run_id);
-		UPDATE accepted SET answers = 2 WHERE run_id = a.run_id;
+		-- it may have ended before the pause came to it; or the pause is still on its way, and this is done again
+		BEGIN
+			PERFORM wf_resume(a.run_id);
+			UPDATE accepted SET answers = 2 WHERE run_id = a.run_id;
+		EXCEPTION WHEN SQLSTATE 'WF014' THEN
+			UPDATE accepted SET answers = 2 WHERE run_id = a.run_id AND EXISTS (SELECT FROM wf_runs r WHERE r.run_id = a.run_id AND r.finished_at IS NOT NULL);
+		END;
 	END IF;
 END $$;
 

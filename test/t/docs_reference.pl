@@ -10,6 +10,8 @@ use Test::More;
 my $root = $ENV{WF_ROOT} // '.';
 my $cluster = PostgreSQL::Test::Cluster->new('reference');
 $cluster->init;
+# preloaded: what only a start of the server changes says so then
+$cluster->append_conf('postgresql.conf', "shared_preload_libraries = 'workflow'\n");
 $cluster->start;
 $cluster->safe_psql('postgres', 'CREATE EXTENSION workflow');
 
@@ -87,27 +89,31 @@ for my $name (qw(wf_runs wf_steps wf_segments))
 	  grep { @$_ == 3 && $_->[0] ne 'column' } table(section(page('journal.md'), $name));
 	is(join(' ', sort keys %seen), columns_of($name), "journal.md has every column of $name");
 }
-my ($workflows) = page('sql.md') =~ /^\| `wf_workflows` \|(.*)$/m;
-is(join(' ', sort($workflows =~ /`(\w+)`/g)), columns_of('wf_workflows'), 'sql.md has every column of wf_workflows');
+# a cell of sql.md names the columns, and values in parentheses behind some
+for my $name (qw(wf_workflows wf_tasks wf_dead_letters wf_queue_status))
+{
+	my ($cell) = page('sql.md') =~ /^\| `$name` \|(.*)$/m;
+	is(join(' ', sort(($cell =~ s/\([^()]*\)//gr) =~ /`(?!wf_)(\w+)`/g)), columns_of($name), "sql.md has every column of $name");
+}
 
 # -- settings --
 
 my %setting = map { $_->[0] => $_ } grep { $_->[0] =~ /^workflow\./ } table(page('settings.md'));
-my %who = (user => 'anybody', superuser => 'superuser');
+my %who = (user => 'anybody', superuser => 'superuser', sighup => 'reload', postmaster => 'start');
 my $settings = query(q{
-	LOAD 'workflow';
 	SELECT name, current_setting(name), coalesce(min_val, ''), coalesce(max_val, ''), coalesce(unit, ''), context
 	FROM pg_settings WHERE name LIKE 'workflow.%'});
 my %bytes = (kB => 1, MB => 1024, GB => 1024 * 1024);
+my %ms = (ms => 1, s => 1000, min => 60 * 1000, h => 3600 * 1000, d => 24 * 3600 * 1000);
 my $known = 0;
 
-# plain(text, unit): a value of the page as a number of the setting's unit.
+# plain(text, unit): a value of the page, or of current_setting with a space before its unit, as a number of the setting's unit.
 sub plain
 {
 	my ($text, $unit) = @_;
 	return $1 * $bytes{$2} if $unit eq 'kB' && $text =~ /^(\d+) (kB|MB|GB)$/;
-	return $1 * ($2 eq 's' ? 1000 : 1) if $unit eq 'ms' && $text =~ /^(\d+) (ms|s)$/;
-	return $text;
+	return $1 * $ms{$2} if $unit eq 'ms' && $text =~ /^(\d+) (ms|s|min|h|d)$/;
+	return $text eq 'empty' ? '' : $text;
 }
 
 for my $line (lines($settings))
@@ -118,10 +124,10 @@ for my $line (lines($settings))
 	if (!$row) { fail("settings.md has $name"); next; }
 	if (@$row == 4)
 	{
-		is_deeply([ $row->[1], $row->[2] ], [ $value eq '' ? 'empty' : $value, $who{$context} ], "settings.md on $name");
+		is_deeply([ plain($row->[1], $unit), $row->[2] ], [ $value, $who{$context} ], "settings.md on $name");
 		next;
 	}
-	is($row->[1] =~ s/ //r, $value, "settings.md: default of $name");
+	is(plain($row->[1], $unit), plain($value =~ s/(?<=\d)(?=[a-zA-Z])/ /r, $unit), "settings.md: default of $name");
 	is_deeply([ map { plain($_, $unit) } @$row[ 2, 3 ] ], [ $min, $max ], "settings.md: range of $name");
 	is($row->[4], $who{$context}, "settings.md: who may change $name");
 }

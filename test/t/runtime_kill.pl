@@ -11,7 +11,7 @@ use IPC::Run ();
 use lib $FindBin::Bin;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
-use RuntimeLoad qw(runtime_there fault_points prepare start_clients stop_clients drain check_result try_sql until_up);
+use RuntimeLoad qw(runtime_there fault_points prepare start_clients stop_clients drain check_result try_sql);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -83,6 +83,28 @@ sub postmaster_pid
 	return int($pid);
 }
 
+# Is there a postmaster? One that was killed may still be waiting for its parent.
+sub postmaster_lives
+{
+	my $pid = postmaster_pid();
+	return 0 if !$pid || !kill 0, $pid;
+	open(my $in, '<', "/proc/$pid/stat") or return !-d '/proc/self';
+	return (<$in> // '') !~ /\) [ZX] /;
+}
+
+# Waits until the server answers, started again if need be.
+sub ensure_up
+{
+	my $end = time + 120;
+	while (time < $end)
+	{
+		return if defined try_sql($cluster, 'SELECT 1');
+		start_again() if !postmaster_lives();
+		sleep 0.03;
+	}
+	BAIL_OUT('the server is gone');
+}
+
 # Arms a fault point and waits until somebody comes there; whether it struck. The first time it may be one that comes
 # later; then it is the next one.
 sub strike
@@ -97,7 +119,8 @@ sub strike
 		return 1 if !length(try_sql($cluster, "SELECT fault('?')") // '');
 		try_sql($cluster, "SELECT fault('$point:$action')"), $any = 1 if !$any && time - $begun > 0.4;
 	}
-	try_sql($cluster, "SELECT fault('')") if until_up($cluster, 60);
+	ensure_up();
+	try_sql($cluster, "SELECT fault('')");
 	return 0;
 }
 
@@ -110,7 +133,7 @@ while ($n < $kills)
 		last;
 	}
 	sleep 0.02 + rand 0.5;
-	BAIL_OUT('the server is gone') if !until_up($cluster, 60);
+	ensure_up();
 	# Commits that are not waited for lose nothing but whole transactions.
 	try_sql($cluster, 'ALTER SYSTEM SET synchronous_commit = ' . (rand() < 0.5 ? 'on' : 'off')), try_sql($cluster, 'SELECT pg_reload_conf()') if rand() < 0.1;
 	my $who = choose();
@@ -119,14 +142,12 @@ while ($n < $kills)
 		@order = sort { rand() <=> 0.5 } @points if !@order;
 		my $point = shift @order;
 		my $action = rand() < 0.15 ? 'postmaster' : 'kill';
-		my $pid = postmaster_pid();
 		if (strike($point, $action))
 		{
 			$reached{$point}++;
 			$killed{"point, $action"}++;
 			$n++;
 		}
-		start_again() if $pid && !kill 0, $pid;
 		next;
 	}
 	if ($who eq 'postmaster')
@@ -135,7 +156,6 @@ while ($n < $kills)
 		kill 'KILL', $pid or next;
 		$killed{$who}++;
 		$n++;
-		start_again();
 		next;
 	}
 	my $role = $who eq 'client backend' ? "AND usename IN ('app', 'boss')" : '';
@@ -151,7 +171,7 @@ while ($n < $kills)
 
 my $took = int(time - $begun);
 diag("killed in $took s: " . join(', ', map { "$_ $killed{$_}" } sort keys %killed));
-until_up($cluster, 60);
+ensure_up();
 stop_clients('start');
 ok(drain($cluster, 240), 'everything that was started ended');
 stop_clients();

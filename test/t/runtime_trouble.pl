@@ -105,7 +105,7 @@ sub log_is_clean
 		$cluster->safe_psql('postgres', "SET ROLE app; SELECT wf_save('$name', \$wf\$$text\$wf\$)");
 	};
 	my $retry = { maxAttempts => 500, initialDelay => 0.05, backoff => 'fixed', jitter => 0.5 };
-	$cluster->safe_psql('postgres', q{SET ROLE app; CREATE TABLE counter (id int PRIMARY KEY, n int NOT NULL); INSERT INTO counter VALUES (1, 0), (2, 0)});
+	$cluster->safe_psql('postgres', q{SET ROLE app; CREATE TABLE counter (id int PRIMARY KEY, n int NOT NULL); INSERT INTO counter VALUES (1, 0), (2, 0); GRANT ALL ON counter TO boss});
 	my $add = sub { my ($id, $row) = @_; return { id => $id, type => 'db.update', config => { table => 'counter', set => { n => { '$inc' => 1 } }, where => { id => $row } } }; };
 	my $note = { id => 'note', type => 'db.create', config => { table => 'ledger', values => { run_id => '{{ $run.id }}', node => 'note' } } };
 
@@ -122,7 +122,7 @@ sub log_is_clean
 	my $start = sub {
 		my ($workflow, $n, $role) = @_;
 		$role //= 'app';
-		$cluster->safe_psql('postgres', "SET ROLE $role; INSERT INTO accepted (run_id, workflow, input) SELECT s, '$workflow', '{}' FROM wf_start_many('$workflow', array_fill('{}'::jsonb, ARRAY[$n])) s");
+		$cluster->safe_psql('postgres', "SET ROLE $role; INSERT INTO accepted (run_id, workflow, input) SELECT s, '$workflow', '{}' FROM wf_start_many('$workflow', array_fill('{\"seconds\": 0.1}'::jsonb, ARRAY[$n])) s");
 	};
 	my $ended = q{SELECT string_agg(status || coalesce(' ' || code, '') || ' ' || n, ', ' ORDER BY status, code) FROM (SELECT coalesce(r.status, 'not ended') AS status, r.error ->> 'code' AS code, count(*) AS n FROM accepted a LEFT JOIN wf.run r USING (run_id) GROUP BY 1, 2) s};
 	my $noted = q{SELECT count(*) || ' ' || count(DISTINCT run_id) FROM ledger};

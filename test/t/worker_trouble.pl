@@ -9,7 +9,7 @@ use Test::More;
 use Time::HiRes qw(time sleep);
 use WorkerTest;
 
-my $cluster = new_cluster('trouble', "workflow.worker_idle_timeout = '1h'", 'workflow.max_workers = 2', "deadlock_timeout = '100ms'");
+my $cluster = new_cluster('trouble', "workflow.worker_idle_timeout = '1h'", 'workflow.max_workers = 2', "workflow.batch_time = '3ms'", "deadlock_timeout = '100ms'");
 $cluster->start;
 setup($cluster, 'postgres', 'alice', 'bob', 'carol', 'dave');
 sub sql { return $cluster->safe_psql('postgres', @_) }
@@ -21,12 +21,16 @@ sub worker_of
 	ok(until_true($cluster, 'postgres', "SELECT count(*) = 1 FROM pg_stat_activity WHERE query ~ '^workflow run $run'", "activity of $run"), 'it is at work');
 	return sql("SELECT pid FROM pg_stat_activity WHERE query ~ '^workflow run $run'");
 }
+# hold() waits until there is a row in go
+sql(q{CREATE TABLE go (); GRANT SELECT ON go TO PUBLIC;
+	CREATE FUNCTION hold() RETURNS void LANGUAGE plpgsql AS $$ BEGIN WHILE NOT EXISTS (SELECT FROM go) LOOP PERFORM pg_sleep(0.02); END LOOP; END $$});
 sub crashes { my ($pid) = @_; kill('KILL', $pid); return until_true($cluster, 'postgres', "SELECT NOT EXISTS (SELECT 1 FROM pg_stat_activity WHERE pid = $pid)", "end of $pid") }
 
-# a slow one among quick ones
-my @runs = split /\n/, sql("SELECT send('alice', 'INSERT INTO mark VALUES (''quick'')', 5) UNION ALL SELECT send('alice', 'SELECT pg_sleep(2); INSERT INTO mark VALUES (''slow'')') UNION ALL SELECT send('alice', 'INSERT INTO mark VALUES (''quick'')', 5)");
+# a slow one among quick ones: it takes more than the time of a batch, as long as we let it
+my @runs = split /\n/, sql("SELECT send('alice', 'INSERT INTO mark VALUES (''quick'')', 5) UNION ALL SELECT send('alice', 'SELECT hold(); INSERT INTO mark VALUES (''slow'')') UNION ALL SELECT send('alice', 'INSERT INTO mark VALUES (''quick'')', 5)");
 ends($runs[2], 'completed ', 'quick ones');
-is(sql("SELECT count(*) FROM mark WHERE v = 'slow'"), '0', 'do not wait for a slow one');
+ok(until_true($cluster, 'postgres', 'SELECT count(*) = 10 FROM mark', 'the quick ones'), 'do not wait for a slow one');
+sql('INSERT INTO go DEFAULT VALUES');
 ends($runs[1], 'completed ', 'which ends too');
 is(sql('SELECT count(*) FROM mark'), '11', 'each was executed once');
 
@@ -60,17 +64,16 @@ for (1 .. 3)
 }
 
 # fair: more roles than workers, all busy
-sql("SELECT send('alice', 'SELECT pg_sleep(0.05)', 400); SELECT send('bob', 'SELECT pg_sleep(0.05)', 400)");
-my $begun = time;
+sql("SELECT send('alice', 'SELECT pg_sleep(0.2)', 400); SELECT send('bob', 'SELECT pg_sleep(0.2)', 400)");
 ends(sql("SELECT send('carol', 'SELECT 1')"), 'completed ', 'a third role gets its turn');
 ends(sql("SELECT send('dave', 'SELECT 1')"), 'completed ', 'and a fourth');
-cmp_ok(time - $begun, '<', 15, 'before the others are done');
+cmp_ok(sql('SELECT count(DISTINCT role) FROM wf.queue'), '==', 2, 'before the others are done');
 cmp_ok(sql("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'workflow worker'"), '<=', 2, 'with no more workers than there may be');
 sql('DELETE FROM wf.queue');
 
 # crashes of the server while runs execute: whoever crashed is counted, the others are not
 sub crash_count { return sql("SELECT max(crashes) FROM wf.queue WHERE run_id = '$_[0]'") }
-my $innocent = sql("SELECT send('bob', 'INSERT INTO mark VALUES (''innocent''); SELECT pg_sleep(5)')");
+my $innocent = sql("TRUNCATE go; SELECT send('bob', 'INSERT INTO mark VALUES (''innocent''); SELECT hold()')");
 my $guilty = sql("SELECT send('alice', 'SELECT pg_sleep(3600)')");
 for my $n (1 .. 3)
 {
@@ -81,15 +84,17 @@ for my $n (1 .. 3)
 	is(crash_count($innocent), '0', 'on the run that had it') if $n == 1;
 }
 ends($guilty, qr/failed WF019/, 'after three it is parked');
+sql('INSERT INTO go DEFAULT VALUES');
 ends($innocent, 'completed ', 'the others are not');
 is(sql('SELECT count(*) FROM wf.queue'), '0', 'the queue is empty');
 
 # a client's crash is nobody's
-$run = sql("SELECT send('alice', 'SELECT pg_sleep(2)')");
+$run = sql("TRUNCATE go; SELECT send('alice', 'SELECT hold()')");
 worker_of($run);
 my $client = $cluster->background_psql('postgres', on_error_stop => 0);
 crashes($client->query_safe('SELECT pg_backend_pid()'));
 is(crash_count($run) // 0, '0', "the crash of a client's backend is counted on no run");
+sql('INSERT INTO go DEFAULT VALUES');
 ends($run, 'completed ', 'and it ends');
 eval { $client->{run}->kill_kill };
 

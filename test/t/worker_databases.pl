@@ -1,0 +1,33 @@
+#!/usr/bin/perl
+# worker_databases.pl: more databases with the extension than the server may have processes.
+use strict;
+use warnings;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use WorkerTest;
+
+my $cluster = new_cluster('databases', "max_worker_processes = 5\nworkflow.max_workers = 2");
+$cluster->start;
+my @names = map { "many$_" } 1 .. 12;
+for my $name (@names)
+{
+	$cluster->safe_psql('postgres', "CREATE DATABASE $name");
+	$cluster->safe_psql(
+		$name, q{CREATE EXTENSION workflow;
+		SELECT wf_save('waits', '{"nodes": [{"id": "w", "type": "delay", "config": {"duration": 0.2}}]}')});
+}
+$cluster->safe_psql($_, "SELECT wf_start('waits')") for @names;
+for my $name (@names)
+{
+	ok(until_true($cluster, $name, q{SELECT status = 'completed' FROM wf_runs}, "the run of $name"),
+		"the run of $name waits and goes on");
+}
+# a time ahead: nobody needs to be there until then
+$cluster->safe_psql('many1', q{SELECT wf_start('waits', '{}', '{"delay": "2 s"}')});
+$cluster->safe_psql($_, "SELECT wf_start('waits')") for @names;
+ok(until_true($cluster, 'many1', q{SELECT count(*) = 3 FROM wf_runs WHERE status = 'completed'}, 'the delayed run'),
+	'a run that starts later is not forgotten by who makes room');
+$cluster->safe_psql('postgres', "DROP DATABASE $_") for @names;
+$cluster->stop;
+done_testing();
