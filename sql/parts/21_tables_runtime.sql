@@ -10,7 +10,7 @@ CREATE TABLE wf.queue (
 	tenant_id    uuid NOT NULL,
 	message_id   uuid NOT NULL,
 	run_id       uuid NOT NULL,
-	role         oid NOT NULL,
+	role         regrole NOT NULL,
 	priority     smallint NOT NULL,
 	kind         smallint NOT NULL,
 	step         int NOT NULL,
@@ -54,7 +54,7 @@ CREATE TABLE wf.live (
 	run_id         uuid NOT NULL,
 	workflow_id    uuid NOT NULL,
 	version        int NOT NULL,
-	role           oid NOT NULL,
+	role           regrole NOT NULL,
 	priority       smallint NOT NULL,
 	status         text NOT NULL CHECK (status OPERATOR(pg_catalog.=) ANY (ARRAY['queued', 'waiting', 'paused', 'compensating'])),
 	attempt        int NOT NULL,
@@ -81,7 +81,7 @@ CREATE TABLE wf.wait (
 	step         int NOT NULL,
 	kind         text NOT NULL,
 	wake_at      timestamptz,
-	role         oid NOT NULL,
+	role         regrole NOT NULL,
 	priority     smallint NOT NULL,
 	event        text,
 	correlation  text,
@@ -102,7 +102,7 @@ CREATE TABLE wf.event (
 	unique_id    text,
 	PRIMARY KEY (tenant_id, event_id)
 );
-CREATE INDEX event_name ON wf.event (tenant_id, event, correlation);
+CREATE INDEX event_name ON wf.event (tenant_id, event, correlation, event_id);
 CREATE INDEX event_unmatched ON wf.event (tenant_id, event) WHERE NOT matched;
 CREATE INDEX event_age ON wf.event (emitted_at);
 CREATE UNIQUE INDEX event_unique ON wf.event (tenant_id, event, unique_id) WHERE unique_id IS NOT NULL;
@@ -135,8 +135,8 @@ CREATE TABLE wf.task (
 	status       text NOT NULL CHECK (status OPERATOR(pg_catalog.=) ANY (ARRAY['open', 'done', 'expired', 'cancelled'])),
 	attempt      int NOT NULL,
 	max_attempts int NOT NULL,
-	started_by   oid NOT NULL,
-	role         oid NOT NULL,
+	started_by   regrole NOT NULL,
+	role         regrole NOT NULL,
 	priority     smallint NOT NULL,
 	created_at   timestamptz NOT NULL,
 	due_at       timestamptz,
@@ -169,7 +169,7 @@ CREATE TABLE wf.failed (
 	run_id       uuid NOT NULL,
 	workflow_id  uuid NOT NULL,
 	version      int NOT NULL,
-	role         oid NOT NULL,
+	role         regrole NOT NULL,
 	priority     smallint NOT NULL,
 	attempt      int NOT NULL,
 	n_segments   int NOT NULL,

@@ -86,7 +86,15 @@ CREATE VIEW wf_steps WITH (security_invoker = true) AS
 		SELECT l.input FROM wf.live l
 		WHERE l.tenant_id OPERATOR(pg_catalog.=) s.tenant_id AND l.run_id OPERATOR(pg_catalog.=) s.run_id) r
 	CROSS JOIN LATERAL wf.unfold(s.steps, s.first_seq, r.input) AS t
-	WHERE s.tenant_id OPERATOR(pg_catalog.=) (SELECT wf.current_tenant_id());
+	WHERE s.tenant_id OPERATOR(pg_catalog.=) (SELECT wf.current_tenant_id())
+	UNION ALL
+	SELECT l.run_id, t.seq, t.node, t.path, t.type, t.status, NULL, t.attempt, NULL, NULL, NULL, t."startedAt", NULL,
+		   l.n_segments, NULL
+	FROM wf.live l
+	CROSS JOIN LATERAL pg_catalog.jsonb_to_recordset(l.progress OPERATOR(pg_catalog.->) 'waiting')
+		AS t (seq int, node text, path text, type text, status text, attempt int, "startedAt" timestamptz)
+	WHERE l.tenant_id OPERATOR(pg_catalog.=) (SELECT wf.current_tenant_id())
+	  AND t.status OPERATOR(pg_catalog.=) 'waiting';
 COMMENT ON VIEW wf_steps IS 'steps of the runs of the current tenant, unfolded from the journal';
 
 CREATE VIEW wf_tasks WITH (security_invoker = true) AS

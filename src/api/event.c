@@ -11,14 +11,15 @@
 #include "utils/builtins.h"
 
 #define NAME_BYTES 255
+#define CORRELATION_BYTES 1000
 
 /* A name of an event, a correlation, or an id that a caller gives; throws 22023. */
 static char *
-checked(char *text, const char *name)
+checked(char *text, const char *name, int most)
 {
-	if (text != NULL && (text[0] == '\0' || strlen(text) > NAME_BYTES))
+	if (text != NULL && (text[0] == '\0' || strlen(text) > most))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("argument \"%s\" must have 1 to %d bytes", name, NAME_BYTES)));
+						errmsg("argument \"%s\" must have 1 to %d bytes", name, most)));
 	return text;
 }
 
@@ -43,13 +44,14 @@ Datum
 wf_sql_signal(PG_FUNCTION_ARGS)
 {
 	const pg_uuid_t *run_id = wf_api_uuid(fcinfo, 0, "run_id");
-	char	   *event = checked(wf_api_text(fcinfo, 1, "event"), "event");
+	char	   *event = checked(wf_api_text(fcinfo, 1, "event"), "event", NAME_BYTES);
 	Jsonb	   *payload = wf_api_jsonb_or_empty(fcinfo, 2);
 	WfMessage	message = {.kind = WF_MESSAGE_SIGNAL};
 	WfTenant	tenant;
 	WfRunKey	key;
 	bool		alive;
 
+	PreventCommandIfReadOnly("wf_signal()");
 	PreventCommandIfReadOnly("wf_signal()");
 	wf_store_catch_up();
 	SPI_connect();
@@ -74,13 +76,14 @@ PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_emit);
 Datum
 wf_sql_emit(PG_FUNCTION_ARGS)
 {
-	char	   *event = checked(wf_api_text(fcinfo, 0, "event"), "event");
+	char	   *event = checked(wf_api_text(fcinfo, 0, "event"), "event", NAME_BYTES);
 	Jsonb	   *payload = wf_api_jsonb_or_empty(fcinfo, 1);
-	char	   *correlation = checked(wf_api_text_or_null(fcinfo, 2), "correlation");
-	char	   *unique_id = checked(wf_api_text_or_null(fcinfo, 3), "unique_id");
+	char	   *correlation = checked(wf_api_text_or_null(fcinfo, 2), "correlation", CORRELATION_BYTES);
+	char	   *unique_id = checked(wf_api_text_or_null(fcinfo, 3), "unique_id", NAME_BYTES);
 	WfTenant	tenant;
 	int			n;
 
+	PreventCommandIfReadOnly("wf_emit()");
 	PreventCommandIfReadOnly("wf_emit()");
 	wf_store_catch_up();
 	SPI_connect();

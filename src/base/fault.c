@@ -36,11 +36,12 @@ typedef enum FaultAction
 	FAULT_NONE,
 	FAULT_KILL,
 	FAULT_POSTMASTER,
+	FAULT_SEGV,
 	FAULT_ERROR,
 	FAULT_SLEEP,
 } FaultAction;
 
-static const char *const action_names[] = {"none", "kill", "postmaster", "error", "sleep"};
+static const char *const action_names[] = {"none", "kill", "postmaster", "segv", "error", "sleep"};
 
 typedef struct FaultState
 {
@@ -149,6 +150,9 @@ wf_fault_reach(const char *name)
 			/* FALLTHROUGH */
 		case FAULT_KILL:
 			kill(MyProcPid, SIGKILL);
+			break;
+		case FAULT_SEGV:
+			kill(MyProcPid, SIGSEGV);
 			break;
 		case FAULT_ERROR:
 			ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("fault at \"%s\"", name)));

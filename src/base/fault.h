@@ -13,6 +13,7 @@
  *
  *   kill         the process that comes there dies by SIGKILL, so the server crashes and recovers
  *   postmaster   the postmaster dies by SIGKILL, then the process
+ *   segv         the process gets SIGSEGV, as from a wrong pointer
  *   error        an error (XX000) is raised
  *   sleep        waits `ms` (default 1000), and can be cancelled
  *

@@ -160,6 +160,16 @@ until_validate(const WfNode *node, WfDiagnostics *found)
 						wf_text_clip(wf_json_text(&time)));
 }
 
+/* Does the time name less than a millisecond? Times have milliseconds, and a wait must not end early. */
+static bool
+is_finer(const char *text)
+{
+	const char *fraction = strpbrk(text, ".,");
+	size_t		n = fraction == NULL ? 0 : strspn(fraction + 1, "0123456789");
+
+	return n > 3 && strspn(fraction + 4, "0") < n - 3;
+}
+
 static WfOutcome
 until_execute(WfStep *step)
 {
@@ -172,6 +182,8 @@ until_execute(WfStep *step)
 						errmsg("\"time\" is not a time: %s", wf_text_clip(wf_json_text(&time))),
 						time.type == jbvNumeric ?
 						errhint("A number of milliseconds is made a time by {{ new Date(...) }}.") : errhint(TIME_HINT)));
+	if (is_finer(wf_json_cstring(&time)))
+		until += 1000;
 	return wait_until(step, until);
 }
 

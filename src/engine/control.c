@@ -71,6 +71,7 @@ wf_engine_cancel(const pg_uuid_t *run_id, const char *reason)
 	Jsonb	   *json = NULL;
 	bool		result;
 
+	PreventCommandIfReadOnly("wf_cancel()");
 	SPI_connect();
 	MemoryContextSwitchTo(memory);
 	wf_store_require(WF_RUN_CANCEL, &tenant);
@@ -158,6 +159,7 @@ wf_engine_pause(const pg_uuid_t *run_id)
 	WfMessage	message = {0};
 	bool		result;
 
+	PreventCommandIfReadOnly("wf_pause()");
 	SPI_connect();
 	MemoryContextSwitchTo(memory);
 	wf_store_require(WF_RUN_CANCEL, &tenant);
@@ -176,6 +178,25 @@ wf_engine_pause(const pg_uuid_t *run_id)
 	return result;
 }
 
+/* A pause that has not taken effect, since a segment is being executed, is taken back. */
+static bool
+take_pause(const WfTenant *tenant, const pg_uuid_t *run_id)
+{
+	ListCell   *cell;
+	bool		taken = false;
+
+	foreach(cell, wf_store_claim_run(&tenant->tenant_id, run_id))
+	{
+		const WfMessage *message = lfirst(cell);
+
+		if (message->kind != WF_MESSAGE_PAUSE)
+			continue;
+		wf_store_take(message);
+		taken = true;
+	}
+	return taken;
+}
+
 bool
 wf_engine_resume(const pg_uuid_t *run_id)
 {
@@ -185,6 +206,7 @@ wf_engine_resume(const pg_uuid_t *run_id)
 	WfLiveRow  *live;
 	bool		result = false;
 
+	PreventCommandIfReadOnly("wf_resume()");
 	SPI_connect();
 	MemoryContextSwitchTo(memory);
 	wf_store_require(WF_RUN_CANCEL, &tenant);
@@ -197,6 +219,8 @@ wf_engine_resume(const pg_uuid_t *run_id)
 		wf_store_release_held(&tenant.tenant_id, run_id);
 		result = true;
 	}
+	else if (take_pause(&tenant, run_id))
+		result = true;
 	else if (live != NULL || wf_store_is_alive(&tenant.tenant_id, run_id, &key))
 		ereport(ERROR, (errcode(WF_ERRCODE_RUN_STATE),
 						errmsg("run %s is not paused", wf_engine_uuid_text(run_id))));
@@ -326,6 +350,7 @@ wf_engine_retry(const pg_uuid_t *run_id, const char *from_node, const Jsonb *opt
 	WfMessage	go;
 
 	memset(result, 0, sizeof(*result));
+	PreventCommandIfReadOnly("wf_retry()");
 	SPI_connect();
 	MemoryContextSwitchTo(memory);
 	wf_store_require(WF_RUN_REPLAY, &tenant);
@@ -369,6 +394,7 @@ wf_engine_migrate(const pg_uuid_t *run_id, int version)
 	WfMessage  *start;
 	bool		exists = false;
 
+	PreventCommandIfReadOnly("wf_migrate()");
 	SPI_connect();
 	MemoryContextSwitchTo(memory);
 	wf_store_require(WF_RUN_REPLAY, &tenant);

@@ -72,14 +72,14 @@ tags_option(const JsonbValue *value)
 }
 
 static int64
-duration_option(const char *name, const JsonbValue *value)
+duration_option(const char *name, const JsonbValue *value, bool may_be_zero)
 {
 	int64		ms;
 	char	   *text = value->type == jbvString ? wf_json_cstring(value) :
 		value->type == jbvNumeric ? wf_json_text(value) : NULL;
 
-	if (text == NULL || !wf_text_duration_ms(text, &ms) || ms == 0)
-		refuse(name, "a duration greater than zero");
+	if (text == NULL || !wf_text_duration_ms(text, &ms) || (ms == 0 && !may_be_zero))
+		refuse(name, may_be_zero ? "a duration" : "a duration greater than zero");
 	return ms;
 }
 
@@ -115,7 +115,7 @@ read_background_option(RunOptions *options, bool in_background, const char *name
 						errmsg("option \"%s\" is for runs in the background", name),
 						errhint("A run in the caller's transaction begins at once; use wf_start().")));
 	if (strcmp(name, "delay") == 0)
-		options->delay_ms = duration_option(name, value);
+		options->delay_ms = duration_option(name, value, true);
 	else if (strcmp(name, "runAt") == 0)
 		options->run_at = time_option(name, value);
 	else
@@ -148,7 +148,7 @@ read_option(RunOptions *options, bool in_background, const char *name, const Jso
 	else if (strcmp(name, "mocks") == 0)
 		options->mocks = object_option(name, value);
 	else if (strcmp(name, "timeout") == 0)
-		options->timeout_ms = duration_option(name, value);
+		options->timeout_ms = duration_option(name, value, false);
 	else
 	{
 		const char *hint = wf_text_did_you_mean(wf_text_clip(name), known, lengthof(known));

@@ -75,7 +75,7 @@ wf_segment_apply_settings(Run *run)
 	run->journal = settings->journal;
 	run->max_output_bytes = settings->max_output_bytes > 0 ? (Size) settings->max_output_bytes :
 		(Size) wf_setting_max_output_size * 1024;
-	if (timeout_ms > 0 && run->deadline == 0)
+	if (timeout_ms > 0 && run->deadline == 0 && !run->undoing)
 		run->deadline = run->started_at + timeout_ms * 1000;
 }
 

@@ -517,6 +517,8 @@ prepare_start(Run *run, const WfCompiled *compiled, Jsonb *input, WfStarted *out
 	if (run->gate != NULL && !apply_policy(run, compiled, *gate_size))
 	{
 		out->is_skipped = true;
+		if (run->options.idempotency_key != NULL)
+			wf_store_drop_key(&run->tenant.tenant_id, &run->run_id);	/* there is no run that has it */
 		return false;
 	}
 	return true;
@@ -566,6 +568,7 @@ wf_engine_start(const char *workflow, Jsonb **inputs, int n, const Jsonb *option
 	Run			run;
 	WfCompiled *compiled;
 
+	PreventCommandIfReadOnly(n == 1 ? "wf_start()" : "wf_start_many()");
 	require_workers();
 	wf_store_catch_up();
 	SPI_connect();

@@ -296,6 +296,23 @@ time_out_region(Run *run, const OpenStep *step, WfReply *reply)
 	MemoryContextSwitchTo(old);
 }
 
+/* The child executed a part of this graph: the node that failed in it is known here. */
+static void
+name_node(const Frame *frame, const JsonbValue *payload, WfReply *reply)
+{
+	const WfGraph *graph = frame->activation->compiled->graph;
+	WfError    *error = unconstify(WfError *, reply->error);
+	JsonbValue	json;
+	char	   *id;
+	int			node;
+
+	if (!wf_json_field(payload, "error", &json) || (id = wf_json_get_cstring(&json, "node")) == NULL)
+		return;
+	node = wf_graph_find(graph, id, strlen(id));
+	if (node >= 0)
+		error->node = graph->nodes[node].id;
+}
+
 static void
 deliver_child(Run *run, Frame *frame, OpenStep *step, const JsonbValue *payload)
 {
@@ -314,6 +331,8 @@ deliver_child(Run *run, Frame *frame, OpenStep *step, const JsonbValue *payload)
 		return;
 	read_child(run, payload, &reply);
 	reply.region = region;
+	if (reply.failed && step->waits == STEP_HOLDS)
+		name_node(frame, payload, &reply);
 	if (reply.failed && deadline_passed(run, frame, step))
 	{
 		/* which is why, for a child that executes a part of the graph */
@@ -692,6 +711,8 @@ turn_before_start(const WfMessage *message, TimestampTz slice_end)
 	WfMessage  *start = wf_store_claim_start(&message->tenant_id, &message->run_id, &exists);
 	Run		   *run;
 
+	if (start == NULL && !exists && wf_store_find_live(&message->tenant_id, &message->run_id, WF_LOCK_NONE) != NULL)
+		return WF_TURN_BUSY;	/* its first segment was committed between the two looks */
 	if (start == NULL)
 		return exists ? WF_TURN_BUSY : turn_after_end(message);
 	if (message->kind == WF_MESSAGE_CANCEL || message->kind == WF_MESSAGE_PARK)
@@ -782,6 +803,7 @@ turn_compensating(Run *run, const WfMessage *message, TimestampTz slice_end)
 	if (message->kind != WF_MESSAGE_GO && (message->kind != WF_MESSAGE_TIMER || message->step != 0))
 		return WF_TURN_DONE;
 	run->undoing = true;
+	run->deadline = 0;			/* it was the run's own; what it did is undone however late it is */
 	read_failure(run);
 	if (prepare_or_fail(run))
 	{

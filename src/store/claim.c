@@ -52,6 +52,10 @@ static struct
 	Part		parts[MOST_PARTS];
 }			known;
 
+/* Of the claim at hand: runs whose messages are passed over. */
+static const pg_uuid_t *left_out;
+static int	n_left_out = 0;
+
 static int
 compare_ids(const pg_uuid_t *a, const pg_uuid_t *b)
 {
@@ -278,6 +282,20 @@ list_tenants(WfWalk *walk, Oid role, int priority, const pg_uuid_t *last, int mo
 	return n;
 }
 
+static bool
+is_left_out(const WfWalk *walk)
+{
+	const pg_uuid_t *run_id;
+
+	if (n_left_out == 0 || DatumGetInt16(wf_store_walk_column(walk, MESSAGE_KIND)) == WF_MESSAGE_CANCEL)
+		return false;
+	run_id = wf_store_walk_id(walk, MESSAGE_RUN_ID);
+	for (int i = 0; i < n_left_out; i++)
+		if (compare_ids(run_id, &left_out[i]) == 0)
+			return true;
+	return false;
+}
+
 /* Claims at most `most` messages of a tenant and a priority. */
 static List *
 claim_share(WfWalk *walk, Oid role, int priority, Share *share, int most, List *messages)
@@ -305,7 +323,7 @@ claim_share(WfWalk *walk, Oid role, int priority, Share *share, int most, List *
 		is_first = false;
 		share->last = *wf_store_walk_id(walk, MESSAGE_MESSAGE_ID);
 		share->has_begun = true;
-		if (!wf_store_walk_hold(walk, false))
+		if (is_left_out(walk) || !wf_store_walk_hold(walk, false))
 			continue;
 		messages = lappend(messages, wf_store_walk_message(walk));
 		most--;
@@ -390,5 +408,24 @@ wf_store_claim(Oid role, int most, pg_uuid_t *last_tenant)
 		messages = claim(&walk, role, most, last_tenant);
 	}
 	wf_store_walk_end(&walk);
+	return messages;
+}
+
+List *
+wf_store_claim_others(Oid role, int most, pg_uuid_t *last_tenant, const pg_uuid_t *without, int n_without)
+{
+	List	   *messages = NIL;
+
+	left_out = without;
+	n_left_out = n_without;
+	PG_TRY();
+	{
+		messages = wf_store_claim(role, most, last_tenant);
+	}
+	PG_FINALLY();
+	{
+		n_left_out = 0;
+	}
+	PG_END_TRY();
 	return messages;
 }

@@ -29,6 +29,8 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#define MOST_PAIRS 10000		/* of a statement that matches events with waits; it has the number, too */
+
 /* How soon the keeper looks again at events that may not have reached all. */
 #define LOOK_AGAIN_US (200 * INT64CONST(1000))
 
@@ -46,7 +48,8 @@ wf_store_find_event(const pg_uuid_t *tenant_id, const char *event, const char *c
 	values[2] = correlation == NULL ? (Datum) 0 : CStringGetTextDatum(correlation);
 	values[3] = PointerGetDatum(seen != NULL ? seen : construct_empty_array(TEXTOID));
 	values[4] = TimestampTzGetDatum(wf_clock_now() - (int64) wf_setting_event_buffer_time * 1000);
-	found = wf_store_execute(WF_SQL_FIND_EVENT, values, nulls) > 0;
+	/* two statements, so that each has a plan that suits it: an event may be buffered by the ten thousand */
+	found = wf_store_execute(correlation == NULL ? WF_SQL_FIND_ANY_EVENT : WF_SQL_FIND_EVENT, values, nulls) > 0;
 	if (found)
 	{
 		wf_store_uuid(0, 1, event_id);
@@ -177,7 +180,8 @@ form_group(void)
 
 		group.ids = MemoryContextAlloc(TopMemoryContext, VARSIZE(array));
 		memcpy(group.ids, array, VARSIZE(array));
-		group.horizon = GetLatestSnapshot()->xmax;
+		/* not a snapshot's xmax: that is the next after the last that ended, and others beyond it may be running */
+		group.horizon = XidFromFullTransactionId(ReadNextFullTransactionId());
 	}
 	return n > 0;
 }
@@ -187,10 +191,15 @@ wf_store_match_events(TimestampTz before)
 {
 	Datum		values[1] = {TimestampTzGetDatum(before)};
 	TransactionId oldest = GetLatestSnapshot()->xmin;	/* taken before the waits are looked at */
+	int			total = 0;
 	int			n;
 
 	wf_store_execute(WF_SQL_DELETE_EVENTS, values, NULL);
-	n = match_now();
+	do
+	{
+		n = match_now();
+		total += n;
+	} while (n >= MOST_PAIRS);
 	if (group.ids != NULL && !TransactionIdPrecedes(oldest, group.horizon))
 	{
 		ArrayType  *ids = group.ids;
@@ -203,5 +212,5 @@ wf_store_match_events(TimestampTz before)
 	}
 	if (group.ids != NULL || form_group())
 		wf_wake_keeper_at_commit(wf_clock_now() + LOOK_AGAIN_US);
-	return n;
+	return total;
 }

@@ -354,3 +354,11 @@ wf_store_find_idempotent(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_i
 	row->error = state.error;
 	return row;
 }
+
+void
+wf_store_drop_key(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id)
+{
+	Datum		values[2] = {UUIDPGetDatum(tenant_id), UUIDPGetDatum(run_id)};
+
+	(void) wf_store_execute(WF_SQL_DROP_KEY, values, NULL);
+}

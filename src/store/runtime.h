@@ -64,6 +64,8 @@ extern void wf_store_release_held(const pg_uuid_t *tenant_id, const pg_uuid_t *r
  * transaction ends. A start that is claimed comes with all that it needs.
  */
 extern List *wf_store_claim(Oid role, int most, pg_uuid_t *last_tenant);
+/* The same without messages to the runs that are left out, but for cancels. */
+extern List *wf_store_claim_others(Oid role, int most, pg_uuid_t *last_tenant, const pg_uuid_t *without, int n_without);
 /* One message by its id, if it is there and nobody holds it; else NULL. */
 extern WfMessage *wf_store_claim_one(const pg_uuid_t *tenant_id, const pg_uuid_t *message_id);
 /* The start of a run, if it is in the queue (or held: *held) and nobody holds it. *exists: it is there, locked or not. */
@@ -237,6 +239,8 @@ extern bool wf_store_run_state(const pg_uuid_t *tenant_id, const pg_uuid_t *run_
 /* Takes the key for the run; false, with *earlier, when another run has it. Waits for whoever takes the same key. */
 extern bool wf_store_take_key(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, const char *key,
 							  const pg_uuid_t *run_id, pg_uuid_t *earlier);
+/* Gives back the key that this transaction took for a run that there will not be. */
+extern void wf_store_drop_key(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id);
 
 /* -- the keeper (keeper.c); run with the rights of wf_engine, for all tenants -- */
 

@@ -164,6 +164,9 @@ static const Statement statements[WF_SQL_COUNT] = {
 	[WF_SQL_FIND_KEY] = {
 		"SELECT run_id FROM wf.idempotency WHERE tenant_id" EQ "$1 AND workflow_id" EQ "$2 AND idempotency_key" EQ "$3",
 	3, {UUIDOID, UUIDOID, TEXTOID}},
+	[WF_SQL_DROP_KEY] = {
+		"DELETE FROM wf.idempotency WHERE tenant_id" EQ "$1 AND run_id" EQ "$2",
+	2, {UUIDOID, UUIDOID}},
 	[WF_SQL_TAKE_KEY] = {
 		"INSERT INTO wf.idempotency (tenant_id, workflow_id, idempotency_key, run_id) VALUES ($1, $2, $3, $4)"
 		" ON CONFLICT DO NOTHING",
@@ -329,9 +332,15 @@ static const Statement statements[WF_SQL_COUNT] = {
 	0, {0}},
 
 	/* -- events -- */
+	[WF_SQL_FIND_ANY_EVENT] = {
+		"SELECT event_id, payload FROM wf.event WHERE tenant_id" EQ "$1 AND event" EQ "$2"
+		" AND $3 IS NULL AND emitted_at OPERATOR(pg_catalog.>) $5"
+		" AND event_id::pg_catalog.text OPERATOR(pg_catalog.<>) ALL ($4)"
+		" ORDER BY event_id LIMIT 1",
+	5, {UUIDOID, TEXTOID, TEXTOID, TEXTARRAYOID, TIMESTAMPTZOID}},
 	[WF_SQL_FIND_EVENT] = {
 		"SELECT event_id, payload FROM wf.event WHERE tenant_id" EQ "$1 AND event" EQ "$2"
-		" AND ($3 IS NULL OR correlation" EQ "$3) AND emitted_at OPERATOR(pg_catalog.>) $5"
+		" AND correlation" EQ "$3 AND emitted_at OPERATOR(pg_catalog.>) $5"
 		" AND event_id::pg_catalog.text OPERATOR(pg_catalog.<>) ALL ($4)"
 		" ORDER BY event_id LIMIT 1",
 	5, {UUIDOID, TEXTOID, TEXTOID, TEXTARRAYOID, TIMESTAMPTZOID}},

@@ -19,6 +19,9 @@
  * 5. The engine may take further messages to a run with the one that it is given. So a claimed message to a run that
  *    the same batch has dealt with already is looked for again, and is dropped when it is gone.
  *
+ * 6. A run that another process is at is left out of claims for a few milliseconds: however many messages there are to it,
+ *    the other runs of the role go on.
+ *
  * What is kept here is small and forgotten with the process: another worker finds out for itself.
  */
 #include "postgres.h"
@@ -46,6 +49,7 @@
 #define MOST_TRIES 3
 #define MOST_TRIES_TRANSIENT 20
 #define BUSY_MS 10
+#define MOST_BUSY 32
 #define SUSPECT_MS 50
 #define AFTER_FAILING_MS 60000
 
@@ -67,6 +71,14 @@ typedef struct Slow
 	TimestampTz until;
 } Slow;
 
+/* A run that another process is at. */
+typedef struct Busy
+{
+	pg_uuid_t	run_id;
+	int			times;			/* in a row that it was found so */
+	TimestampTz until;
+} Busy;
+
 /* One transaction. */
 typedef struct Batch
 {
@@ -75,6 +87,7 @@ typedef struct Batch
 	const Alone *alone;			/* or NULL: a batch */
 	const WfError *fail_with;	/* alone: not executed but failed with this, or NULL */
 	List	   *messages;		/* claimed */
+	List	   *more;			/* claimed for the run of the only message */
 	WfMessage  *current;		/* what the engine is at; NULL: nothing */
 	List	   *done;
 	int			n_busy;
@@ -91,8 +104,8 @@ static Alone alone[MOST_ALONE];
 static int	n_alone = 0;
 static Slow slow[MOST_SLOW];
 static int	next_slow = 0;
+static Busy busy[MOST_BUSY];
 static bool alone_is_next = false;
-static int	n_waits = 0;		/* batches in a row in which another process had every run */
 static MemoryContext turn_memory;
 static MemoryContext run_memory;
 
@@ -159,6 +172,64 @@ forget_slow(const WfMessage *message)
 		found->until = 0;
 }
 
+/* -- runs that others are at -- */
+
+static void
+note_busy(const WfMessage *message, TimestampTz now)
+{
+	Busy	   *to = &busy[0];
+
+	for (int i = 0; i < MOST_BUSY; i++)
+	{
+		if (memcmp(&busy[i].run_id, &message->run_id, sizeof(pg_uuid_t)) == 0)
+		{
+			to = &busy[i];
+			break;
+		}
+		if (busy[i].until < to->until)
+			to = &busy[i];
+	}
+	if (memcmp(&to->run_id, &message->run_id, sizeof(pg_uuid_t)) != 0)
+		to->times = 0;
+	to->run_id = message->run_id;
+	to->times = Min(to->times + 1, 5);
+	to->until = TimestampTzPlusMilliseconds(now, BUSY_MS << to->times);
+}
+
+static void
+forget_busy(const WfMessage *message)
+{
+	for (int i = 0; i < MOST_BUSY; i++)
+		if (busy[i].until != 0 && memcmp(&busy[i].run_id, &message->run_id, sizeof(pg_uuid_t)) == 0)
+			busy[i].until = busy[i].times = 0;
+}
+
+/* Those that are not to be asked for now, in runs; how many. */
+static int
+list_busy(pg_uuid_t *runs)
+{
+	TimestampTz now = wf_clock_now();
+	int			n = 0;
+
+	for (int i = 0; i < MOST_BUSY; i++)
+		if (busy[i].until > now)
+			runs[n++] = busy[i].run_id;
+	return n;
+}
+
+/* When the first of them is asked for again, in ms from now; -1: there are none. */
+static long
+busy_wait(void)
+{
+	TimestampTz now = wf_clock_now();
+	TimestampTz next = 0;
+
+	for (int i = 0; i < MOST_BUSY; i++)
+		if (busy[i].until > now && (next == 0 || busy[i].until < next))
+			next = busy[i].until;
+	return next == 0 ? -1 : (next - now) / 1000 + 1;
+}
+
 /* -- messages that are dealt with alone -- */
 
 static Alone *
@@ -221,6 +292,17 @@ alone_wait(TimestampTz now)
 
 /* -- work within the transaction -- */
 
+/* What else there is for the run of the only message: it need not wait, each for a segment of its own. */
+static void
+claim_more(Batch *batch, const WfMessage *message)
+{
+	if (message->kind == WF_MESSAGE_START || message->crashes > 0)
+		return;
+	wf_transaction_open(turn_memory);
+	batch->more = wf_store_claim_run(&message->tenant_id, &message->run_id);
+	wf_transaction_close(turn_memory);
+}
+
 /* Deals with one message; between runs of the batch the session is made as it was. */
 static WfTurn
 execute(Batch *batch, WfMessage *message, TimestampTz slice_end, const WfError *fail_with)
@@ -236,7 +318,7 @@ execute(Batch *batch, WfMessage *message, TimestampTz slice_end, const WfError *
 	if (fail_with != NULL)
 		wf_engine_fail(message, fail_with);
 	else
-		result = wf_engine_turn(message, batch->messages, slice_end);
+		result = wf_engine_turn(message, batch->more != NIL ? batch->more : batch->messages, slice_end);
 	if (result == WF_TURN_BUSY && message->kind == WF_MESSAGE_CANCEL)
 		wf_wake_interrupt_at_commit(&message->run_id);
 	wf_session_end_run(level);
@@ -253,10 +335,12 @@ claim(Batch *batch)
 {
 	List	   *cancels = NIL;
 	List	   *others = NIL;
+	pg_uuid_t	left_out[MOST_BUSY];
+	int			n_left_out = list_busy(left_out);
 	ListCell   *lc;
 
 	wf_transaction_open(turn_memory);
-	batch->messages = wf_store_claim(my_role, batch->most, &last_tenant);
+	batch->messages = wf_store_claim_others(my_role, batch->most, &last_tenant, left_out, n_left_out);
 	wf_transaction_close(turn_memory);
 	foreach(lc, batch->messages)
 	{
@@ -326,13 +410,21 @@ batch_work(void *arg)
 		}
 		if (is_gone(batch, message))
 			continue;
+		if (is_single)
+			claim_more(batch, message);
 		result = execute(batch, message, is_single ? 0 : now + slice_us, NULL);
 		WF_FAULT("turn.executed");
 		now = wf_clock_now();
 		if (result == WF_TURN_DONE)
+		{
 			batch->done = lappend(batch->done, message);
+			forget_busy(message);
+		}
 		else if (result == WF_TURN_BUSY)
+		{
 			batch->n_busy++;
+			note_busy(message, now);
+		}
 		else
 		{
 			remember_slow(message);
@@ -391,6 +483,7 @@ alone_work(void *arg)
 		batch->result = WF_TURN_BUSY;
 		return;
 	}
+	claim_more(batch, batch->only);
 	begun = wf_clock_now();
 	batch->result = execute(batch, batch->only, 0, batch->fail_with);
 	batch->execute_us = wf_clock_now() - begun;
@@ -519,6 +612,13 @@ adapt(const Batch *batch, int n_claimed)
 		batch_size = Min(batch_size * 2, MOST_MESSAGES);
 }
 
+/* The earlier of two waits; -1 is none. */
+static long
+sooner(long a, long b)
+{
+	return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
 static long
 turn_batch(bool *alive)
 {
@@ -557,17 +657,10 @@ turn_batch(bool *alive)
 	adapt(&batch, n);
 	if (batch.stopped || n >= batch.most)
 		wf_process_ask_for_help();
-	if (batch.done != NIL || batch.stopped)
-	{
-		n_waits = 0;
+	/* when all of it was busy there may be messages to others behind */
+	if (batch.done != NIL || batch.stopped || batch.n_busy > 0)
 		return 0;
-	}
-	if (batch.n_busy > 0)
-	{
-		n_waits = Min(n_waits + 1, 5);
-		return BUSY_MS << n_waits;
-	}
-	return n_alone > 0 ? alone_wait(wf_clock_now()) : -1;
+	return sooner(busy_wait(), alone_wait(wf_clock_now()));
 }
 
 static void

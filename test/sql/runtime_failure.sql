@@ -171,3 +171,39 @@ SELECT test.ends(:'id');
 SELECT test.ends(run_id) ~ '^completed' FROM wf_runs WHERE workflow = 'told';
 SELECT what FROM effects;
 SELECT * FROM test.clean();
+
+-- a time-out of the run is compensated, however late it is by then
+TRUNCATE effects;
+SELECT save('[{"id": "a", "type": "db.create", "config": {"table": "effects", "values": {"what": "a"}}, "compensate": {"node": "u"}}, {"id": "u", "type": "db.create", "config": {"table": "effects", "values": {"what": "undo a"}}}, {"id": "w", "type": "delay", "config": {"duration": "1 h"}}]', '[{"source": "a", "target": "w"}]', '{"timeout": "50 ms"}');
+SELECT wf_start('go') AS id \gset
+SELECT test.ends(:'id'), test.steps(:'id');
+SELECT what FROM effects ORDER BY id;
+-- a start that is left out does not keep its key
+SELECT save('[{"id": "e", "type": "waitForEvent", "config": {"event": "go"}}]', '[]', '{"maxConcurrency": 1, "concurrencyPolicy": "skip"}');
+SELECT wf_start('go') AS a \gset
+SELECT wf_start('go', '{}', '{"idempotencyKey": "left out"}') IS NULL;
+SELECT test.stands(:'a', 'e');
+SELECT seq, node, status, segment FROM wf_steps WHERE run_id = :'a';
+SELECT wf_cancel(:'a');
+SELECT test.ends(:'a');
+SELECT wf_start('go', '{}', '{"idempotencyKey": "left out"}') AS b \gset
+SELECT test.stands(:'b', 'e');
+SELECT wf_cancel(:'b');
+SELECT test.ends(:'b');
+-- a pause that has not taken effect is taken back
+SELECT save('[{"id": "s", "type": "db.query", "config": {"sql": "SELECT pg_sleep(3600)"}}]');
+SELECT wf_start('go') AS id \gset
+DO $$ BEGIN FOR i IN 1..15000 LOOP EXIT WHEN EXISTS (SELECT FROM wf_runs WHERE status = 'running'); PERFORM pg_sleep(0.002); END LOOP; END $$;
+SELECT wf_pause(:'id'), wf_resume(:'id');
+SELECT wf_cancel(:'id');
+SELECT test.ends(:'id');
+-- nothing is written in a transaction that reads only
+BEGIN READ ONLY;
+SAVEPOINT s;
+SELECT wf_start('go');
+ROLLBACK TO s;
+SELECT wf_cancel('01a00000-0000-7000-8000-000000000000');
+ROLLBACK TO s;
+SELECT wf_emit('go');
+ROLLBACK;
+SELECT * FROM test.clean();

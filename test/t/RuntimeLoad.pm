@@ -460,7 +460,7 @@ sub check_result
 		FROM accepted a JOIN ledger f ON f.run_id = a.run_id JOIN ledger b ON b.run_id = a.run_id LEFT JOIN ledger c ON c.run_id = a.run_id AND c.node = 'c'
 		WHERE f.node = 'a' AND b.node = 'b' AND (
 			workflow = 'delayed' AND (b.at - f.at < '150 ms' OR c.at - b.at < (input ->> 'seconds')::float8 * interval '1 s')
-			OR workflow = 'until' AND b.at < date_trunc('milliseconds', (input ->> 'at')::timestamptz)
+			OR workflow = 'until' AND b.at < (input ->> 'at')::timestamptz
 			OR workflow = 'paused' AND b.at - f.at < '100 ms') LIMIT 20});
 	$none->('nothing is left behind', q{
 		SELECT * FROM (SELECT 'queue' AS place, count(*) FROM wf.queue UNION ALL SELECT 'live', count(*) FROM wf.live UNION ALL SELECT 'held', count(*) FROM wf.held UNION ALL SELECT 'wait', count(*) FROM wf.wait
