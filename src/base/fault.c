@@ -230,7 +230,7 @@ take_file(void)
 		read_specification(line, &found);
 		arm(&found);
 	}
-	fclose(file);
+	(void) fclose(file);
 	(void) unlink(FILE_NAME);
 }
 

@@ -50,6 +50,7 @@ use_definition(Bench *bench, const Jsonb *definition)
 
 		elog(ERROR, "%s: %s", first->path, first->message);
 	}
+	Assert(graph != NULL);
 	index = wf_graph_find(graph, bench->node, strlen(bench->node));
 	if (index < 0)
 		elog(ERROR, "there is no node \"%s\"", bench->node);

@@ -117,6 +117,7 @@ wf_expr_array_extend(WfEval *ev, const WfArray *from, Size more)
 	{
 		wf_expr_array_reserve(ev, array, from->count + more);
 		wf_expr_spend(ev, from->count / 8);
+		Assert(array->items != NULL || from->count == 0);
 		for (uint32 i = 0; i < from->count; i++)
 		{
 			array->items[i] = from->items[i];
