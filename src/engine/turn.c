@@ -505,6 +505,14 @@ begin_fresh(Run *run, void *arg)
 		wf_segment_begin_graph(run, NULL);
 }
 
+/* Signals are given to a run in the order in which they were sent: not before those that another worker holds. */
+static bool
+is_in_turn(const WfMessage *message)
+{
+	return message->kind != WF_MESSAGE_SIGNAL ||
+		!wf_store_has_earlier(&message->tenant_id, &message->run_id, &message->message_id, WF_MESSAGE_SIGNAL);
+}
+
 /* Gives the run, as long as it is suspended again, more of what is for it. */
 static void
 deliver_more(Run *run)
@@ -522,7 +530,7 @@ deliver_more(Run *run)
 			memcmp(&message->run_id, &run->run_id, sizeof(pg_uuid_t)) != 0 ||
 			memcmp(&message->tenant_id, &run->tenant.tenant_id, sizeof(pg_uuid_t)) != 0)
 			continue;
-		if (message->kind < WF_MESSAGE_TIMER || message->kind > WF_MESSAGE_CHILD)
+		if (message->kind < WF_MESSAGE_TIMER || message->kind > WF_MESSAGE_CHILD || !is_in_turn(message))
 			continue;
 		old = MemoryContextSwitchTo(run->memory);
 		run->delivered = lappend(run->delivered, message);
@@ -831,6 +839,8 @@ turn_live(Run *run, const WfMessage *message, TimestampTz slice_end)
 		wf_store_take_all(&run->tenant.tenant_id, &run->run_id);
 		return settle(run);
 	}
+	if (!is_in_turn(message))
+		return WF_TURN_BUSY;
 	if (strcmp(run->live->status, "compensating") == 0)
 		return turn_compensating(run, message, slice_end);
 	if (strcmp(run->live->status, "paused") == 0 && message->kind != WF_MESSAGE_CANCEL)

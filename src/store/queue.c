@@ -324,6 +324,17 @@ by_id(const ListCell *a, const ListCell *b)
 	return memcmp(one->message_id.data, other->message_id.data, UUID_LEN);
 }
 
+bool
+wf_store_has_earlier(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, const pg_uuid_t *message_id, WfMessageKind kind)
+{
+	Datum		values[4] = {UUIDPGetDatum(tenant_id), UUIDPGetDatum(run_id), UUIDPGetDatum(message_id),
+	Int32GetDatum(kind)};
+	bool		found = wf_store_execute(WF_SQL_HAS_EARLIER, values, NULL) > 0;
+
+	SPI_freetuptable(SPI_tuptable);
+	return found;
+}
+
 List *
 wf_store_claim_run(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id)
 {

@@ -70,6 +70,9 @@ extern List *wf_store_claim_others(Oid role, int most, pg_uuid_t *last_tenant, c
 extern WfMessage *wf_store_claim_one(const pg_uuid_t *tenant_id, const pg_uuid_t *message_id);
 /* The start of a run, if it is in the queue (or held: *held) and nobody holds it. *exists: it is there, locked or not. */
 extern WfMessage *wf_store_claim_start(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, bool *exists);
+/* Is there a message of this kind to the run in the queue that was sent before this one, held by somebody or not? */
+extern bool wf_store_has_earlier(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, const pg_uuid_t *message_id,
+								 WfMessageKind kind);
 /* The messages to a run in the queue that nobody holds, this transaction included, in the order of sending (WfMessage *);
  * its start is none of them. */
 extern List *wf_store_claim_run(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id);

@@ -309,6 +309,10 @@ static const Statement statements[WF_SQL_COUNT] = {
 	3, {UUIDOID, UUIDOID, JSONBOID}},
 
 	/* -- waits -- */
+	[WF_SQL_HAS_EARLIER] = {
+		"SELECT 1 FROM wf.queue WHERE tenant_id" EQ "$1 AND run_id" EQ "$2 AND kind OPERATOR(pg_catalog.<>) 0"
+		" AND kind" EQ "$4 AND message_id OPERATOR(pg_catalog.<) $3 LIMIT 1",
+	4, {UUIDOID, UUIDOID, UUIDOID, INT4OID}},
 	[WF_SQL_PUT_WAIT] = {
 		"INSERT INTO wf.wait (tenant_id, run_id, step, kind, wake_at, role, priority, event, correlation)"
 		" VALUES ($1, $2, $3, $4, $5, $6, $7::pg_catalog.int2, $8, $9)"
