@@ -164,15 +164,9 @@ wf_executing_died(void)
 	for (int i = 0; i < WF_MOST_WORKERS; i++)
 		if (!OidIsValid(wf_processes->died[i].database))
 		{
-			WfKeeperSlot *keeper = wf_process_keeper_of(my_entry->database);
-
 			wf_processes->died[i].database = my_entry->database;
 			wf_processes->died[i].run_id = my_entry->run_id;
-			if (keeper != NULL)
-			{
-				keeper->look = true;
-				wf_process_wake(&keeper->process);
-			}
+			wf_process_tell_keeper(my_entry->database, DT_NOEND, true);
 			return;
 		}
 }

@@ -165,6 +165,23 @@ wf_process_keeper_of(Oid database)
 	return NULL;
 }
 
+void
+wf_process_tell_keeper(Oid database, TimestampTz when, bool look)
+{
+	WfKeeperSlot *keeper = wf_process_keeper_of(database);
+
+	if (keeper == NULL)
+	{
+		wf_process_found(database); /* it rests, or is about to begin; it looks at everything then */
+		return;
+	}
+	keeper->look |= look;
+	if (when < keeper->due)
+		keeper->due = when;
+	if (look || (keeper->process.state == WF_PROCESS_IDLE && when < keeper->sleeps_until))
+		wf_process_wake(&keeper->process);
+}
+
 /* -- demands -- */
 
 void

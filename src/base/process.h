@@ -139,6 +139,8 @@ extern void wf_process_fill(WfProcess *process, WfProcessState state, Oid databa
 
 extern bool wf_process_is_barred(Oid database);
 extern WfKeeperSlot *wf_process_keeper_of(Oid database);
+/* The keeper of a database is to look no later than `when`, or at everything; it is started if it rests. */
+extern void wf_process_tell_keeper(Oid database, TimestampTz when, bool look);
 /* Messages are there for the role: an idle worker of it is woken; busy ones are told; the launcher is if there's need. */
 extern void wf_process_ring(Oid database, Oid role);
 /* One more worker would do. `urgent`: there is none. */

@@ -159,19 +159,6 @@ wf_wake_unbar_at_end(void)
 
 /* -- acting; the lock is held, nothing may fail -- */
 
-static void
-wake_keeper(TimestampTz when, bool look)
-{
-	WfKeeperSlot *keeper = wf_process_keeper_of(MyDatabaseId);
-
-	if (keeper == NULL)
-		return;
-	keeper->look |= look;
-	if (when < keeper->due)
-		keeper->due = when;
-	if (keeper->process.state == WF_PROCESS_IDLE && (look || when < keeper->sleeps_until))
-		wf_process_wake(&keeper->process);
-}
 
 static void
 wake_awaiters(const pg_uuid_t *run_id)
@@ -217,9 +204,7 @@ act(void)
 				wf_process_ring(MyDatabaseId, note->about.role);
 				break;
 			case NOTE_KEEPER:
-				if (wf_process_keeper_of(MyDatabaseId) == NULL)
-					wf_process_found(MyDatabaseId); /* it rests, or is about to begin */
-				wake_keeper(note->about.when, false);
+				wf_process_tell_keeper(MyDatabaseId, note->about.when, false);
 				break;
 			case NOTE_AWAITERS:
 				wake_awaiters(&note->about.run_id);
@@ -231,7 +216,7 @@ act(void)
 				wf_process_found(note->about.database);
 				break;
 			case NOTE_LOOK:
-				wake_keeper(DT_NOEND, true);
+				wf_process_tell_keeper(MyDatabaseId, DT_NOEND, true);
 				break;
 		}
 	}
@@ -244,7 +229,7 @@ wf_wake_look_at_everything(void)
 	if (wf_processes == NULL)
 		return;
 	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
-	wake_keeper(DT_NOEND, true);
+	wf_process_tell_keeper(MyDatabaseId, DT_NOEND, true);
 	wake_awaiters(NULL);
 	LWLockRelease(wf_processes_lock);
 }

@@ -287,7 +287,7 @@ is_left_out(const WfWalk *walk)
 {
 	const pg_uuid_t *run_id;
 
-	if (n_left_out == 0 || DatumGetInt16(wf_store_walk_column(walk, MESSAGE_KIND)) == WF_MESSAGE_CANCEL)
+	if (n_left_out == 0)
 		return false;
 	run_id = wf_store_walk_id(walk, MESSAGE_RUN_ID);
 	for (int i = 0; i < n_left_out; i++)

@@ -594,18 +594,12 @@ static bool
 leave_to_keeper(const WfDemand *demand)
 {
 	RoleCheck	check = {.demand = *demand};
-	WfKeeperSlot *keeper;
 
 	if (wf_transaction(check_role, &check, NULL) != NULL || check.problem == 0)
 		return false;
 	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
 	wf_process_forget_demand(demand->database, demand->role);
-	keeper = wf_process_keeper_of(demand->database);
-	if (keeper != NULL)
-	{
-		keeper->look = true;
-		wf_process_wake(&keeper->process);
-	}
+	wf_process_tell_keeper(demand->database, DT_NOEND, true);
 	LWLockRelease(wf_processes_lock);
 	return true;
 }

@@ -507,7 +507,7 @@ cancel_work(void *arg)
 		if (message->kind != WF_MESSAGE_CANCEL)
 			continue;
 		(void) execute(batch, message, 0, NULL);
-		batch->done = lappend(batch->done, message);
+		batch->n_busy = 0;
 		return;
 	}
 }
@@ -563,14 +563,13 @@ settle_error(const WfMessage *message, const ErrorData *error, bool alone_at_com
 
 	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED && wf_wake_was_interrupted())
 	{
-		Batch		batch = {.only = unconstify(WfMessage *, message)};
+		Batch		batch = {.only = unconstify(WfMessage *, message), .n_busy = 1};
 
 		/* an error here is found again with the message itself */
 		(void) wf_transaction(cancel_work, &batch, NULL);
-		/* Whoever interrupted us may hold the cancel for a moment still: until then the run is not begun again. */
-		entry = batch.done == NIL ? add_alone(message) : NULL;
-		if (entry != NULL)
-			entry->not_before = TimestampTzPlusMilliseconds(wf_clock_now(), BUSY_MS);
+		/* another worker has the cancel in its hands: it gets the run before we begin it again */
+		if (batch.n_busy > 0 && (entry = add_alone(message)) != NULL)
+			entry->not_before = TimestampTzPlusMilliseconds(wf_clock_now(), 10 * BUSY_MS);
 		return;
 	}
 	entry = add_alone(message);
