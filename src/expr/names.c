@@ -144,6 +144,8 @@ find_secret(WfParser *p, WfPathNode *path, const char *key, uint32 len, int pos)
 	if (path->n > 0)
 		return wf_expr_fail(p, pos, "Secrets can be joined with texts and chosen among; their values are put in when the request is sent.",
 							"a secret has no members here");
+	if (key == NULL)
+		return wf_expr_fail(p, pos, "Write the secret's name as a constant: $secrets.NAME.", "$secrets needs a fixed name");
 	if (!wf_secret_name_is_valid(key, len))
 		return wf_expr_fail(p, pos, "Names of secrets are letters, digits and underscores.", "\"%.*s\" is no name of a secret",
 							(int) Min(len, 64), key);

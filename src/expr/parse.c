@@ -579,7 +579,7 @@ parse_index(WfParser *p, const WfExprNode *base, int pos, bool optional)
 		}
 	}
 	if (is_secret(base))
-		return wf_expr_fail(p, pos, "Write the secret's name as a constant: $secrets.NAME.", "$secrets needs a fixed name");
+		return wf_expr_path_member(p, base, NULL, 0, pos, optional);
 	if (base->kind == WF_N_PATH && ((const WfPathNode *) base)->node_index < 0)
 		return wf_expr_fail(p, pos, "Write the node's id or name as a constant: $node.id or $node[\"Name\"].",
 							"$node needs a fixed name");
