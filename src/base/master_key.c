@@ -135,7 +135,8 @@ take_text(char *text, int len, const char *setting)
 		int			low = digit(text[begin + 2 * i + 1]);
 
 		is_key = high >= 0 && low >= 0;
-		key[i] = (uint8) ((high << 4 | low) & 0xff);
+		if (is_key)
+			key[i] = (uint8) (high << 4 | low);
 	}
 	explicit_bzero(text, MOST_TEXT);
 	if (is_key)
@@ -201,7 +202,7 @@ read_command(const char *command)
 
 	if (pipe == NULL)
 		return complain(NULL, "the command of \"%s\" could not be run: %m", setting);
-	setvbuf(pipe, NULL, _IONBF, 0); /* no copy in a buffer that is not ours */
+	(void) setvbuf(pipe, NULL, _IONBF, 0); /* no copy in a buffer that is not ours */
 	n = fread(text, 1, MOST_TEXT, pipe);
 	status = ClosePipeStream(pipe);
 	if (status != 0)
