@@ -83,7 +83,7 @@ SELECT is_empty($$SELECT relname FROM pg_class WHERE relnamespace = 'api'::regna
 
 -- beneath: every table is bound by row-level security, and nobody but the engine writes
 SELECT is_empty($$SELECT relname FROM pg_class WHERE relnamespace = 'wf'::regnamespace AND relkind IN ('r', 'p') AND NOT (relrowsecurity AND relforcerowsecurity)$$, 'row-level security is forced on every table');
-SELECT is_empty($$SELECT relname FROM pg_class c WHERE relnamespace = 'wf'::regnamespace AND relkind IN ('r', 'p') AND NOT EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = c.oid AND attnum = 1 AND attname = 'tenant_id' AND attnotnull)$$, 'tenant_id leads every table');
+SELECT is_empty($$SELECT relname FROM pg_class c WHERE relnamespace = 'wf'::regnamespace AND relkind IN ('r', 'p') AND relname <> 'master_key' AND NOT EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = c.oid AND attnum = 1 AND attname = 'tenant_id' AND attnotnull)$$, 'tenant_id leads every table but that of the installation');
 SELECT is_empty($$SELECT i.indexrelid::regclass FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid WHERE relnamespace = 'wf'::regnamespace AND i.indisprimary AND i.indkey[0] <> 1$$, 'and every primary key');
 SELECT is_empty($$SELECT relname, p FROM pg_class, unnest(ARRAY['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) p WHERE relnamespace = 'wf'::regnamespace AND relkind IN ('r', 'p') AND has_table_privilege('public', pg_class.oid, p)$$, 'nobody may write a table');
 SELECT is_empty($$SELECT 1 FROM pg_auth_members WHERE roleid = 'wf_engine'::regrole$$, 'nobody is a member of wf_engine');
