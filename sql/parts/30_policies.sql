@@ -29,3 +29,16 @@ $$;
 ALTER TABLE wf.run_default ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 ALTER TABLE wf.segment_default ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 REVOKE ALL ON wf.run_default, wf.segment_default FROM PUBLIC;
+
+-- Secrets: members see their names and versions. Nobody but the engine may read a ciphertext, or what is known of keys.
+REVOKE ALL ON wf.master_key, wf.secret FROM PUBLIC;
+ALTER TABLE wf.master_key ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+ALTER TABLE wf.secret ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY engine ON wf.master_key TO wf_engine USING (true) WITH CHECK (true);
+CREATE POLICY engine ON wf.secret TO wf_engine USING (true) WITH CHECK (true);
+CREATE POLICY tenant ON wf.secret FOR SELECT USING (tenant_id OPERATOR(pg_catalog.=) (SELECT wf.current_tenant_id()));
+COMMENT ON POLICY engine ON wf.master_key IS 'the engine''s own statements';
+COMMENT ON POLICY engine ON wf.secret IS 'the engine''s own statements';
+COMMENT ON POLICY tenant ON wf.secret IS 'members see their tenant';
+GRANT SELECT, INSERT, UPDATE, DELETE ON wf.master_key, wf.secret TO wf_engine;
+GRANT SELECT (tenant_id, name, version, created_at, created_by, ended_at, dropped) ON wf.secret TO PUBLIC;

@@ -88,3 +88,11 @@ COMMENT ON FUNCTION wf_current_tenant() IS 'the tenant that current_user acts fo
 CREATE FUNCTION wf_can(permission text) RETURNS bool
 	LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'wf_sql_can';
 COMMENT ON FUNCTION wf_can(text) IS 'whether current_user has a permission in the current tenant';
+
+CREATE FUNCTION wf_set_secret(name text, value text) RETURNS void
+	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_set_secret';
+COMMENT ON FUNCTION wf_set_secret(text, text) IS 'sets a secret of the current tenant: a new version, encrypted; nothing gives the value back';
+
+CREATE FUNCTION wf_drop_secret(name text) RETURNS void
+	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_drop_secret';
+COMMENT ON FUNCTION wf_drop_secret(text) IS 'drops a secret of the current tenant, and its value';

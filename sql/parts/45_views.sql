@@ -132,5 +132,15 @@ CREATE VIEW wf_queue_status WITH (security_invoker = true) AS
 	WHERE t.tenant_id OPERATOR(pg_catalog.=) (SELECT wf.current_tenant_id());
 COMMENT ON VIEW wf_queue_status IS 'the current tenant''s messages that are ready or held back, and runs that execute or wait';
 
-REVOKE ALL ON wf_workflows, wf_runs, wf_segments, wf_steps, wf_tasks, wf_dead_letters, wf_queue_status FROM PUBLIC;
-GRANT SELECT ON wf_workflows, wf_runs, wf_segments, wf_steps, wf_tasks, wf_dead_letters, wf_queue_status TO PUBLIC;
+CREATE VIEW wf_secrets WITH (security_invoker = true) AS
+	SELECT s.name, s.version, f.created_at, f.created_by::pg_catalog.text AS created_by,
+		   s.created_at AS updated_at, s.created_by::pg_catalog.text AS updated_by
+	FROM wf.secret s
+	CROSS JOIN LATERAL (SELECT o.created_at, o.created_by FROM wf.secret o
+		WHERE o.tenant_id OPERATOR(pg_catalog.=) s.tenant_id AND o.name OPERATOR(pg_catalog.=) s.name
+		ORDER BY o.version LIMIT 1) f
+	WHERE s.tenant_id OPERATOR(pg_catalog.=) (SELECT wf.current_tenant_id()) AND s.ended_at IS NULL;
+COMMENT ON VIEW wf_secrets IS 'secrets of the current tenant: names, versions, when and by whom; never values';
+
+REVOKE ALL ON wf_workflows, wf_runs, wf_segments, wf_steps, wf_tasks, wf_dead_letters, wf_queue_status, wf_secrets FROM PUBLIC;
+GRANT SELECT ON wf_workflows, wf_runs, wf_segments, wf_steps, wf_tasks, wf_dead_letters, wf_queue_status, wf_secrets TO PUBLIC;

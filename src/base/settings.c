@@ -15,6 +15,8 @@ char	   *wf_setting_tenant = NULL;
 int			wf_setting_event_buffer_time;
 int			wf_setting_retention;
 char	   *wf_setting_databases = NULL;
+char	   *wf_setting_master_key_command = NULL;
+char	   *wf_setting_master_key_file = NULL;
 int			wf_setting_batch_time;
 int			wf_setting_max_crashes;
 int			wf_setting_max_workers;
@@ -87,6 +89,10 @@ static const IntSetting int_settings[] = {
 static const StringSetting string_settings[] = {
 	{"workflow.databases", "Databases in which runs are carried on; empty: all that have the extension.",
 	&wf_setting_databases, "", PGC_SIGHUP, GUC_LIST_INPUT},
+	{"workflow.master_key_command", "Command that prints the master key of secrets.",
+	&wf_setting_master_key_command, "", PGC_POSTMASTER, GUC_SUPERUSER_ONLY},
+	{"workflow.master_key_file", "File with the master key of secrets.",
+	&wf_setting_master_key_file, "", PGC_POSTMASTER, GUC_SUPERUSER_ONLY},
 	{"workflow.tenant", "Tenant to act for; empty: the only one that the role is a member of.",
 	&wf_setting_tenant, "", PGC_USERSET, 0},
 };
@@ -112,8 +118,8 @@ wf_settings_init(void)
 	{
 		const StringSetting *s = &string_settings[i];
 
-		DefineCustomStringVariable(s->name, s->description, NULL, s->variable, s->boot, s->context,
-								   s->flags, NULL, NULL, NULL);
+		DefineCustomStringVariable(s->name, s->description, NULL, s->variable, s->boot,
+								   context_of(s->context), s->flags, NULL, NULL, NULL);
 	}
 	MarkGUCPrefixReserved("workflow");
 }

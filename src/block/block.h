@@ -12,6 +12,7 @@
 #include "base/diagnostics.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "base/secret_marker.h"
 #include "expr/expr.h"
 #include "graph/graph.h"
 #include "nodes/bitmapset.h"
@@ -166,6 +167,10 @@ struct WfStep
 	MemoryContext state_memory;	/* containers: lives until the step is done */
 	void	   *state;			/* containers: their own, in state_memory; NULL at execute */
 	const WfStepOps *ops;
+	/* Of the markers of secrets that expressions of this attempt gave (base/secret_marker.h): set when the first is
+	 * named, "" before. A block that makes a request hands both on with it, see wf_block_put_secrets. */
+	char		secret_nonce[WF_MARKER_NONCE_CHARS + 1];
+	List	   *secret_names;	/* char *, each once, in state_memory */
 };
 
 /* -- the block -- */
@@ -237,6 +242,9 @@ extern const char *wf_block_schema_problem(const Jsonb *schema);
 /* Finds a block that a tenant registered (wf_register_block); the engine fills it. */
 extern const WfBlock *(*wf_block_find_custom) (const char *type);
 
+/* Does the current tenant have a secret of this name? The engine fills it; for warnings, where the database may be read. */
+extern bool (*wf_block_has_secret) (const char *name);
+
 /* From here on check_broken may read the database for warnings, with this search path; NULL: it may not. Returns what was
  * said before, to be said again afterwards. */
 extern const char *wf_block_look_as(const char *search_path);
@@ -269,6 +277,11 @@ extern WfOutcome wf_block_done(int port, Jsonb *output);
 extern WfOutcome wf_block_fail(WfError *error);
 /* Index of a port by its name; -1 when the node has none. */
 extern int	wf_block_port(const WfNode *node, const char *name);
+/* Writes the members "nonce" and "secrets" (names) of a request, when the step has named any. */
+extern void wf_block_put_secrets(const WfStep *step, WfJsonWriter *w);
+/* The reverse, for a block whose state holds a request that was written so: expressions that it evaluates when it is
+ * resumed, perhaps in another process, go on with the same nonce. To be called in `load`, or before they are evaluated. */
+extern void wf_block_take_secrets(WfStep *step, const JsonbValue *request);
 /* Evaluates one field of the config; false when it is not in the config (out: null). */
 extern bool wf_block_config(WfStep *step, const char *key, JsonbValue *out);
 /* The same for a bare expression field; NULL when missing. */

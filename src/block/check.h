@@ -20,6 +20,8 @@ typedef struct WfShape
 	const char **bare;
 	int			n_fixed;		/* paths of what may not hold a template, with all below */
 	const char **fixed;
+	int			n_secret;		/* paths of secret-capable fields, with all below */
+	const char **secret;
 } WfShape;
 
 /* The shape of a block's config, or NULL when it has no schema. Lives until the backend ends, for
@@ -30,6 +32,9 @@ extern const WfShape *wf_block_shape(const WfBlock *block);
 extern bool wf_block_shape_is_bare(void *shape, const char *path);
 /* May the value at this path hold no template? */
 extern bool wf_block_shape_is_fixed(const WfShape *shape, const char *path);
+
+/* May expressions in the value at this path name secrets? */
+extern bool wf_block_shape_is_secret(const WfShape *shape, const char *path);
 
 /* Adds what is wrong with the node's config, as WfGraphBlocks.check. */
 extern void wf_block_check(const WfNode *node, WfDiagnostics *found);

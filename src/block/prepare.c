@@ -70,6 +70,58 @@ wf_block_compile(const char *source, const WfNode *node, const char *key, WfDiag
 	return expr;
 }
 
+/* -- secrets -- */
+
+bool		(*wf_block_has_secret) (const char *name) = NULL;
+
+static bool
+takes_secrets(const WfNames *names, const char *path_pattern)
+{
+	return wf_block_shape_is_secret(names->secrets_arg, path_pattern);
+}
+
+/* What a registered block did with a marker would reach nobody who can put the value in its place. */
+static bool
+may_take_secrets(const WfBlock *block)
+{
+#ifdef WF_TESTING
+	if (strncmp(block->type, "test.", 5) == 0)
+		return true;
+#endif
+	return wf_block_builtin_index(block->type) >= 0;
+}
+
+typedef struct SecretLook
+{
+	const WfNode *node;
+	List	   *seen;			/* char * */
+	WfDiagnostics *found;
+} SecretLook;
+
+static void
+look_for_secret(const char *name, void *arg)
+{
+	SecretLook *look = arg;
+	ListCell   *cell;
+
+	foreach(cell, look->seen)
+		if (strcmp(lfirst(cell), name) == 0)
+			return;
+	look->seen = lappend(look->seen, unconstify(char *, name));
+	if (!wf_block_has_secret(name))
+		wf_diagnostics_add(look->found, WF_SEVERITY_WARNING, WF_ERRCODE_SECRET_MISSING, look->node->id,
+						   psprintf("%s.config", look->node->path), "wf_set_secret() sets it.",
+						   "secret \"%s\" does not exist", name);
+}
+
+static void
+look_for_secrets_of(const WfExpr *expr, void *arg)
+{
+	wf_expr_secrets(expr, look_for_secret, arg);
+}
+
+/* -- nodes -- */
+
 /* Compiles one template that belongs to a node; NULL when it is refused. */
 static const WfTemplate *
 compile_template(const WfNode *node, const JsonbValue *value, const char *member, const WfNames *names,
@@ -88,10 +140,17 @@ static WfPrepared *
 check_templates(const WfNode *node, const WfNames *names, WfDiagnostics *found)
 {
 	WfPrepared *prepared = palloc0(sizeof(WfPrepared));
+	const WfShape *shape = wf_block_shape(node->block);
+	WfNames		config_names = *names;
 	JsonbValue	value;
 
 	wf_json_root(node->config, &value);
-	prepared->config = compile_template(node, &value, "config", names, wf_block_shape(node->block), found);
+	if (shape != NULL && shape->n_secret > 0 && may_take_secrets(node->block))
+	{
+		config_names.takes_secrets = takes_secrets;
+		config_names.secrets_arg = shape;
+	}
+	prepared->config = compile_template(node, &value, "config", &config_names, shape, found);
 	if (node->on_error_value.type != jbvNull)
 		prepared->on_error_value = compile_template(node, &node->on_error_value, "onErrorValue", names, NULL, found);
 	if (node->compensate_input != NULL)
@@ -113,6 +172,12 @@ prepare_node(WfNode *node, const WfNames *names, const char *search_path, bool l
 		return;
 	if (block->prepare != NULL)
 		prepared->own = block->prepare(node, prepared->config, search_path, found);
+	if (look && wf_block_has_secret != NULL)
+	{
+		SecretLook	secrets = {.node = node, .found = found};
+
+		wf_template_walk(prepared->config, look_for_secrets_of, &secrets);
+	}
 	if (look && block->look != NULL)
 		block->look(node, prepared->own, found);
 }

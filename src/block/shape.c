@@ -4,9 +4,9 @@
  * 1. A built-in block's schema is compiled when its first node is seen. Those of custom blocks are
  *    found by their text, in a small table that is emptied when it is full: a block that was
  *    registered again has another text, so nothing stale is ever used and nothing need be told.
- * 2. Beside JSON Schema's own keywords two annotations count: `"format": "expression"` (the string is
- *    a bare expression) and `"x-fixed": true` (no template at this place or below). Their places are
- *    collected as paths such as `cases.*.when`, where `*` stands for any one key or index.
+ * 2. Beside JSON Schema's own keywords three annotations count: `"format": "expression"` (the string is
+ *    a bare expression), `"x-fixed": true` (no template at this place or below) and `"x-secret": true`
+ *    (expressions at this place or below may name secrets). Their places are collected as paths such as `cases.*.when`, where `*` stands for any one key or index.
  *
  * Everything is in a context below CacheMemoryContext and survives errors: an entry becomes visible
  * only when it is complete.
@@ -31,6 +31,7 @@ typedef struct Places
 {
 	List	   *bare;
 	List	   *fixed;
+	List	   *secret;
 } Places;
 
 static void collect_places(const JsonbValue *schema, const char *path, Places *places);
@@ -90,6 +91,14 @@ collect_subschemas(const JsonbValue *schema, const char *path, Places *places)
 	}
 }
 
+static bool
+is_true(const JsonbValue *schema, const char *keyword)
+{
+	JsonbValue	value;
+
+	return wf_json_field(schema, keyword, &value) && value.type == jbvBool && value.val.boolean;
+}
+
 static void
 collect_places(const JsonbValue *schema, const char *path, Places *places)
 {
@@ -101,8 +110,10 @@ collect_places(const JsonbValue *schema, const char *path, Places *places)
 	if (wf_json_field(schema, "format", &value) && wf_json_is_string(&value) &&
 		value.val.string.len == 10 && memcmp(value.val.string.val, "expression", 10) == 0)
 		places->bare = lappend(places->bare, pstrdup(path));
-	if (wf_json_field(schema, "x-fixed", &value) && value.type == jbvBool && value.val.boolean)
+	if (is_true(schema, "x-fixed"))
 		places->fixed = lappend(places->fixed, pstrdup(path));
+	if (is_true(schema, "x-secret"))
+		places->secret = lappend(places->secret, pstrdup(path));
 	collect_properties(schema, path, places);
 	collect_subschemas(schema, path, places);
 }
@@ -124,7 +135,7 @@ static WfShape *
 make_shape(const char *text, uint32 hash)
 {
 	WfShape    *shape = palloc0(sizeof(WfShape));
-	Places		places = {NIL, NIL};
+	Places		places = {NIL, NIL, NIL};
 	WfSchemaError problem = {0};
 	JsonbValue	root;
 
@@ -138,6 +149,7 @@ make_shape(const char *text, uint32 hash)
 	collect_places(&root, "", &places);
 	shape->bare = list_to_array(places.bare, &shape->n_bare);
 	shape->fixed = list_to_array(places.fixed, &shape->n_fixed);
+	shape->secret = list_to_array(places.secret, &shape->n_secret);
 	return shape;
 }
 
@@ -245,6 +257,17 @@ wf_block_shape_is_fixed(const WfShape *shape, const char *path)
 	for (int i = 0; i < shape->n_fixed; i++)
 	{
 		if (path_matches(shape->fixed[i], path, true))
+			return true;
+	}
+	return false;
+}
+
+bool
+wf_block_shape_is_secret(const WfShape *shape, const char *path)
+{
+	for (int i = 0; i < shape->n_secret; i++)
+	{
+		if (path_matches(shape->secret[i], path, true))
 			return true;
 	}
 	return false;

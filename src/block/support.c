@@ -376,11 +376,20 @@ item_scope_node(WfScope *scope, int node_index, WfNodePart part, JsonbValue *out
 	return self->outer->node(self->outer, node_index, part, out);
 }
 
+static void
+item_scope_secret(WfScope *scope, const char *name, int name_len, JsonbValue *out)
+{
+	WfItemScope *self = (WfItemScope *) scope;
+
+	self->outer->secret(self->outer, name, name_len, out);
+}
+
 void
 wf_block_item_scope(WfItemScope *scope, WfStep *step, const JsonbValue *items)
 {
 	memset(scope, 0, sizeof(*scope));
 	scope->scope.root = item_scope_root;
+	scope->scope.secret = step->scope->secret != NULL ? item_scope_secret : NULL;
 	scope->scope.node = item_scope_node;
 	scope->scope.now = step->scope->now;
 	scope->outer = step->scope;

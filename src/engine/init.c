@@ -5,9 +5,19 @@
 
 #include "engine/custom.h"
 #include "engine/engine.h"
+#include "store/secret.h"
+
+static bool
+has_secret(const char *name)
+{
+	WfTenant	tenant;
+
+	return wf_store_current_tenant(&tenant, NULL) && wf_store_has_secret(&tenant.tenant_id, name);
+}
 
 void
 wf_engine_init(void)
 {
+	wf_block_has_secret = has_secret;
 	wf_custom_init();
 }

@@ -569,8 +569,7 @@ load_step(Frame *frame, const JsonbValue *saved)
 	old = MemoryContextSwitchTo(step->memory);
 	wf_step_gather_input(frame);
 	MemoryContextSwitchTo(old);
-	wf_scope_begin(&step->scope, run, frame, &step->step.input);
-	step->step.scope = &step->scope.base;
+	wf_scope_begin_step(run, frame, step);
 	frame->open = NULL;
 	load_log(step, saved);
 	load_state(step, saved);

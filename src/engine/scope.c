@@ -10,6 +10,7 @@
 
 #include "engine/journal.h"
 #include "engine/scope.h"
+#include "store/secret.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
@@ -216,6 +217,58 @@ node_value(WfScope *base, int node_index, WfNodePart part, JsonbValue *out)
 	return false;
 }
 
+/* -- secrets -- */
+
+static bool
+is_known(const List *names, const char *name)
+{
+	ListCell   *cell;
+
+	foreach(cell, names)
+		if (strcmp(lfirst(cell), name) == 0)
+			return true;
+	return false;
+}
+
+/* Throws 42501 when current_user may not use secrets of the run's tenant, WF013 when there is none of this name. */
+static void
+check_secret(const Run *run, const char *name)
+{
+	WfTenant	tenant;
+
+	if (!wf_store_tenant_of(&run->tenant.tenant_id, &tenant) || (tenant.permissions & WF_CREDENTIAL_USE) == 0)
+		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+						errmsg("permission denied for tenant \"%s\"", run->tenant.name),
+						errdetail("The permission \"%s\" is missing.", wf_store_permission_name(WF_CREDENTIAL_USE)),
+						errhint("An admin or owner of the tenant can give it with wf_grant().")));
+	if (!wf_store_has_secret(&run->tenant.tenant_id, name))
+		wf_error_raise(wf_store_no_secret(&run->tenant.tenant_id, name));
+}
+
+/* The marker that stands for the value; the value itself never comes here. */
+static void
+secret_value(WfScope *base, const char *name, int name_len, JsonbValue *out)
+{
+	StepScope  *scope = (StepScope *) base;
+	WfStep	   *step = scope->step;
+	char	   *text = pnstrdup(name, name_len);
+	char	   *marker;
+
+	if (!is_known(step->secret_names, text))
+	{
+		MemoryContext old;
+
+		check_secret(scope->run, text);
+		if (step->secret_nonce[0] == '\0')
+			wf_marker_make_nonce(step->secret_nonce);
+		old = MemoryContextSwitchTo(step->state_memory);
+		step->secret_names = lappend(step->secret_names, pstrdup(text));
+		MemoryContextSwitchTo(old);
+	}
+	marker = wf_marker_make(step->secret_nonce, name, name_len);
+	wf_json_set_string(out, marker, strlen(marker));
+}
+
 void
 wf_scope_begin(StepScope *scope, Run *run, Frame *frame, const JsonbValue *input)
 {
@@ -226,4 +279,13 @@ wf_scope_begin(StepScope *scope, Run *run, Frame *frame, const JsonbValue *input
 	scope->run = run;
 	scope->frame = frame;
 	scope->input = *input;
+}
+
+void
+wf_scope_begin_step(Run *run, Frame *frame, OpenStep *open)
+{
+	wf_scope_begin(&open->scope, run, frame, &open->step.input);
+	open->scope.base.secret = secret_value;
+	open->scope.step = &open->step;
+	open->step.scope = &open->scope.base;
 }

@@ -6,7 +6,9 @@
 
 #include "engine/state.h"
 
-/* Sets up the scope of a step of this frame. */
+/* Sets up a scope within this frame. */
 extern void wf_scope_begin(StepScope *scope, Run *run, Frame *frame, const JsonbValue *input);
+/* The same for the expressions of a step: its own scope, in which secrets can be named. */
+extern void wf_scope_begin_step(Run *run, Frame *frame, OpenStep *open);
 
 #endif

@@ -102,6 +102,7 @@ typedef struct StepScope
 	bool		has_run;		/* `$run` was built for this step */
 	JsonbValue	run_value;
 	Jsonb	   *error;			/* `$error` of this evaluation alone (onErrorValue), or NULL */
+	WfStep	   *step;			/* that is open, and keeps the nonce of its secrets; NULL: there are no secrets */
 } StepScope;
 
 /* What a parked step waits for. */

@@ -113,8 +113,9 @@ prepare_attempt(Run *run, Frame *frame)
 		wf_step_gather_input(frame);
 		MemoryContextSwitchTo(run->step_memory);
 	}
-	wf_scope_begin(&open->scope, run, frame, &open->step.input);
-	open->step.scope = &open->scope.base;
+	open->step.secret_nonce[0] = '\0';
+	open->step.secret_names = NIL;
+	wf_scope_begin_step(run, frame, open);
 }
 
 static void

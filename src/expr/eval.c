@@ -114,6 +114,19 @@ wf_expr_eval_path(WfEval *ev, const WfExprNode *node, WfValue *out)
 		walk_values(ev, path, i, out);
 }
 
+void
+wf_expr_eval_secret(WfEval *ev, const WfExprNode *node, WfValue *out)
+{
+	const WfPathStep *step = ((const WfPathNode *) node)->steps;
+	JsonbValue	marker;
+
+	ev->pos = node->pos;
+	if (ev->scope == NULL || ev->scope->secret == NULL)
+		wf_expr_throw(ev, "there are no secrets here");
+	ev->scope->secret(ev->scope, step->key, step->len, &marker);
+	wf_expr_from_json(&marker, out);
+}
+
 /* -- members -- */
 
 /* Evaluates the object of a link; true when the chain ended there (out is then undefined). */

@@ -84,6 +84,15 @@ wf_expr_nodes(const WfExpr *expr, void (*visit) (int node_index, void *arg), voi
 		visit(expr->nodes[i], arg);
 }
 
+void
+wf_expr_secrets(const WfExpr *expr, void (*visit) (const char *name, void *arg), void *arg)
+{
+	ListCell   *cell;
+
+	foreach(cell, expr->secrets)
+		visit(lfirst(cell), arg);
+}
+
 bool
 wf_expr_truthy(const JsonbValue *value)
 {

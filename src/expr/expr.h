@@ -54,6 +54,9 @@ typedef struct WfNames
 	int			(*node_index) (const struct WfNames *names, const char *name, int len);
 	const char *(*nearest) (const struct WfNames *names, const char *name, int len);
 	bool		allow_secrets;	/* `$secrets` may be named */
+	/* The same for the strings of a template, by their place (as WfIsBare has it); NULL: what allow_secrets says. */
+	bool		(*takes_secrets) (const struct WfNames *names, const char *path_pattern);
+	const void *secrets_arg;	/* for that */
 	void	   *arg;
 } WfNames;
 
@@ -63,6 +66,9 @@ typedef struct WfScope
 	/* False: undefined. */
 	bool		(*root) (struct WfScope *scope, WfRoot root, JsonbValue *out);
 	bool		(*node) (struct WfScope *scope, int node_index, WfNodePart part, JsonbValue *out);
+	/* `$secrets.NAME`: what stands for the value, a string in CurrentMemoryContext. Throws 42501, WF013. NULL: the
+	 * scope has no secrets. */
+	void		(*secret) (struct WfScope *scope, const char *name, int name_len, JsonbValue *out);
 	TimestampTz now;			/* `$now`: one instant for a segment */
 	void	   *arg;
 } WfScope;
@@ -166,6 +172,9 @@ extern void wf_template_walk(const WfTemplate *tpl, void (*visit) (const WfExpr 
 
 /* Which nodes an expression reads: calls `visit` with each index (repeats possible). */
 extern void wf_expr_nodes(const WfExpr *expr, void (*visit) (int node_index, void *arg), void *arg);
+
+/* Which secrets an expression names: calls `visit` with each name (repeats possible). */
+extern void wf_expr_secrets(const WfExpr *expr, void (*visit) (const char *name, void *arg), void *arg);
 
 /* JavaScript's truthiness of a JSON value, and the text that templates join. */
 extern bool wf_expr_truthy(const JsonbValue *value);

@@ -571,6 +571,7 @@ struct WfExpr
 	int			offset;			/* characters of the whole string before the source */
 	int			n_nodes;		/* graph nodes it reads */
 	int		   *nodes;
+	List	   *secrets;		/* char *: names of secrets that it reads */
 };
 
 /* -- evaluating nodes -- */
@@ -579,6 +580,7 @@ extern const char *wf_expr_sort_flags(const char *flags);
 extern bool wf_expr_is_index_key(const char *key, uint32 len, uint32 *index);
 extern void wf_expr_eval_const(WfEval *ev, const WfExprNode *node, WfValue *out);
 extern void wf_expr_eval_path(WfEval *ev, const WfExprNode *node, WfValue *out);
+extern void wf_expr_eval_secret(WfEval *ev, const WfExprNode *node, WfValue *out);
 extern void wf_expr_eval_local(WfEval *ev, const WfExprNode *node, WfValue *out);
 extern void wf_expr_eval_now(WfEval *ev, const WfExprNode *node, WfValue *out);
 extern void wf_expr_eval_today(WfEval *ev, const WfExprNode *node, WfValue *out);

@@ -10,6 +10,7 @@
 
 #include <math.h>
 
+#include "base/secret.h"
 #include "base/text.h"
 #include "expr/parser.h"
 
@@ -136,6 +137,28 @@ find_part(WfParser *p, WfPathNode *path, const char *key, uint32 len, int pos)
 						"a node has no \"%.*s\"", (int) Min(len, 64), key);
 }
 
+/* The name of a secret; what follows it would be asked of a value that nobody has yet. */
+static const WfExprNode *
+find_secret(WfParser *p, WfPathNode *path, const char *key, uint32 len, int pos)
+{
+	if (path->n > 0)
+		return wf_expr_fail(p, pos, "Secrets can be joined with texts and chosen among; their values are put in when the request is sent.",
+							"a secret has no members here");
+	if (key == NULL)
+		return wf_expr_fail(p, pos, "Write the secret's name as a constant: $secrets.NAME.", "$secrets needs a fixed name");
+	if (!wf_secret_name_is_valid(key, len))
+		return wf_expr_fail(p, pos, "Names of secrets are letters, digits and underscores.", "\"%.*s\" is no name of a secret",
+							(int) Min(len, 64), key);
+	path->node.eval = wf_expr_eval_secret;
+	path->steps = palloc0(sizeof(WfPathStep));
+	path->n = path->capacity = 1;
+	path->steps[0].key = key;
+	path->steps[0].len = len;
+	path->steps[0].pos = pos - p->start;
+	p->secrets = lappend(p->secrets, pnstrdup(key, len));
+	return &path->node;
+}
+
 /* Adds a step to a path (an index when key is NULL: the caller sets it). */
 const WfExprNode *
 wf_expr_path_member(WfParser *p, const WfExprNode *base, const char *key, uint32 len, int pos, bool optional)
@@ -143,6 +166,8 @@ wf_expr_path_member(WfParser *p, const WfExprNode *base, const char *key, uint32
 	WfPathNode *path = (WfPathNode *) base;
 	WfPathStep *step;
 
+	if (path->root == WF_ROOT_SECRETS)
+		return find_secret(p, path, key, len, pos);
 	if (path->root == WF_ROOT_COUNT && path->node_index < 0)
 		return find_node(p, path, key, len, pos);
 	if (path->root == WF_ROOT_COUNT && path->part == WF_NODE_ALL && path->n == 0 && key != NULL)
@@ -170,6 +195,8 @@ make_path(WfParser *p, const WfToken *t, WfRoot root)
 	if (root == WF_ROOT_SECRETS && (p->names == NULL || !p->names->allow_secrets))
 		return wf_expr_fail(p, t->pos, "Secrets can be named only in fields marked for them: auth, headers, url, query and body of requests.",
 							"$secrets is not available here");
+	if (root == WF_ROOT_SECRETS && !at_punct(p, P1('.')) && !at_punct(p, P2('?', '.')) && !at_punct(p, P1('[')))
+		return wf_expr_fail(p, t->pos, "Write $secrets.NAME.", "$secrets needs the name of a secret");
 	path = wf_expr_node(p, sizeof(WfPathNode), WF_N_PATH, t->pos, wf_expr_eval_path, NULL, NULL, NULL);
 	if (path == NULL)
 		return NULL;

@@ -450,12 +450,20 @@ wf_expr_parse_arguments(WfParser *p, WfCallNode *call)
 	return true;
 }
 
+static bool
+is_secret(const WfExprNode *node)
+{
+	return node->kind == WF_N_PATH && ((const WfPathNode *) node)->root == WF_ROOT_SECRETS;
+}
+
 /* `base(...)` */
 static const WfExprNode *
 parse_call(WfParser *p, const WfExprNode *base, bool optional)
 {
 	WfCallNode *call;
 
+	if (is_secret(base))
+		return wf_expr_fail(p, peek(p)->pos, NULL, "a secret is not a function");
 	if (base->kind == WF_N_CONST)
 	{
 		const WfValue *value = &((const WfConstNode *) base)->value;
@@ -520,8 +528,7 @@ parse_member(WfParser *p, const WfExprNode *base, const char *key, uint32 len, i
 	if (base->kind == WF_N_CONST && ((const WfConstNode *) base)->value.tag == WF_V_NAMESPACE &&
 		wf_expr_method(wf_expr_class(&((const WfConstNode *) base)->value), key, len) == NULL)
 		return namespace_member(p, ((const WfConstNode *) base)->value.u.space, key, len, pos);
-	if (base->kind == WF_N_PATH && ((const WfPathNode *) base)->root == WF_ROOT_COUNT &&
-		((const WfPathNode *) base)->node_index < 0)
+	if (base->kind == WF_N_PATH && (((const WfPathNode *) base)->node_index < 0 || is_secret(base)))
 		return wf_expr_path_member(p, base, key, len, pos, optional);
 	if (at_punct(p, P2('?', '.')) && wf_expr_lex_at(&p->lexer, p->at + 1)->kind == WF_T_PUNCT &&
 		wf_expr_lex_at(&p->lexer, p->at + 1)->punct == P1('('))
@@ -571,6 +578,8 @@ parse_index(WfParser *p, const WfExprNode *base, int pos, bool optional)
 			return path;
 		}
 	}
+	if (is_secret(base))
+		return wf_expr_path_member(p, base, NULL, 0, pos, optional);
 	if (base->kind == WF_N_PATH && ((const WfPathNode *) base)->node_index < 0)
 		return wf_expr_fail(p, pos, "Write the node's id or name as a constant: $node.id or $node[\"Name\"].",
 							"$node needs a fixed name");
@@ -675,6 +684,7 @@ make_expr(WfParser *p, const WfExprNode *root, int end)
 	expr->offset = pg_mbstrlen_with_len(p->lexer.source, p->start);
 	expr->nodes = p->nodes;
 	expr->n_nodes = p->n_nodes;
+	expr->secrets = p->secrets;
 	return expr;
 }
 

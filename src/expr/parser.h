@@ -87,6 +87,7 @@ typedef struct WfParser
 	int			n_nodes;
 	int			nodes_capacity;
 	int		   *nodes;
+	List	   *secrets;		/* char *: names of secrets */
 	bool		failed;
 	int			fail_pos;		/* bytes in the lexer's source */
 	int			fail_code;

@@ -58,14 +58,26 @@ make_constant(const JsonbValue *value)
 	return tpl;
 }
 
+/* The names that may be used at this place. */
+static const WfNames *
+names_here(const Compiler *c, WfNames *copy)
+{
+	if (c->names == NULL || c->names->takes_secrets == NULL)
+		return c->names;
+	*copy = *c->names;
+	copy->allow_secrets = c->names->takes_secrets(c->names, c->pattern.data);
+	return copy;
+}
+
 static WfTemplate *
 compile_bare(Compiler *c, const JsonbValue *value)
 {
 	WfTemplate *tpl = make_template(WF_TEMPLATE_BARE);
 	WfExprProblem problem;
+	WfNames		copy;
 
 	tpl->has_bare = true;
-	tpl->expr = wf_expr_compile(value->val.string.val, value->val.string.len, c->names, &problem);
+	tpl->expr = wf_expr_compile(value->val.string.val, value->val.string.len, names_here(c, &copy), &problem);
 	if (tpl->expr == NULL)
 		add_problem(c, &problem);
 	return tpl;
@@ -97,12 +109,15 @@ compile_string(Compiler *c, const JsonbValue *value)
 	int			len = value->val.string.len;
 	const char *open = memmem(s, len, "{{", 2);
 	WfTemplate *tpl;
+	WfNames		copy;
+	const WfNames *names;
 	int			capacity = 0;
 	int			at = 0;
 
 	if (open == NULL)
 		return make_constant(value);
 	tpl = make_template(WF_TEMPLATE_TEXT);
+	names = names_here(c, &copy);
 	while (open != NULL)
 	{
 		WfExprProblem problem;
@@ -110,7 +125,7 @@ compile_string(Compiler *c, const JsonbValue *value)
 		int			end = len;
 
 		add_part(tpl, &capacity, s + at, open - s - at, NULL);
-		expr = wf_expr_parse_at(s, len, open - s + 2, true, c->names, &end, &problem);
+		expr = wf_expr_parse_at(s, len, open - s + 2, true, names, &end, &problem);
 		if (expr == NULL)
 		{
 			add_problem(c, &problem);

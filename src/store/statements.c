@@ -504,6 +504,36 @@ static const Statement statements[WF_SQL_COUNT] = {
 		" DELETE FROM wf.run WHERE tenant_id" EQ "$1 AND run_id OPERATOR(pg_catalog.<) $2"
 		"  AND run_id IN (SELECT run_id FROM old)",
 	4, {UUIDOID, UUIDOID, TIMESTAMPTZOID, INT4OID}},
+	[WF_SQL_MASTER_KEY] = {
+		"SELECT key_id, check_value FROM wf.master_key ORDER BY key_id DESC LIMIT 1",
+	0, {0}},
+	[WF_SQL_PUT_MASTER_KEY] = {
+		"INSERT INTO wf.master_key (key_id, check_value) VALUES (1, $1) ON CONFLICT (key_id) DO NOTHING",
+	1, {BYTEAOID}},
+	[WF_SQL_SECRET_VERSION] = {
+		"SELECT coalesce(pg_catalog.max(version), 0) FROM wf.secret"
+		" WHERE tenant_id OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2",
+	2, {UUIDOID, TEXTOID}},
+	/* the value goes with it */
+	[WF_SQL_END_SECRET] = {
+		"UPDATE wf.secret SET ended_at = pg_catalog.now(), nonce = NULL, ciphertext = NULL, dropped = $3"
+		" WHERE tenant_id OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2 AND ended_at IS NULL",
+	3, {UUIDOID, TEXTOID, BOOLOID}},
+	[WF_SQL_INSERT_SECRET] = {
+		"INSERT INTO wf.secret (tenant_id, name, version, key_id, nonce, ciphertext, created_by)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7::pg_catalog.regrole) ON CONFLICT DO NOTHING",
+	7, {UUIDOID, TEXTOID, INT4OID, INT4OID, BYTEAOID, BYTEAOID, OIDOID}},
+	[WF_SQL_HAS_SECRET] = {
+		"SELECT 1 FROM wf.secret WHERE tenant_id OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
+		" AND ended_at IS NULL",
+	2, {UUIDOID, TEXTOID}},
+	[WF_SQL_SECRET_NAMES] = {
+		"SELECT name FROM wf.secret WHERE tenant_id OPERATOR(pg_catalog.=) $1 AND ended_at IS NULL ORDER BY name LIMIT $2",
+	2, {UUIDOID, INT4OID}},
+	[WF_SQL_FIND_SECRETS] = {
+		"SELECT name, version, key_id, nonce, ciphertext FROM wf.secret"
+		" WHERE tenant_id OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) ANY ($2) AND ended_at IS NULL",
+	2, {UUIDOID, TEXTARRAYOID}},
 };
 
 static SPIPlanPtr plans[WF_SQL_COUNT];
@@ -643,6 +673,15 @@ wf_store_array(uint64 row, int column)
 	Datum		value = column_of(row, column, &is_null);
 
 	return is_null ? NULL : DatumGetArrayTypePCopy(value);
+}
+
+bytea *
+wf_store_bytea(uint64 row, int column)
+{
+	bool		is_null;
+	Datum		value = column_of(row, column, &is_null);
+
+	return is_null ? NULL : DatumGetByteaPCopy(value);
 }
 
 bool

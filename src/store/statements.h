@@ -94,6 +94,14 @@ typedef enum WfStatementId
 	WF_SQL_RANGE_IS_NEEDED,
 	WF_SQL_CLEAR_RANGE,
 	WF_SQL_EXPIRE_RUNS,
+	WF_SQL_MASTER_KEY,
+	WF_SQL_PUT_MASTER_KEY,
+	WF_SQL_SECRET_VERSION,
+	WF_SQL_END_SECRET,
+	WF_SQL_INSERT_SECRET,
+	WF_SQL_HAS_SECRET,
+	WF_SQL_SECRET_NAMES,
+	WF_SQL_FIND_SECRETS,
 	WF_SQL_COUNT
 } WfStatementId;
 
@@ -115,5 +123,6 @@ extern bool wf_store_bool(uint64 row, int column);
 extern int64 wf_store_int64(uint64 row, int column);
 extern TimestampTz wf_store_time(uint64 row, int column);
 extern ArrayType *wf_store_array(uint64 row, int column);
+extern bytea *wf_store_bytea(uint64 row, int column);
 
 #endif

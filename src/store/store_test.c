@@ -7,12 +7,14 @@
 
 #include "base/clock.h"
 #include "base/compat.h"
+#include "catalog/pg_type.h"
 #include "base/uuid.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "funcapi.h"
 #include "store/runtime.h"
+#include "store/secret.h"
 #include "store/store.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
@@ -214,6 +216,34 @@ wf_sql_test_history(PG_FUNCTION_ARGS)
 	}
 	SPI_finish();
 	PG_RETURN_VOID();
+}
+
+PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_test_open_secrets);
+
+/* test_open_secrets(tenant uuid, names text[]) -> text: what the dispatcher would get, or the error */
+Datum
+wf_sql_test_open_secrets(PG_FUNCTION_ARGS)
+{
+	WfSecretValue *values;
+	const char **names;
+	Datum	   *texts;
+	int			n;
+	WfError    *problem;
+	StringInfoData out;
+
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), TEXTOID, -1, false, TYPALIGN_INT, &texts, NULL, &n);
+	names = palloc(sizeof(char *) * Max(n, 1));
+	for (int i = 0; i < n; i++)
+		names[i] = TextDatumGetCString(texts[i]);
+	initStringInfo(&out);
+	SPI_connect();
+	problem = wf_store_open_secrets(PG_GETARG_UUID_P(0), names, n, &values);
+	if (problem != NULL)
+		appendStringInfo(&out, "%s %s", problem->code, problem->message);
+	for (int i = 0; i < n && problem == NULL; i++)
+		appendStringInfo(&out, "%s%s v%d = %s", i > 0 ? ", " : "", values[i].name, values[i].version, values[i].value);
+	SPI_finish();
+	PG_RETURN_TEXT_P(cstring_to_text(out.data));
 }
 
 #endif

@@ -185,6 +185,11 @@ cluster_start()
 			{ cat "$HERE/initdb.log"; say "could not make the cluster in $DATA"; return 1; }
 		say "include = 'private.conf'" >>"$DATA/postgresql.conf"
 	fi
+	# A master key for secrets, the same as long as the flavour's folder is there.
+	if [ ! -f "$HERE/master.key" ]; then
+		(umask 077 && od -An -v -tx1 -N32 /dev/urandom | tr -d ' \n' >"$HERE/master.key")
+		[ -n "$SERVER_USER" ] && chown "$SERVER_USER" "$HERE/master.key"
+	fi
 	cat >"$DATA/private.conf" <<-END
 		listen_addresses = ''
 		unix_socket_directories = '$SOCKET'
@@ -195,6 +200,7 @@ cluster_start()
 		lc_messages = 'C'
 		timezone = 'UTC'
 		log_timezone = 'UTC'
+		workflow.master_key_file = '$HERE/master.key'
 	END
 	[ $# -eq 0 ] || printf '%s\n' "$@" >>"$DATA/private.conf"
 	chmod 644 "$DATA/private.conf"

@@ -53,11 +53,11 @@ LATERAL pg_catalog.aclexplode(c.relacl) r
 WHERE r.grantee = 0 AND r.privilege_type <> 'SELECT'
 ORDER BY 1, 2;
 
--- tenant_id leads every primary key and unique index, but for the list of tenants itself.
+-- tenant_id leads every primary key and unique index, but for the list of tenants itself, and what is the installation's.
 SELECT m.object AS table, i.indexrelid::regclass AS key
 FROM member m JOIN pg_catalog.pg_class c ON c.oid = m.objid AND m.classid = 'pg_class'::regclass
 JOIN pg_catalog.pg_index i ON i.indrelid = c.oid AND (i.indisprimary OR i.indisunique)
-WHERE c.relkind IN ('r', 'p') AND c.oid <> 'wf.tenant'::regclass
+WHERE c.relkind IN ('r', 'p') AND c.oid <> ALL ('{wf.tenant,wf.master_key}'::regclass[])
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a
 	WHERE a.attrelid = c.oid AND a.attnum = i.indkey[0] AND a.attname = 'tenant_id')
 ORDER BY 1, 2;

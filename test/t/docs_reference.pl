@@ -90,7 +90,7 @@ for my $name (qw(wf_runs wf_steps wf_segments))
 	is(join(' ', sort keys %seen), columns_of($name), "journal.md has every column of $name");
 }
 # a cell of sql.md names the columns, and values in parentheses behind some
-for my $name (qw(wf_workflows wf_tasks wf_dead_letters wf_queue_status))
+for my $name (qw(wf_workflows wf_tasks wf_dead_letters wf_queue_status wf_secrets))
 {
 	my ($cell) = page('sql.md') =~ /^\| `$name` \|(.*)$/m;
 	is(join(' ', sort(($cell =~ s/\([^()]*\)//gr) =~ /`(?!wf_)(\w+)`/g)), columns_of($name), "sql.md has every column of $name");
