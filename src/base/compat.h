@@ -76,4 +76,7 @@
 #define wf_compat_returning(stmt) ((stmt)->returningList)
 #endif
 
+/* For #if in net/, which alone includes curl.h: the libcurl that is compiled against. */
+#define WF_COMPAT_CURL_AT_LEAST(major, minor, patch) (LIBCURL_VERSION_NUM >= ((major) << 16 | (minor) << 8 | (patch)))
+
 #endif

@@ -75,7 +75,7 @@ missing=()
 choose_version
 
 # Wanted packages, and those that a PostgreSQL version may lack in a distribution.
-wanted=(gcc libc6-dev make libpcre2-dev)
+wanted=(gcc libc6-dev make libpcre2-dev libcurl4-openssl-dev)
 [ -z "$version" ] || wanted+=("postgresql-$version" "postgresql-server-dev-$version")
 optional=()
 for purpose in "$@"; do
