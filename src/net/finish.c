@@ -34,22 +34,23 @@ note_hop(WfNetTransfer *t)
 	int64		named = info_time(easy, CURLINFO_NAMELOOKUP_TIME_T);
 	int64		connected = info_time(easy, CURLINFO_CONNECT_TIME_T);
 	int64		secured = info_time(easy, CURLINFO_APPCONNECT_TIME_T);
+	int64		pretransfer = info_time(easy, CURLINFO_PRETRANSFER_TIME_T);
 	long		version = info_long(easy, CURLINFO_HTTP_VERSION);
 	char	   *address = NULL;
 
 	t->status = (int) info_long(easy, CURLINFO_RESPONSE_CODE);
 	t->connection_was_new = t->n_opened > 0;
-	t->dns_us = t->connection_was_new || connected == 0 ? named : 0;
+	t->dns_us = t->connection_was_new ? named : 0;
 	t->connect_us = t->connection_was_new && connected > named ? connected - named : 0;
 	t->tls_us = t->connection_was_new && secured > connected ? secured - connected : 0;
 	t->first_byte_us = info_time(easy, CURLINFO_STARTTRANSFER_TIME_T);
 	t->bytes_sent += info_long(easy, CURLINFO_REQUEST_SIZE) + (t->request.kind == WF_NET_MAIL ? t->uploaded_bytes : 0);
 	t->bytes_received += info_long(easy, CURLINFO_HEADER_SIZE) + info_time(easy, CURLINFO_SIZE_DOWNLOAD_T);
-	if (info_long(easy, CURLINFO_REQUEST_SIZE) > 0 || info_time(easy, CURLINFO_PRETRANSFER_TIME_T) > 0)
+	if (info_long(easy, CURLINFO_REQUEST_SIZE) > 0 || pretransfer > 0)
 		t->was_sent = true;
 	t->http_version = version == CURL_HTTP_VERSION_1_0 ? 10 : version == CURL_HTTP_VERSION_1_1 ? 11 :
 		version == CURL_HTTP_VERSION_2_0 ? 20 : 0;
-	if (connected > 0 && curl_easy_getinfo(easy, CURLINFO_PRIMARY_IP, &address) == CURLE_OK && address != NULL)
+	if ((connected > 0 || pretransfer > 0) && curl_easy_getinfo(easy, CURLINFO_PRIMARY_IP, &address) == CURLE_OK && address != NULL)
 	{
 		strlcpy(t->remote_address, address, sizeof(t->remote_address));
 		t->remote_port = (int) info_long(easy, CURLINFO_PRIMARY_PORT);
