@@ -9,6 +9,9 @@
 
 #include "utils/memutils.h"
 
+/* libcurl's code for a header that is too large for it; it has no name before 8.6. */
+#define WF_CURLE_TOO_LARGE 100
+
 /* -- what is known of a hop -- */
 
 static int64
@@ -50,6 +53,8 @@ note_hop(WfNetTransfer *t)
 		t->was_sent = true;
 	t->http_version = version == CURL_HTTP_VERSION_1_0 ? 10 : version == CURL_HTTP_VERSION_1_1 ? 11 :
 		version == CURL_HTTP_VERSION_2_0 ? 20 : 0;
+	if (t->http_version == 20)
+		wf_net_partition_multiplexed(t);
 	if ((connected > 0 || pretransfer > 0) && curl_easy_getinfo(easy, CURLINFO_PRIMARY_IP, &address) == CURLE_OK && address != NULL)
 	{
 		strlcpy(t->remote_address, address, sizeof(t->remote_address));
@@ -84,11 +89,12 @@ wf_net_finish(WfNetTransfer *t, WfNetOutcome outcome, const char *message)
 static WfNetOutcome
 outcome_of(const WfNetTransfer *t, CURLcode code)
 {
+	if ((int) code == WF_CURLE_TOO_LARGE)
+		return WF_NET_TOO_LARGE;
 	switch (code)
 	{
 		case CURLE_URL_MALFORMAT:
-		case CURLE_UNSUPPORTED_PROTOCOL:
-			return WF_NET_INVALID;
+			return t->was_sent ? WF_NET_BROKEN : WF_NET_INVALID;
 		case CURLE_COULDNT_RESOLVE_HOST:
 			return WF_NET_UNRESOLVED;
 		case CURLE_COULDNT_CONNECT:
@@ -97,6 +103,8 @@ outcome_of(const WfNetTransfer *t, CURLcode code)
 		case CURLE_OPERATION_TIMEDOUT:
 			return WF_NET_TIMED_OUT;
 		case CURLE_OUT_OF_MEMORY:
+			/* So says libcurl before 8.6 of a header that is too large for it. */
+			return t->was_sent && !t->body_begun ? WF_NET_TOO_LARGE : WF_NET_OVERLOADED;
 		case CURLE_FAILED_INIT:
 			return WF_NET_OVERLOADED;
 		case CURLE_SSL_CONNECT_ERROR:
@@ -162,6 +170,8 @@ failure_message(const WfNetTransfer *t, WfNetOutcome outcome, CURLcode code)
 			if ((wf_net_now_us() - t->begun_us) / 1000 < t->request.total_timeout_ms)
 				return psprintf("fewer than %d bytes a second for %d ms", t->request.low_speed_bytes, t->request.low_speed_ms);
 			return psprintf("no answer within %d ms", t->request.total_timeout_ms);
+		case WF_NET_TOO_LARGE:
+			return pstrdup("a header of the answer is too large");
 		case WF_NET_REFUSED:
 			return psprintf("the mail server refused: %s", server_line(t));
 		case WF_NET_OVERLOADED:

@@ -167,6 +167,8 @@ set_http(WfNetTransfer *t)
 		strcmp(t->method, "PATCH") == 0;
 
 	SET(CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_2TLS);
+	if (t->is_tls && wf_net_partition_multiplexes(t))
+		SET(CURLOPT_PIPEWAIT, 1L);
 	SET(CURLOPT_FOLLOWLOCATION, 0L);
 	SET(CURLOPT_ACCEPT_ENCODING, "gzip, deflate");
 	if (t->has_body || wants_length)

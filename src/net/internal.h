@@ -35,6 +35,8 @@
 #define WF_NET_URL_BYTES 65536
 /* Of the body of an answer that is a redirect to follow, so much is read to keep the connection. */
 #define WF_NET_DISCARD_BYTES 65536
+/* Hosts of which a partition remembers that they speak HTTP/2. */
+#define WF_NET_MULTIPLEXED 16
 /* Answers to one request on one connection: 1xx, challenges, the last one. */
 #define WF_NET_MAX_ANSWERS 20
 
@@ -58,6 +60,8 @@ typedef struct WfNetPartition
 	int			spare_size;
 	int			n_users;		/* transfers that are to use it, or do */
 	int			connects_allowed;	/* CURLMOPT_MAXCONNECTS: connections in use and idle */
+	uint32		multiplexed[WF_NET_MULTIPLEXED];	/* hosts that spoke HTTP/2 lately: hashes, 0: none */
+	int			next_multiplexed;
 	int64		idle_since_us;	/* when n_users became 0 */
 	pairingheap_node timer;		/* in WfNet.timers while deadline_us >= 0 */
 	int64		deadline_us;	/* when libcurl wants to be called; -1: never */
@@ -165,6 +169,8 @@ extern CURL *wf_net_partition_handle(WfNetPartition *partition);
 extern void wf_net_partition_handle_back(WfNetPartition *partition, CURL *easy);
 extern void wf_net_partition_entered(WfNetTransfer *t);
 extern void wf_net_partition_left(WfNetTransfer *t);
+extern bool wf_net_partition_multiplexes(const WfNetTransfer *t);
+extern void wf_net_partition_multiplexed(const WfNetTransfer *t);
 extern void wf_net_partition_tidy(WfNet *net, int64 now_us);
 extern int64 wf_net_partition_next_tidy_us(WfNet *net);
 extern int	wf_net_partition_compare_timers(const pairingheap_node *a, const pairingheap_node *b, void *arg);

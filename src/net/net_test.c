@@ -5,7 +5,7 @@
  * in flight at once, groups follow one another, in one WfNet. Gives the results in the order of the requests,
  * grouped. A request has the members of WfNetRequest in camel case; "times": n stands for n of them, whose results
  * are one: the last, with "same": how many had its outcome and status. "cancelMs" drops it after that time; its result is null. Options: "events" a turn
- * (64), "maxPartitions", "idleMs", "maxBufferedBytes", "maxIdle", "bodyChars": so much of each body is shown (200).
+ * (64), "maxPartitions", "idleMs", "maxBufferedBytes", "maxIdle", "bodyChars": so much of each body is shown (4000).
  *
  * wf_sql_test_net_url(url text) RETURNS jsonb: {"url", "host", "port", "path"} or {"refused": why}.
  *
@@ -321,7 +321,7 @@ run_group(WfNet *net, WaitEventSet *set, const JsonbValue *group, const JsonbVal
 {
 	int			n = wf_json_count(group);
 	Item	   *items = palloc0(sizeof(Item) * (n + 1));
-	int64		shown = get_int(options, "bodyChars", 200);
+	int64		shown = get_int(options, "bodyChars", 4000);
 	int64		events = get_int(options, "events", 64);
 	int64		begun_us = wf_net_now_us();
 	JsonbValue	v;

@@ -293,6 +293,39 @@ wf_net_partition_left(WfNetTransfer *t)
 	}
 }
 
+static uint32
+origin_hash(const WfNetTransfer *t)
+{
+	return (hash_bytes((const unsigned char *) t->host, strlen(t->host)) ^ t->port) | 1;
+}
+
+/*
+ * Has the host of the hop spoken HTTP/2 here? Then a request waits for a connection that is being made rather than make
+ * another. Of an unknown host it does not: all would wait for one that hangs.
+ */
+bool
+wf_net_partition_multiplexes(const WfNetTransfer *t)
+{
+	uint32		hash = origin_hash(t);
+
+	for (int i = 0; i < WF_NET_MULTIPLEXED; i++)
+		if (t->partition->multiplexed[i] == hash)
+			return true;
+	return false;
+}
+
+/* It has. */
+void
+wf_net_partition_multiplexed(const WfNetTransfer *t)
+{
+	WfNetPartition *partition = t->partition;
+
+	if (wf_net_partition_multiplexes(t))
+		return;
+	partition->multiplexed[partition->next_multiplexed] = origin_hash(t);
+	partition->next_multiplexed = (partition->next_multiplexed + 1) % WF_NET_MULTIPLEXED;
+}
+
 /* Closes partitions that are idle for too long, are too many, or hold descriptors that others lack. */
 void
 wf_net_partition_tidy(WfNet *net, int64 now_us)
