@@ -258,6 +258,9 @@ wf_net_hop_start(WfNetTransfer *t)
 		total_ms -= (wf_net_now_us() - t->begun_us) / 1000;
 	wf_net_receive_reset(t);
 	t->curl_error[0] = '\0';
+	t->remote_address[0] = '\0';
+	t->remote_port = 0;
+	t->connection_was_new = false;
 	if (total_ms <= 0)
 		wf_net_finish(t, WF_NET_TIMED_OUT, psprintf("no answer within %d ms", t->request.total_timeout_ms));
 	else if (t->request.kind == WF_NET_HTTP &&

@@ -366,10 +366,10 @@ wf_net_turn(WfNet *net, int max_events)
 	pthread_sigmask(SIG_SETMASK, &blocked, &before);
 	PG_TRY();
 	{
-		wf_net_partition_tidy(net, wf_net_now_us());
 		start_waiting(net, most);
 		more = fire_timers(net, most) == most;
 		more |= serve_sockets(net, most) == Min(most, MAX_EVENTS);
+		wf_net_partition_tidy(net, wf_net_now_us());
 	}
 	PG_FINALLY();
 	{

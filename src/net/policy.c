@@ -212,14 +212,23 @@ carried(const Address *address, Address *out)
 	if (memcmp(b, mapped, 12) == 0 || memcmp(b, translated, 12) == 0 || memcmp(b, nat64, 12) == 0)
 		add_carried(out, &n, b + 12, 0);
 	else if (memcmp(b, zero, 12) == 0)
-		add_carried(out, &n, b + 12, 0);
+	{
+		/* But for :: and ::1. */
+		if (b[12] != 0 || b[13] != 0 || b[14] != 0 || b[15] > 1)
+			add_carried(out, &n, b + 12, 0);
+	}
 	else if (memcmp(b, nat64_local, 6) == 0)
 	{
-		/* RFC 6052: a prefix of 48 bits puts it around the byte 8; longer ones, up to 96, behind. */
+		/*
+		 * RFC 6052: a prefix of 48 bits puts it around the byte 8, with zeros behind; one of 96 bits puts it behind
+		 * zeros. What is not zero counts, as one does not know which.
+		 */
 		const uint8 at_48[4] = {b[6], b[7], b[9], b[10]};
 
-		add_carried(out, &n, at_48, 0);
-		add_carried(out, &n, b + 12, 0);
+		if (memcmp(at_48, zero, 4) != 0)
+			add_carried(out, &n, at_48, 0);
+		if (memcmp(b + 11, zero, 5) != 0)
+			add_carried(out, &n, b + 12, 0);
 	}
 	else if (b[0] == 0x20 && b[1] == 0x02)
 		add_carried(out, &n, b + 2, 0);

@@ -270,7 +270,9 @@ on_header(char *line, size_t unit, size_t n, void *arg)
 
 	if (t->request.kind == WF_NET_MAIL)
 	{
-		/* The server's last line is enough. */
+		/* The last line that refuses something is enough. */
+		if (bytes == 0 || (line[0] != '4' && line[0] != '5'))
+			return bytes;
 		t->head_bytes = 0;
 		return append(t, &t->head, &t->head_size, &t->head_bytes, line, Min(bytes, 512), 512) ? bytes : 0;
 	}

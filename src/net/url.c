@@ -39,57 +39,53 @@ is_number_label(const char *label)
 	return label[0] != '\0' && label[strspn(label, "0123456789")] == '\0';
 }
 
-/*
- * A host in its one spelling, in place: an address without brackets, or a name of letters, digits, - and _ in lower case
- * without a dot behind. False: it is neither.
- */
-static bool
-normalize_host(char *host)
+/* The address within brackets, as one writes it; NULL: it is none. */
+static char *
+normal_address(const char *host)
 {
 	struct in6_addr in6;
+	char		text[INET6_ADDRSTRLEN];
+	size_t		bytes = strlen(host);
+
+	if (bytes < 4 || host[bytes - 1] != ']' || inet_pton(AF_INET6, pnstrdup(host + 1, bytes - 2), &in6) != 1)
+		return NULL;
+	return inet_ntop(AF_INET6, &in6, text, sizeof(text)) == NULL ? NULL : pstrdup(text);
+}
+
+/*
+ * A host in its one spelling, in CurrentMemoryContext: an address without brackets, or a name of letters, digits, - and _
+ * in lower case without a dot behind. NULL: it is neither. Changes a name in place.
+ */
+static char *
+normal_host(char *host)
+{
 	struct in_addr in;
 	size_t		bytes = strlen(host);
 	char	   *last;
 	int			label = 0;
 
 	if (host[0] == '[')
-	{
-		if (bytes < 4 || host[bytes - 1] != ']')
-			return false;
-		host[bytes - 1] = '\0';
-		memmove(host, host + 1, bytes - 1);
-		if (inet_pton(AF_INET6, host, &in6) != 1)
-			return false;
-		/* Never longer but for dotted quads inside, for which there is room: it was bracketed. */
-		{
-			char		text[INET6_ADDRSTRLEN];
-
-			inet_ntop(AF_INET6, &in6, text, sizeof(text));
-			if (strlen(text) > bytes)
-				return false;
-			memcpy(host, text, strlen(text) + 1);
-		}
-		return true;
-	}
+		return normal_address(host);
 	if (bytes > 1 && host[bytes - 1] == '.')
 		host[--bytes] = '\0';
 	if (bytes == 0 || bytes > 253)
-		return false;
+		return NULL;
 	for (char *c = host; *c != '\0'; c++)
 	{
-		if (*c >= 'A' && *c <= 'Z')
-			*c += 'a' - 'A';
+		*c = pg_ascii_tolower((unsigned char) *c);
 		if (*c == '.')
 		{
 			if (label == 0)
-				return false;
+				return NULL;
 			label = 0;
 		}
 		else if (strchr("abcdefghijklmnopqrstuvwxyz0123456789-_", *c) == NULL || ++label > 63)
-			return false;
+			return NULL;
 	}
 	last = strrchr(host, '.');
-	return label > 0 && (!is_number_label(last == NULL ? host : last + 1) || inet_pton(AF_INET, host, &in) == 1);
+	if (label == 0 || (is_number_label(last == NULL ? host : last + 1) && inet_pton(AF_INET, host, &in) != 1))
+		return NULL;
+	return host;
 }
 
 static bool
@@ -119,7 +115,9 @@ read_parts(CURLU *handle, WfNetKind kind, WfNetUrl *out, const char **problem)
 		return false;
 	}
 	out->host = get_part(handle, CURLUPART_HOST, CURLU_PUNYCODE, &code);
-	if (out->host == NULL || !normalize_host(out->host))
+	if (out->host != NULL)
+		out->host = normal_host(out->host);
+	if (out->host == NULL)
 	{
 		*problem = "its host is malformed";
 		return false;

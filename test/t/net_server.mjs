@@ -2,7 +2,7 @@
 //
 // Ports are printed as one line of JSON; it ends when its standard input does. Plain HTTP and TLS variants share one
 // handler, which speaks HTTP by hand, because real servers refuse to send most of this. x-connection in an answer
-// counts connections, /count gives how many there were, /mails what the mail sink got, /seen the requests by path.
+// counts connections, /opened?of=name,name gives how many there were, /mails what the mail sink got, /seen the requests by path.
 import net from 'node:net';
 import tls from 'node:tls';
 import http2 from 'node:http2';
@@ -13,7 +13,7 @@ import crypto from 'node:crypto';
 const folder = process.argv[2];
 const file = name => fs.readFileSync(`${folder}/${name}`);
 let connections = 0;
-let opened = 0;
+const opened = {};
 const mails = [];
 const seen = {};
 
@@ -57,7 +57,7 @@ const send = (s, body, more) =>
 
 const paths = {
 	'/ok': s => answer(s, 'ok'),
-	'/count': s => answer(s, String(connections)),
+	'/opened': (s, r) => answer(s, String(r.query.get('of').split(',').reduce((n, name) => n + opened[name], 0))),
 	'/seen': (s, r) => answer(s, String(seen[r.query.get('path')] ?? 0)),
 	'/mails': s => answer(s, JSON.stringify(mails)),
 	'/echo': (s, r) => answer(s, JSON.stringify({ method: r.method, target: r.target, headers: r.headers, body: r.body.toString('latin1') }), 'Set-Cookie: seen=1; Path=/\r\nContent-Type: application/json\r\n'),
@@ -88,7 +88,8 @@ const paths = {
 	'/headers-many': s => s.write('HTTP/1.1 200 OK\r\n' + 'A: b\r\n'.repeat(1000) + 'Content-Length: 2\r\n\r\nok'),
 	'/headers-endless': s => { s.write('HTTP/1.1 200 OK\r\n'); pour(s, () => 'A: b\r\n'.repeat(1000)); },
 	'/trailers-endless': s => { s.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n'); pour(s, () => 'A: b\r\n'.repeat(1000)); },
-	'/trailer': s => s.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-Trailer: yes\r\nHTTP/1.1 500 No\r\n\r\n'),
+	'/trailer': s => s.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-Trailer: yes\r\n\r\n'),
+	'/trailer-status': s => s.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nHTTP/1.1 302 No\r\nLocation: /ok\r\n\r\n'),
 	'/continues': s => pour(s, () => 'HTTP/1.1 100 Continue\r\n\r\n'.repeat(100)),
 	'/early': s => { s.write('HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n'); answer(s, 'early'); },
 	'/fold': s => s.write('HTTP/1.1 200 OK\r\nX-Fold: a\r\n  b\r\nx-EMPTY:\r\nX-Two: 1\r\nX-Two: 2\r\nContent-Length: 2\r\n\r\nok'),
@@ -158,7 +159,7 @@ function mail(s, offers = { tls: true })
 	let m = { to: [] };
 	const say = t => s.write(t + '\r\n');
 	s.on('error', () => {});
-	say('220 sink ready');
+	if (!s.encrypted || s.smtps) say('220 sink ready');
 	const line = l =>
 	{
 		if (step) return step(l);
@@ -243,12 +244,16 @@ const servers = {
 	h2,
 	smtp: net.createServer(s => mail(s)),
 	smtpplain: net.createServer(s => mail(s, { tls: false })),
-	smtps: tls.createServer({ key: file('good.key'), cert: file('good.crt') }, s => mail(s)),
+	smtps: tls.createServer({ key: file('good.key'), cert: file('good.crt') }, s => mail(Object.assign(s, { encrypted: true, smtps: true }))),
 	deaf: net.createServer(s => { s.on('error', () => {}); }),
 };
 const ports = {};
 await Promise.all(Object.entries(servers).map(([name, s]) => new Promise(done => s.listen({ port: 0, host: '::', ipv6Only: false }, () => { ports[name] = s.address().port; done(); }))));
-for (const s of Object.values(servers)) s.on('connection', () => opened++);
+for (const [name, s] of Object.entries(servers))
+{
+	opened[name] = 0;
+	s.on('connection', () => opened[name]++);
+}
 // a port with nobody behind it
 const closed = net.createServer().listen(0, '::');
 await new Promise(done => closed.on('listening', done));
