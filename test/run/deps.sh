@@ -37,7 +37,7 @@ apt()
 
 command -v apt-get >/dev/null || {
 	[ -n "$(find_pg_config)" ] && exit 0
-	die "this is no Debian or Ubuntu: install PostgreSQL 15 or later with its development files, gcc, make and PCRE2 by hand and set PG_CONFIG"
+	die "this is no Debian or Ubuntu: install PostgreSQL 15 or later with its development files, gcc, make, PCRE2 and libcurl by hand and set PG_CONFIG"
 }
 
 # Which PostgreSQL: sets version, empty when PG_CONFIG is not of a package.

@@ -148,6 +148,19 @@ $all = requests([ [ request('http', '/ok') ], [ request('other', '/late?ms=600',
 isnt(connection($all->[0][0]), connection($all->[2][0]), 'and they are closed after a while');
 answered(requests([ [ request('http', '/once') ], [ request('http', '/ok') ] ])->[1][0], 200, 'ok', 'a connection that was closed meanwhile');
 
+# -- what names resolve to --
+
+my $at = sub { my ($path, @addresses) = @_; return request('http', $path, host => 'moving.test', policy => { allow => '127.0.0.1' }, resolve => [ 'moving.test:' . port('http') . ':' . join(',', @addresses) ]) };
+my $before = one(request('http', '/opened?of=http'))->{body};
+$all = requests([ [ $at->('/once', '127.0.0.1') ], [ $at->('/ok', '127.0.0.2') ], [ $at->('/ok', '[::1]') ], [ $at->('/ok', '127.0.0.1') ], [ $at->('/ok', '127.0.0.2') ] ]);
+is(join(', ', map { $_->[0]{outcome} . ($_->[0]{new} ? ' new' : '') } @$all), 'answered new, blocked, blocked, answered new, answered', 'an address that changes is checked again; a connection stays where it is');
+is(one(request('http', '/opened?of=http'))->{body} - $before, 3, 'nothing else was connected');
+for my $addresses (['127.0.0.2', '127.0.0.1'], ['127.0.0.1', '127.0.0.2'], ['[::1]', '127.0.0.1', '10.0.0.1'])
+{
+	$r = one($at->('/ok', @$addresses));
+	is("$r->{outcome} $r->{address}", 'answered 127.0.0.1', "of @$addresses, the allowed one");
+}
+
 # -- many, and none --
 
 for my $n (1, 64, 1000)
