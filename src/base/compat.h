@@ -84,7 +84,8 @@
 #define wf_compat_wait_event_set(n_events) CreateWaitEventSet(TopMemoryContext, (n_events))
 #endif
 
-/* For #if in net/, which alone includes curl.h: the libcurl that is compiled against. */
-#define WF_COMPAT_CURL_AT_LEAST(major, minor, patch) (LIBCURL_VERSION_NUM >= ((major) << 16 | (minor) << 8 | (patch)))
+/* For #if in net/, which alone includes curl.h: the libcurl that is compiled against (of one that is not read: yes). */
+#define WF_COMPAT_CURL_AT_LEAST(major, minor, patch) \
+	(LIBCURL_VERSION_NUM == 0 || LIBCURL_VERSION_NUM >= ((major) << 16 | (minor) << 8 | (patch)))
 
 #endif

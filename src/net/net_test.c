@@ -4,7 +4,7 @@
  * wf_sql_test_net(groups jsonb, options jsonb) RETURNS jsonb: groups is [[request, ...], ...]; the requests of a group are
  * in flight at once, groups follow one another, in one WfNet. Gives the results in the order of the requests,
  * grouped. A request has the members of WfNetRequest in camel case; "times": n stands for n of them, whose results
- * are one: the last, with "same": how many had its outcome and status. "cancelMs" drops it after that time; its result is null. Options: "events" a turn
+ * are one: the last, with "same": how many had its outcome and status, and "doneUs". "cancelMs" drops it after that time; its result is null. Options: "events" a turn
  * (64), "maxPartitions", "idleMs", "maxBufferedBytes", "maxIdle", "bodyChars": so much of each body is shown (4000).
  *
  * wf_sql_test_net_url(url text) RETURNS jsonb: {"url", "host", "port", "path"} or {"refused": why}.
@@ -267,6 +267,7 @@ typedef struct Item
 	int64		same;
 	int64		cancel_ms;
 	int64		wanted;
+	int64		done_us;		/* when its last result came, since the group began */
 } Item;
 
 static WaitEventSet *
@@ -293,13 +294,14 @@ wait_a_moment(WaitEventSet *set, WfNet *net)
 }
 
 static void
-note_result(Item *items, const WfNetResult *r, int64 shown)
+note_result(Item *items, const WfNetResult *r, int64 shown, int64 begun_us)
 {
 	Item	   *item = &items[r->id >> 32];
 	char	   *key = psprintf("%d %d", r->outcome, r->status);
 
 	item->same = item->same_key != NULL && strcmp(item->same_key, key) == 0 ? item->same + 1 : 1;
 	item->same_key = key;
+	item->done_us = wf_net_now_us() - begun_us;
 	if (--item->wanted == 0 || item->result == NULL)
 		item->result = result_json(r, shown);
 }
@@ -345,7 +347,7 @@ run_group(WfNet *net, WaitEventSet *set, const JsonbValue *group, const JsonbVal
 
 		while ((result = wf_net_take(net)) != NULL)
 		{
-			note_result(items, result, shown);
+			note_result(items, result, shown, begun_us);
 			wf_net_result_free(result);
 		}
 		cancel_due(net, items, n, begun_us);
@@ -363,6 +365,7 @@ run_group(WfNet *net, WaitEventSet *set, const JsonbValue *group, const JsonbVal
 		{
 			wf_json_begin_object(w);
 			wf_json_put_field_int64(w, "same", items[i].same);
+			wf_json_put_field_int64(w, "doneUs", items[i].done_us);
 			wf_json_key(w, "last", 4);
 			wf_json_put_jsonb(w, items[i].result);
 			wf_json_end_object(w);
@@ -514,7 +517,10 @@ bare_loop(const char *url, int n, int in_flight)
 		int			ready = epoll_wait(bare.epoll_fd, events, lengthof(events), (int) bare.timeout_ms);
 
 		if (ready <= 0)
+		{
+			bare.timeout_ms = -1;	/* a timer fires once */
 			curl_multi_socket_action(bare.multi, CURL_SOCKET_TIMEOUT, 0, &running);
+		}
 		for (int i = 0; i < ready; i++)
 			curl_multi_socket_action(bare.multi, events[i].data.fd,
 									 (events[i].events & EPOLLIN ? CURL_CSELECT_IN : 0) |

@@ -138,7 +138,7 @@ make_key(StringInfo key, const WfNetRequest *request)
 }
 
 static WfNetPartition *
-make_partition(WfNet *net, const WfNetRequest *request, const StringInfo key, uint32 hash)
+make_partition(WfNet *net, const WfNetRequest *request, const StringInfoData *key, uint32 hash)
 {
 	MemoryContext memory = AllocSetContextCreate(net->memory, "connections", ALLOCSET_SMALL_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(memory);

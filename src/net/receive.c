@@ -7,7 +7,6 @@
  */
 #include "net/internal.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <unistd.h>
 
@@ -157,7 +156,7 @@ line_is(const char *line, size_t bytes, const char *name, const char **value, si
 	if (bytes <= name_bytes || line[name_bytes] != ':')
 		return false;
 	for (size_t i = 0; i < name_bytes; i++)
-		if (pg_ascii_tolower((unsigned char) line[i]) != name[i])
+		if (pg_ascii_tolower((unsigned char) line[i]) != (unsigned char) name[i])
 			return false;
 	line += name_bytes + 1;
 	bytes -= name_bytes + 1;

@@ -198,6 +198,8 @@ wf_net_url_parse(const char *text, const char *base, WfNetKind kind, WfNetUrl *o
 		why = "it has control characters";
 	else if (parse_once(text, base, kind, out, &why))
 	{
+		if (base == NULL && strcmp(text, out->text) == 0)
+			return true;
 		for (int round = 0; round < MAX_ROUNDS; round++)
 		{
 			before = out->text;
