@@ -76,4 +76,16 @@
 #define wf_compat_returning(stmt) ((stmt)->returningList)
 #endif
 
+/* A set of events to wait for, for as long as the process lives or until it is freed; users include storage/latch.h (and, with
+ * PG 18, storage/waiteventset.h, which that includes). PG 17 ties it to a resource owner instead of a memory context. */
+#if PG_VERSION_NUM >= 170000
+#define wf_compat_wait_event_set(n_events) CreateWaitEventSet(NULL, (n_events))
+#else
+#define wf_compat_wait_event_set(n_events) CreateWaitEventSet(TopMemoryContext, (n_events))
+#endif
+
+/* For #if in net/, which alone includes curl.h: the libcurl that is compiled against (of one that is not read: yes). */
+#define WF_COMPAT_CURL_AT_LEAST(major, minor, patch) \
+	(LIBCURL_VERSION_NUM == 0 || LIBCURL_VERSION_NUM >= ((major) << 16 | (minor) << 8 | (patch)))
+
 #endif

@@ -16,9 +16,10 @@
 declare -A PARTS=(
 	[sync]="statements pure size"
 	[expressions]="expressions"
+	[net]="requests hanging"
 	[runtime]="runs starts latency history timers memory rest"
 )
-SUBJECTS="sync expressions runtime"
+SUBJECTS="sync expressions net runtime"
 
 ONLY=${B:-${BENCH_ONLY:-}}
 for name in $ONLY; do

@@ -1,6 +1,6 @@
 #!/bin/bash
 # deps.sh <purpose ...>: installs what is missing, with apt, on Debian or Ubuntu. Purposes: build,
-# check, memory (sanitizers), roots (check-all), peers (of the bench). Does nothing, and needs no rights, when all is there.
+# check, memory (sanitizers), roots (check-all), peers (of the bench), web (a server for the bench). Does nothing, and needs no rights, when all is there.
 #
 # The major version of PostgreSQL is that of PG_CONFIG or PGVERSION when given, else the newest one
 # installed, else the distribution's own. No cluster is made by installing the server: Debian's
@@ -37,7 +37,7 @@ apt()
 
 command -v apt-get >/dev/null || {
 	[ -n "$(find_pg_config)" ] && exit 0
-	die "this is no Debian or Ubuntu: install PostgreSQL 15 or later with its development files, gcc, make, PCRE2 and OpenSSL by hand and set PG_CONFIG"
+	die "this is no Debian or Ubuntu: install PostgreSQL 15 or later with its development files, gcc, make, PCRE2, OpenSSL and libcurl by hand and set PG_CONFIG"
 }
 
 # Which PostgreSQL: sets version, empty when PG_CONFIG is not of a package.
@@ -75,7 +75,7 @@ missing=()
 choose_version
 
 # Wanted packages, and those that a PostgreSQL version may lack in a distribution.
-wanted=(gcc libc6-dev make libpcre2-dev libssl-dev)
+wanted=(gcc libc6-dev make libpcre2-dev libssl-dev libcurl4-openssl-dev)
 [ -z "$version" ] || wanted+=("postgresql-$version" "postgresql-server-dev-$version")
 optional=()
 for purpose in "$@"; do
@@ -94,6 +94,7 @@ for purpose in "$@"; do
 			[ -z "$version" ] || optional+=("postgresql-$version-pgtap" "postgresql-$version-cron")
 			;;
 		memory) wanted+=(valgrind) ;;
+		web) wanted+=(nginx-light curl nodejs) ;;
 		peers) wanted+=(npm) ;;
 		roots) wanted+=(debootstrap) ;;
 		*) die "unknown purpose \"$purpose\"" ;;
@@ -132,6 +133,12 @@ say "installing ${chosen[*]}"
 note=/etc/postgresql-common/createcluster.d/workflow.conf
 as_root sh -c "mkdir -p ${note%/*} && echo 'create_main_cluster = false' > $note" || exit 1
 trap 'as_root rm -f $note' EXIT
+# Nor is a web server started that comes along.
+rules=/usr/sbin/policy-rc.d
+if [[ " ${chosen[*]} " == *" nginx-light "* ]] && [ ! -e $rules ]; then
+	as_root sh -c "printf '#!/bin/sh\nexit 101\n' >$rules && chmod 755 $rules" || exit 1
+	trap 'as_root rm -f $note $rules' EXIT
+fi
 apt install --no-install-recommends "${chosen[@]}" || {
 	[ -z "$updated" ] && apt update && apt install --no-install-recommends "${chosen[@]}"
 } || die "could not install ${chosen[*]}"

@@ -1,0 +1,361 @@
+/*
+ * receive.c: what libcurl calls while a transfer goes on: where to connect, what came.
+ *
+ * Nothing here may throw, longjmp or call what does: libcurl's frames are below. Memory is malloc's; what goes wrong is
+ * noted in the transfer, whose callback then returns what makes libcurl give up. Limits are enforced as bytes come: nothing is
+ * read first and refused later.
+ */
+#include "net/internal.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+/* Makes libcurl give up, for this reason; the first one stays. */
+static void pg_attribute_printf(3, 4)
+stop(WfNetTransfer *t, WfNetOutcome outcome, const char *fmt, ...)
+{
+	va_list		args;
+
+	if (t->stopped)
+		return;
+	t->stopped = true;
+	t->stop_outcome = outcome;
+	va_start(args, fmt);
+	vsnprintf(t->stop_why, sizeof(t->stop_why), fmt, args);
+	va_end(args);
+}
+
+/* -- connecting -- */
+
+/* Every address that is connected to passes here, whatever name led to it. */
+static curl_socket_t
+on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
+{
+	WfNetTransfer *t = arg;
+	int			fd;
+
+	if (t->request.kind == WF_NET_HTTP &&
+		!wf_net_policy_permits(t->partition->policy, t->host, &address->addr, t->rule, sizeof(t->rule)))
+	{
+		t->n_blocked++;
+		return CURL_SOCKET_BAD;
+	}
+	fd = socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, address->protocol);
+	if (fd >= 0)
+		t->n_opened++;
+	else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+	{
+		t->no_descriptor = true;
+		t->net->no_descriptor = true;
+	}
+	return fd < 0 ? CURL_SOCKET_BAD : fd;
+}
+
+/* -- growing buffers -- */
+
+/*
+ * Room for `more` bytes and a NUL in a buffer that never has more than `most` of them. False: stopped.
+ */
+static bool
+reserve(WfNetTransfer *t, char **buffer, size_t *size, size_t used, size_t more, size_t most)
+{
+	WfNet	   *net = t->net;
+	size_t		needed = used + more + 1;
+	size_t		wanted;
+	char	   *bigger;
+
+	if (needed <= *size)
+		return true;
+	wanted = Max(needed, Min(Max(*size * 2, 1024), most + 1));
+	if (wanted - *size > net->limits.max_buffered_bytes - Min(net->buffered_bytes, net->limits.max_buffered_bytes))
+	{
+		stop(t, WF_NET_OVERLOADED, "answers of other requests hold all %zu bytes that there are for them", net->limits.max_buffered_bytes);
+		return false;
+	}
+	bigger = realloc(*buffer, wanted);
+	if (bigger == NULL)
+	{
+		stop(t, WF_NET_OVERLOADED, "out of memory");
+		return false;
+	}
+	net->buffered_bytes += wanted - *size;
+	*buffer = bigger;
+	*size = wanted;
+	return true;
+}
+
+static bool
+append(WfNetTransfer *t, char **buffer, size_t *size, size_t *used, const char *data, size_t bytes, size_t most)
+{
+	if (!reserve(t, buffer, size, *used, bytes, most))
+		return false;
+	memcpy(*buffer + *used, data, bytes);
+	*used += bytes;
+	(*buffer)[*used] = '\0';
+	return true;
+}
+
+/* -- bodies -- */
+
+static size_t
+on_body(char *data, size_t unit, size_t n, void *arg)
+{
+	WfNetTransfer *t = arg;
+	size_t		bytes = unit * n;
+	size_t		most = t->request.max_response_bytes;
+	size_t		fits;
+
+	if (bytes == 0)
+		return 0;
+	t->body_begun = true;
+	if (t->is_redirect)
+	{
+		t->discarded_bytes += bytes;
+		return t->discarded_bytes > WF_NET_DISCARD_BYTES ? 0 : bytes;
+	}
+	fits = Min(bytes, most - t->body_bytes);
+	if (!append(t, &t->body, &t->body_size, &t->body_bytes, data, fits, most))
+		return 0;
+	if (fits == bytes)
+		return bytes;
+	stop(t, WF_NET_TOO_LARGE, "the answer is larger than %zu bytes", most);
+	return 0;
+}
+
+/* Mail: the next bytes of the message. */
+static size_t
+on_upload(char *buffer, size_t unit, size_t n, void *arg)
+{
+	WfNetTransfer *t = arg;
+	size_t		bytes = Min(unit * n, t->request.body_bytes - t->uploaded_bytes);
+
+	memcpy(buffer, t->request.body + t->uploaded_bytes, bytes);
+	t->uploaded_bytes += bytes;
+	return bytes;
+}
+
+static int
+on_rewind(void *arg, curl_off_t offset, int origin)
+{
+	WfNetTransfer *t = arg;
+
+	if (origin != SEEK_SET || offset < 0 || (size_t) offset > t->request.body_bytes)
+		return CURL_SEEKFUNC_FAIL;
+	t->uploaded_bytes = offset;
+	return CURL_SEEKFUNC_OK;
+}
+
+/* -- headers -- */
+
+/* Is the line the header of this lower-case name? Its value, without white space around it. */
+static bool
+line_is(const char *line, size_t bytes, const char *name, const char **value, size_t *value_bytes)
+{
+	size_t		name_bytes = strlen(name);
+
+	if (bytes <= name_bytes || line[name_bytes] != ':')
+		return false;
+	for (size_t i = 0; i < name_bytes; i++)
+		if (pg_ascii_tolower((unsigned char) line[i]) != (unsigned char) name[i])
+			return false;
+	line += name_bytes + 1;
+	bytes -= name_bytes + 1;
+	while (bytes > 0 && (*line == ' ' || *line == '\t'))
+		line++, bytes--;
+	while (bytes > 0 && strchr(" \t\r\n", line[bytes - 1]) != NULL)
+		bytes--;
+	*value = line;
+	*value_bytes = bytes;
+	return true;
+}
+
+/* The first header of that name among those of the answer; its value is not terminated. */
+bool
+wf_net_head_find(const WfNetTransfer *t, const char *name, const char **value, size_t *bytes)
+{
+	const char *line = t->head;
+	const char *end = t->head + t->head_bytes;
+	const char *next;
+
+	for (; line != NULL && line < end; line = next)
+	{
+		next = memchr(line, '\n', end - line);
+		next = next == NULL ? end : next + 1;
+		if (line_is(line, next - line, name, value, bytes))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Are all words of the value among these? Others were not asked for, and some (zstd, br) let a server choose how much
+ * memory it takes to undo them.
+ */
+static bool
+words_are(const char *value, size_t bytes, const char *const *words)
+{
+	while (bytes > 0)
+	{
+		size_t		length = 0;
+		int			i;
+
+		while (length < bytes && value[length] != ',' && value[length] != ' ' && value[length] != '\t')
+			length++;
+		for (i = 0; words[i] != NULL && length > 0; i++)
+			if (strlen(words[i]) == length && pg_strncasecmp(words[i], value, length) == 0)
+				break;
+		if (length > 0 && words[i] == NULL)
+			return false;
+		value += Min(length + 1, bytes);
+		bytes -= Min(length + 1, bytes);
+	}
+	return true;
+}
+
+static bool
+encoding_is_known(WfNetTransfer *t, const char *line, size_t bytes)
+{
+	static const char *const content[] = {"gzip", "x-gzip", "deflate", "identity", NULL};
+	static const char *const transfer[] = {"chunked", "identity", NULL};
+	const char *value;
+	size_t		value_bytes;
+
+	if ((line_is(line, bytes, "content-encoding", &value, &value_bytes) && !words_are(value, value_bytes, content)) ||
+		(line_is(line, bytes, "transfer-encoding", &value, &value_bytes) && !words_are(value, value_bytes, transfer)))
+	{
+		stop(t, WF_NET_BROKEN, "the answer is encoded in a way that was not asked for");
+		return false;
+	}
+	return true;
+}
+
+/* A status line: another answer begins. */
+static bool
+answer_begins(WfNetTransfer *t, const char *line, size_t bytes)
+{
+	const char *space = memchr(line, ' ', bytes);
+
+	if (++t->n_answers > WF_NET_MAX_ANSWERS)
+	{
+		stop(t, WF_NET_BROKEN, "there are more than %d answers to one request", WF_NET_MAX_ANSWERS);
+		return false;
+	}
+	t->head_bytes = 0;
+	t->head_count = 0;
+	t->is_redirect = false;
+	t->status = space == NULL || line + bytes - space < 4 ? 0 :
+		(space[1] - '0') * 100 + (space[2] - '0') * 10 + (space[3] - '0');
+	return true;
+}
+
+/* All headers are there. */
+static void
+answer_is_known(WfNetTransfer *t)
+{
+	const char *location;
+	size_t		bytes;
+
+	t->is_redirect = t->request.max_redirects > 0 &&
+		(t->status == 301 || t->status == 302 || t->status == 303 || t->status == 307 || t->status == 308) &&
+		wf_net_head_find(t, "location", &location, &bytes);
+}
+
+static size_t
+on_header(char *line, size_t unit, size_t n, void *arg)
+{
+	WfNetTransfer *t = arg;
+	size_t		bytes = unit * n;
+	size_t		most = t->request.max_header_bytes;
+
+	if (t->request.kind == WF_NET_MAIL)
+	{
+		/* The last line that refuses something is enough. */
+		if (bytes == 0 || (line[0] != '4' && line[0] != '5'))
+			return bytes;
+		t->head_bytes = 0;
+		return append(t, &t->head, &t->head_size, &t->head_bytes, line, Min(bytes, 512), 512) ? bytes : 0;
+	}
+	if (!t->body_begun && bytes > 5 && memcmp(line, "HTTP/", 5) == 0)
+		return answer_begins(t, line, bytes) ? bytes : 0;
+	if (bytes <= 2 && (line[0] == '\r' || line[0] == '\n'))
+	{
+		if (!t->body_begun)
+			answer_is_known(t);
+		return bytes;
+	}
+	if (bytes > most - t->head_bytes)
+	{
+		stop(t, WF_NET_TOO_LARGE, "the headers of the answer are larger than %zu bytes", most);
+		return 0;
+	}
+	if (++t->head_count > t->request.max_header_count)
+	{
+		stop(t, WF_NET_TOO_LARGE, "the answer has more than %d headers", t->request.max_header_count);
+		return 0;
+	}
+	if (!encoding_is_known(t, line, bytes))
+		return 0;
+	return append(t, &t->head, &t->head_size, &t->head_bytes, line, bytes, most) ? bytes : 0;
+}
+
+/* -- their place in a transfer -- */
+
+CURLcode
+wf_net_receive_setup(WfNetTransfer *t)
+{
+	CURLcode	code = CURLE_OK;
+
+#define SET(option, value) \
+	do { \
+		if (code == CURLE_OK) \
+			code = curl_easy_setopt(t->easy, option, value); \
+	} while (0)
+	SET(CURLOPT_OPENSOCKETFUNCTION, on_open);
+	SET(CURLOPT_OPENSOCKETDATA, t);
+	SET(CURLOPT_WRITEFUNCTION, on_body);
+	SET(CURLOPT_WRITEDATA, t);
+	SET(CURLOPT_HEADERFUNCTION, on_header);
+	SET(CURLOPT_HEADERDATA, t);
+	if (t->request.kind == WF_NET_MAIL)
+	{
+		SET(CURLOPT_READFUNCTION, on_upload);
+		SET(CURLOPT_READDATA, t);
+		SET(CURLOPT_SEEKFUNCTION, on_rewind);
+		SET(CURLOPT_SEEKDATA, t);
+	}
+#undef SET
+	return code;
+}
+
+/* Before a hop: nothing has come yet. Buffers keep their room. */
+void
+wf_net_receive_reset(WfNetTransfer *t)
+{
+	t->stopped = false;
+	t->n_blocked = 0;
+	t->n_opened = 0;
+	t->no_descriptor = false;
+	t->rule[0] = '\0';
+	t->status = 0;
+	t->n_answers = 0;
+	t->body_begun = false;
+	t->is_redirect = false;
+	t->discarded_bytes = 0;
+	t->head_bytes = 0;
+	t->head_count = 0;
+	t->body_bytes = 0;
+	t->uploaded_bytes = 0;
+}
+
+/* Gives its buffers back. */
+void
+wf_net_receive_free(WfNetTransfer *t)
+{
+	t->net->buffered_bytes -= t->head_size + t->body_size;
+	free(t->head);
+	free(t->body);
+	t->head = NULL;
+	t->body = NULL;
+	t->head_size = t->body_size = 0;
+	t->head_bytes = t->body_bytes = 0;
+}
