@@ -25,7 +25,7 @@ typedef struct WfReading
 	const char *nonce;			/* of the markers in what was evaluated so far; NULL: there are none */
 } WfReading;
 
-/* -- http_config.c: fields, policies, the request as a whole -- */
+/* -- http_config.c: fields, the request as a whole -- */
 
 /* What is wrong: reported, or thrown with 22023. */
 extern void wf_block_request_wrong(WfReading *r, const char *where, const char *hint, const char *fmt, ...)
@@ -45,10 +45,8 @@ extern char *wf_block_request_line(WfReading *r, const JsonbValue *value, const 
 /* Writes `key: text`; nothing when the definition is checked, or `text` is NULL. */
 extern void wf_block_request_put(WfReading *r, const char *key, const char *text);
 
-/* timeout, connectTimeout, lowSpeed, retry, rateLimit, hostConcurrency, circuit. */
-extern void wf_block_request_policy(WfReading *r);
-/* url, headers, auth, successCodes, responseType, maxResponseSize, maxRedirects, and the policy. */
-extern void wf_block_request_http(WfReading *r);
+/* url. */
+extern void wf_block_request_url(WfReading *r);
 /* Begins to read when a step runs, with the request's object open; a reading for a check begins in place. */
 extern void wf_block_request_begin(WfReading *r, WfStep *step, const char *kind);
 /* Ends the request's object. Throws WF006 when it is too large. */
@@ -65,6 +63,13 @@ extern WfOutcome wf_block_request_resume(WfStep *step, const WfReply *reply);
 /* Refuses `mode: inline` while workflow.http_inline is off. */
 extern void wf_block_request_look(const WfNode *node, void *prepared, WfDiagnostics *found);
 
+/* -- http_policy.c -- */
+
+/* timeout, connectTimeout, lowSpeed, retry, rateLimit, hostConcurrency, circuit. */
+extern void wf_block_request_policy(WfReading *r);
+/* url, auth, successCodes, responseType, maxResponseSize, maxRedirects, and the policy. */
+extern void wf_block_request_http(WfReading *r);
+
 /* -- http_address.c -- */
 
 /* What is wrong with an address of http or https, as the end of a sentence that begins with its name; NULL when nothing
@@ -76,12 +81,14 @@ extern const char *wf_block_address_begin_problem(const char *begin);
 extern char *wf_block_address_encode(const char *url, const char *nonce);
 /* What a link found at `base` leads to; NULL when it leads nowhere (an empty one, a fragment). */
 extern char *wf_block_address_resolve(const char *base, const char *link);
+/* The target of rel="next" in a header Link; NULL when there is none. */
+extern char *wf_block_link_next(const char *header);
 /* Do both lead to the same host and port, and `to` by https if `from` does? */
 extern bool wf_block_address_same_host(const char *from, const char *to);
 /* Is it the name of a host, or an address in numbers? Letters of other scripts count unless it must be `ascii`. */
 extern bool wf_block_address_is_host(const char *host, int len, bool ascii);
-/* The end of the marker that begins here; NULL when none does. */
-extern const char *wf_block_marker_end(const char *text, const char *nonce);
+/* Does the text hold a secret, so that what it will be is not known? */
+extern bool wf_block_has_marker(const char *text, const char *nonce);
 
 /* -- http_auth.c, http_body.c -- */
 

@@ -34,8 +34,9 @@ typedef struct Parts
 	const char *path;			/* with query and fragment */
 } Parts;
 
-const char *
-wf_block_marker_end(const char *text, const char *nonce)
+/* The end of the marker that begins here; NULL when none does. */
+static const char *
+marker_end(const char *text, const char *nonce)
 {
 	const char *end;
 
@@ -48,6 +49,19 @@ wf_block_marker_end(const char *text, const char *nonce)
 	return end == NULL ? NULL : end + MARKER_DELIMITER_BYTES;
 }
 
+bool
+wf_block_has_marker(const char *text, const char *nonce)
+{
+	if (nonce == NULL)
+		return false;
+	for (text = strstr(text, MARKER_BEGIN); text != NULL; text = strstr(text + 1, MARKER_BEGIN))
+	{
+		if (marker_end(text, nonce) != NULL)
+			return true;
+	}
+	return false;
+}
+
 /* The text with a digit for each marker. */
 static char *
 mask(const char *url, const char *nonce)
@@ -57,7 +71,7 @@ mask(const char *url, const char *nonce)
 	initStringInfo(&masked);
 	while (*url != '\0')
 	{
-		const char *end = wf_block_marker_end(url, nonce);
+		const char *end = marker_end(url, nonce);
 
 		appendStringInfoChar(&masked, end != NULL ? '1' : *url);
 		url = end != NULL ? end : url + 1;
@@ -217,7 +231,7 @@ wf_block_address_problem(const char *url, const char *nonce, const char **hint)
 	if (strlen(masked) > ADDRESS_BYTES)
 		return psprintf("has more than %d bytes", ADDRESS_BYTES);
 	problem = character_problem(masked, hint);
-	if (problem != NULL || wf_block_marker_end(url, nonce) != NULL)
+	if (problem != NULL || marker_end(url, nonce) != NULL)
 		return problem;
 	problem = scheme_problem(masked);
 	if (problem != NULL)
@@ -251,7 +265,7 @@ wf_block_address_encode(const char *url, const char *nonce)
 	}
 	while (*url != '\0')
 	{
-		const char *end = wf_block_marker_end(url, nonce);
+		const char *end = marker_end(url, nonce);
 
 		if (end != NULL)
 		{
@@ -328,4 +342,71 @@ wf_block_address_same_host(const char *from, const char *to)
 	return old_parts.scheme_len < new_parts.scheme_len && strlen(old_host) + 1 == strlen(new_host) &&
 		strncmp(old_host, new_host, strlen(old_host) - 2) == 0 &&
 		strcmp(old_host + strlen(old_host) - 3, ":80") == 0 && strcmp(new_host + strlen(new_host) - 4, ":443") == 0;
+}
+
+/* -- the header Link -- */
+
+/* Has a link's parameters `rel="... next ..."`? */
+static bool
+is_next(const char *params, int len)
+{
+	char	   *text = pnstrdup(params, len);
+
+	for (char *p = text; *p != '\0'; p++)
+		*p = pg_ascii_tolower((unsigned char) *p);
+	for (const char *rel = strstr(text, "rel"); rel != NULL; rel = strstr(rel + 3, "rel"))
+	{
+		const char *value = rel + 3 + strspn(rel + 3, " \t");
+		const char *end;
+
+		if (*value != '=' || (rel > text && strchr("; \t", rel[-1]) == NULL))
+			continue;
+		value += 1 + strspn(value + 1, " \t");
+		end = *value == '"' ? strchr(value + 1, '"') : value + strcspn(value, "; \t");
+		if (*value == '"')
+			value++;
+		while (end != NULL && value < end)
+		{
+			int			word = strcspn(value, " \t\";");
+
+			if (word == 4 && strncmp(value, "next", 4) == 0)
+				return true;
+			value += word + 1;
+		}
+	}
+	return false;
+}
+
+/* The end of a link's parameters: a comma outside of quotes. */
+static const char *
+params_end(const char *p)
+{
+	bool		quoted = false;
+
+	for (; *p != '\0' && (quoted || *p != ','); p++)
+	{
+		if (*p == '"')
+			quoted = !quoted;
+	}
+	return p;
+}
+
+char *
+wf_block_link_next(const char *header)
+{
+	const char *open;
+
+	while ((open = strchr(header, '<')) != NULL)
+	{
+		const char *close = strchr(open, '>');
+		const char *end;
+
+		if (close == NULL)
+			return NULL;
+		end = params_end(close + 1);
+		if (is_next(close + 1, end - close - 1))
+			return pnstrdup(open + 1, close - open - 1);
+		header = end;
+	}
+	return NULL;
 }

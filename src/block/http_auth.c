@@ -91,7 +91,7 @@ hint_of(const char *type)
 	return psprintf("%s.", hint);
 }
 
-/* PEM may come from a secret whole, which only who resolves it can look at. */
+/* PEM may come from a secret, which only who resolves it can look at. */
 static char *
 read_pem(WfReading *r, const JsonbValue *value, const char *where)
 {
@@ -99,7 +99,7 @@ read_pem(WfReading *r, const JsonbValue *value, const char *where)
 
 	if (text == NULL)
 		wf_block_request_wrong_type(r, where, "a string", value);
-	else if (wf_block_marker_end(text, r->nonce) == NULL && strstr(text, "-----BEGIN ") == NULL)
+	else if (!wf_block_has_marker(text, r->nonce) && strstr(text, "-----BEGIN ") == NULL)
 		wf_block_request_wrong(r, where, "It begins with -----BEGIN.", "\"%s\" is no PEM text", where);
 	else
 		return text;
@@ -182,13 +182,13 @@ check_together(WfReading *r, const JsonbValue *auth, const char *type)
 	JsonbValue	value;
 
 	if (strcmp(type, "basic") == 0 && wf_block_request_member(r, auth, "username", &value) && wf_json_is_string(&value) &&
-		wf_block_marker_end(wf_json_cstring(&value), r->nonce) == NULL && strchr(wf_json_cstring(&value), ':') != NULL)
+		!wf_block_has_marker(wf_json_cstring(&value), r->nonce) && strchr(wf_json_cstring(&value), ':') != NULL)
 		wf_block_request_wrong(r, "auth.username", NULL, "\"auth.username\" of type \"basic\" cannot hold a colon");
 	if (strcmp(type, "apiKey") == 0 && wf_block_request_member(r, auth, "name", &value))
 	{
 		text = wf_json_get_cstring(auth, "in");
 		if ((text == NULL || strcmp(text, "header") == 0) && wf_json_is_string(&value) && value.val.string.len > 0 &&
-			!wf_block_request_is_token(wf_json_cstring(&value)))
+			!wf_block_has_marker(wf_json_cstring(&value), r->nonce) && !wf_block_request_is_token(wf_json_cstring(&value)))
 			wf_block_request_wrong(r, "auth.name", NULL, "\"auth.name\" is no name of a header: %s",
 								   wf_text_clip(wf_json_text(&value)));
 	}

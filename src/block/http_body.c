@@ -262,7 +262,8 @@ read_base64(WfReading *r, const JsonbValue *value, const char *where, const char
 		return;
 	if (!wf_json_is_string(value))
 		wf_block_request_wrong(r, where, NULL, "\"%s\" must be a string in base64, not %s", where, wf_json_type_name(value));
-	else if (wf_block_base64_bytes(value->val.string.val, value->val.string.len) < 0)
+	else if (!wf_block_has_marker(wf_json_cstring(value), r->nonce) &&
+			 wf_block_base64_bytes(value->val.string.val, value->val.string.len) < 0)
 		wf_block_request_wrong(r, where, "The method base64Encode() makes it of text.", "\"%s\" is no base64", where);
 	else if (r->w != NULL)
 		wf_json_put_field(r->w, key, value);

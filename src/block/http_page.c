@@ -308,72 +308,6 @@ add_items(WfStep *step, PageState *state, const WfItems *items)
 
 /* -- links -- */
 
-/* Has a link's parameters `rel="... next ..."`? */
-static bool
-is_next(const char *params, int len)
-{
-	char	   *text = pnstrdup(params, len);
-
-	for (char *p = text; *p != '\0'; p++)
-		*p = pg_ascii_tolower((unsigned char) *p);
-	for (const char *rel = strstr(text, "rel"); rel != NULL; rel = strstr(rel + 3, "rel"))
-	{
-		const char *value = rel + 3 + strspn(rel + 3, " \t");
-		const char *end;
-
-		if (*value != '=' || (rel > text && strchr("; \t", rel[-1]) == NULL))
-			continue;
-		value += 1 + strspn(value + 1, " \t");
-		end = *value == '"' ? strchr(value + 1, '"') : value + strcspn(value, "; \t");
-		if (*value == '"')
-			value++;
-		while (end != NULL && value < end)
-		{
-			int			word = strcspn(value, " \t\";");
-
-			if (word == 4 && strncmp(value, "next", 4) == 0)
-				return true;
-			value += word + 1;
-		}
-	}
-	return false;
-}
-
-/* The end of a link's parameters: a comma outside of quotes. */
-static const char *
-params_end(const char *p)
-{
-	bool		quoted = false;
-
-	for (; *p != '\0' && (quoted || *p != ','); p++)
-	{
-		if (*p == '"')
-			quoted = !quoted;
-	}
-	return p;
-}
-
-/* The target of rel="next" in a header Link; NULL when there is none. */
-static char *
-next_in_header(const char *header)
-{
-	const char *open;
-
-	while ((open = strchr(header, '<')) != NULL)
-	{
-		const char *close = strchr(open, '>');
-		const char *end;
-
-		if (close == NULL)
-			return NULL;
-		end = params_end(close + 1);
-		if (is_next(close + 1, end - close - 1))
-			return pnstrdup(open + 1, close - open - 1);
-		header = end;
-	}
-	return NULL;
-}
-
 static char *
 next_link(const JsonbValue *answer)
 {
@@ -385,14 +319,14 @@ next_link(const JsonbValue *answer)
 	if (!wf_json_field(answer, "headers", &headers) || !wf_json_field(&headers, "link", &link))
 		return NULL;
 	if (wf_json_is_string(&link))
-		return next_in_header(wf_json_cstring(&link));
+		return wf_block_link_next(wf_json_cstring(&link));
 	if (!wf_json_is_array(&link))
 		return NULL;
 	wf_block_items_of(&link, &items);
 	for (int i = 0; i < items.n && next == NULL; i++)
 	{
 		if (wf_json_is_string(&items.values[i]))
-			next = next_in_header(wf_json_cstring(&items.values[i]));
+			next = wf_block_link_next(wf_json_cstring(&items.values[i]));
 	}
 	return next;
 }

@@ -19,7 +19,7 @@ read_secret(WfReading *r, const JsonbValue *value, const char *where)
 	if (text == NULL)
 		return;
 	/* what is of a secret is for who resolves it to look at */
-	if (strncmp(text, "whsec_", 6) == 0 && wf_block_marker_end(text + 6, r->nonce) == NULL &&
+	if (strncmp(text, "whsec_", 6) == 0 && !wf_block_has_marker(text, r->nonce) &&
 		(text[6] == '\0' || wf_block_base64_bytes(text + 6, strlen(text + 6)) < 0))
 		wf_block_request_wrong(r, where, NULL, "\"%s\" has no base64 behind \"whsec_\"", where);
 	else if (r->w != NULL)
