@@ -30,6 +30,8 @@ int			wf_setting_max_definition_size;
 int			wf_setting_max_journal_size;
 int			wf_setting_expression_time;
 int			wf_setting_expression_memory;
+bool		wf_setting_http_inline;
+int			wf_setting_mail_max_size;
 
 typedef struct IntSetting
 {
@@ -42,6 +44,16 @@ typedef struct IntSetting
 	GucContext	context;
 	int			flags;
 } IntSetting;
+
+typedef struct BoolSetting
+{
+	const char *name;
+	const char *description;
+	bool	   *variable;
+	bool		boot;
+	GucContext	context;
+	int			flags;
+} BoolSetting;
 
 typedef struct StringSetting
 {
@@ -62,6 +74,8 @@ static const IntSetting int_settings[] = {
 	&wf_setting_expression_memory, 32 * 1024, 64, 1024 * 1024, PGC_USERSET, GUC_UNIT_KB},
 	{"workflow.expression_time", "Time that one expression may take.",
 	&wf_setting_expression_time, 250, 1, INT_MAX, PGC_USERSET, GUC_UNIT_MS},
+	{"workflow.mail_max_size", "Size of all attachments of a mail.",
+	&wf_setting_mail_max_size, 25 * 1024, 1, 128 * 1024, PGC_SUSET, GUC_UNIT_KB},
 	{"workflow.max_context_size", "Size of all outputs that a run holds at once.",
 	&wf_setting_max_context_size, 256 * 1024, 16, 1024 * 1024, PGC_SUSET, GUC_UNIT_KB},
 	{"workflow.max_crashes", "Workers that may go down over a run before it is parked.",
@@ -84,6 +98,11 @@ static const IntSetting int_settings[] = {
 	&wf_setting_retention, 0, 0, INT_MAX, PGC_SUSET, GUC_UNIT_MIN},
 	{"workflow.worker_idle_timeout", "Time after which a worker that has nothing to do ends; 0: never.",
 	&wf_setting_worker_idle_timeout, 60 * 1000, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS},
+};
+
+static const BoolSetting bool_settings[] = {
+	{"workflow.http_inline", "Allows requests that are performed within the transaction.",
+	&wf_setting_http_inline, false, PGC_SUSET, 0},
 };
 
 static const StringSetting string_settings[] = {
@@ -113,6 +132,13 @@ wf_settings_init(void)
 
 		DefineCustomIntVariable(s->name, s->description, NULL, s->variable, s->boot, s->min, s->max,
 								context_of(s->context), s->flags, NULL, NULL, NULL);
+	}
+	for (int i = 0; i < lengthof(bool_settings); i++)
+	{
+		const BoolSetting *s = &bool_settings[i];
+
+		DefineCustomBoolVariable(s->name, s->description, NULL, s->variable, s->boot, s->context, s->flags,
+								 NULL, NULL, NULL);
 	}
 	for (int i = 0; i < lengthof(string_settings); i++)
 	{

@@ -25,6 +25,8 @@ extern int	wf_setting_max_definition_size;	/* kB */
 extern int	wf_setting_max_journal_size;	/* kB, of one segment */
 extern int	wf_setting_expression_time;		/* ms */
 extern int	wf_setting_expression_memory;	/* kB */
+extern bool wf_setting_http_inline;		/* requests within the transaction are allowed */
+extern int	wf_setting_mail_max_size;	/* kB, of all attachments of a mail */
 
 /* Registers all of them; called once from _PG_init. */
 extern void wf_settings_init(void);

@@ -7,6 +7,7 @@
 #include <math.h>
 
 #include "base/text.h"
+#include "common/int.h"
 #include "datatype/timestamp.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -128,4 +129,27 @@ wf_text_duration_ms(const char *text, int64 *out_ms)
 	if (*text == '\0' || strlen(text) > 200)
 		return false;
 	return seconds_ms(text, out_ms) || interval_ms(text, out_ms);
+}
+
+bool
+wf_text_size_bytes(const char *text, int64 *out_bytes)
+{
+	static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
+	const char *p = text;
+	int64		value = 0;
+
+	if (*p < '0' || *p > '9')
+		return false;
+	for (; *p >= '0' && *p <= '9'; p++)
+		if (pg_mul_s64_overflow(value, 10, &value) || pg_add_s64_overflow(value, *p - '0', &value))
+			return false;
+	while (*p == ' ')
+		p++;
+	for (int i = 0; i < lengthof(units); i++)
+		if (pg_strcasecmp(p, units[i]) == 0 || (i == 0 && *p == '\0'))
+		{
+			*out_bytes = value;
+			return value > 0 && !pg_mul_s64_overflow(value, INT64CONST(1) << (10 * i), out_bytes);
+		}
+	return false;
 }

@@ -19,4 +19,7 @@ extern const char *wf_text_clip(const char *name);
  * False when it is not one, is negative, or does not fit. Never throws. */
 extern bool wf_text_duration_ms(const char *text, int64 *out_ms);
 
+/* A size (`16MB`, `512 kB`, `1000`) in bytes. False when it is none, is 0, or does not fit. Never throws. */
+extern bool wf_text_size_bytes(const char *text, int64 *out_bytes);
+
 #endif

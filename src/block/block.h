@@ -177,7 +177,7 @@ struct WfStep
 
 #define WF_BLOCK_PURE		0x0001	/* touches nothing outside its inputs: no SQL */
 #define WF_BLOCK_WRITES		0x0002	/* may write tables */
-#define WF_BLOCK_SUSPENDS	0x0004	/* always ends a segment */
+#define WF_BLOCK_SUSPENDS	0x0004	/* ends a segment, unless `suspends` says otherwise of a node */
 #define WF_BLOCK_CONTAINER	0x0008	/* has regions */
 #define WF_BLOCK_TRIGGER	0x0010	/* starts a run; no incoming edge */
 #define WF_BLOCK_MERGES		0x0020	/* sees its arrivals; `$input` is still set */
@@ -188,7 +188,7 @@ struct WfStep
 typedef struct WfBlock
 {
 	const char *type;			/* stable identity, stored in definitions */
-	const char *category;		/* flow, database, trigger, custom */
+	const char *category;		/* flow, database, request, trigger, custom */
 	const char *summary;		/* one line for people */
 	const char *config_schema;	/* JSON Schema 2020-12; `"format": "expression"` marks a string that is a
 								 * bare expression; `"x-secret": true` a secret-capable field; `"x-fixed":

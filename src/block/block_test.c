@@ -180,7 +180,7 @@ put_task(WfJsonWriter *w, const WfTaskSpec *task)
 static void
 put_wait(WfJsonWriter *w, const WfWait *wait)
 {
-	static const char *const kinds[] = {"time", "event", "task", "run", "nothing"};
+	static const char *const kinds[] = {"time", "event", "task", "run", "nothing", "request"};
 
 	wf_json_put_field_cstring(w, "wait", kinds[wait->kind]);
 	put_seconds(w, wait->until);
@@ -190,6 +190,9 @@ put_wait(WfJsonWriter *w, const WfWait *wait)
 		put_task(w, wait->task);
 	if (wait->call.workflow != NULL)
 		put_call(w, &wait->call);
+	put_jsonb(w, "request", wait->request);
+	if (wait->forget)
+		wf_json_put_field_bool(w, "forget", true);
 }
 
 /* Writes the outcome; true when the step is not over. */
@@ -211,6 +214,8 @@ put_outcome(Bench *bench, const WfOutcome *outcome)
 		case WF_OUTCOME_FAIL:
 			wf_json_put_field_cstring(w, "failed", outcome->error->code);
 			wf_json_put_field_cstring(w, "message", outcome->error->message);
+			if (outcome->error->details != NULL)
+				wf_json_put_field(w, "details", outcome->error->details);
 			break;
 		case WF_OUTCOME_ENTER:
 			put_enter(w, &outcome->enter);

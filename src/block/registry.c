@@ -107,9 +107,9 @@ graph_is_trigger(const WfBlock *block)
 static bool
 graph_suspends(const WfBlock *block, const WfNode *node)
 {
-	if (block->flags & WF_BLOCK_SUSPENDS)
-		return true;
-	return block->suspends != NULL && block->suspends(node);
+	if (block->suspends != NULL)
+		return block->suspends(node);
+	return (block->flags & WF_BLOCK_SUSPENDS) != 0;
 }
 
 static void

@@ -11,7 +11,6 @@
 #include "postgres.h"
 
 #include "base/text.h"
-#include "common/int.h"
 #include "graph/build.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
@@ -262,30 +261,6 @@ wf_graph_read_choice(WfBuild *b, const WfField *field, const WfPlace *place, con
 	return -1;
 }
 
-/* `16MB` in bytes; false when it is no such thing or does not fit. */
-static bool
-parse_size(const char *text, int64 *out_bytes)
-{
-	static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
-	const char *p = text;
-	int64		value = 0;
-
-	if (*p < '0' || *p > '9')
-		return false;
-	for (; *p >= '0' && *p <= '9'; p++)
-		if (pg_mul_s64_overflow(value, 10, &value) || pg_add_s64_overflow(value, *p - '0', &value))
-			return false;
-	while (*p == ' ')
-		p++;
-	for (int i = 0; i < lengthof(units); i++)
-		if (pg_strcasecmp(p, units[i]) == 0 || (i == 0 && *p == '\0'))
-		{
-			*out_bytes = value;
-			return value > 0 && !pg_mul_s64_overflow(value, INT64CONST(1) << (10 * i), out_bytes);
-		}
-	return false;
-}
-
 /* A size: a number of bytes or `16MB`; false when absent or reported. */
 bool
 wf_graph_read_size(WfBuild *b, const WfField *field, const WfPlace *place, const char *key, int64 *out_bytes)
@@ -297,7 +272,7 @@ wf_graph_read_size(WfBuild *b, const WfField *field, const WfPlace *place, const
 		if (wf_json_int64(&field->value, out_bytes) && *out_bytes > 0)
 			return true;
 	}
-	else if (parse_size(wf_json_cstring(&field->value), out_bytes))
+	else if (wf_text_size_bytes(wf_json_cstring(&field->value), out_bytes))
 		return true;
 	wf_graph_wrong(b, place, key, "Give a number of bytes or a size such as \"16MB\" (B, kB, MB, GB, TB).",
 				   "\"%s\" of %s is not a size: \"%s\"", key, wf_graph_what(place), shown(&field->value));

@@ -11,11 +11,11 @@ SELECT a.type, b.type FROM (SELECT type, row_number() OVER () FROM wf_blocks()) 
 	JOIN (SELECT type, row_number() OVER () FROM wf_blocks()) b ON b.row_number = a.row_number + 1
 	WHERE a.type COLLATE "C" >= b.type COLLATE "C";
 SELECT type FROM wf_blocks() WHERE summary = '' OR jsonb_typeof(config_schema) <> 'object' OR output_schema IS NULL OR ports IS NULL;
--- every key of a flow block's config is described or an enum, and nothing else is taken
+-- every key of a flow or request block's config is described or an enum, and nothing else is taken
 SELECT type, key FROM wf_blocks(), jsonb_each(config_schema->'properties')
-	WHERE category = 'flow' AND NOT value ? 'description' AND NOT value ? 'enum';
-SELECT type FROM wf_blocks() WHERE category IN ('flow', 'trigger') AND config_schema->'additionalProperties' IS DISTINCT FROM 'false';
-SELECT type, ports, suspends FROM wf_blocks() WHERE category IN ('flow', 'trigger') ORDER BY type COLLATE "C";
+	WHERE category IN ('flow', 'request') AND NOT value ? 'description' AND NOT value ? 'enum';
+SELECT type FROM wf_blocks() WHERE category IN ('flow', 'request', 'trigger') AND config_schema->'additionalProperties' IS DISTINCT FROM 'false';
+SELECT type, ports, suspends FROM wf_blocks() WHERE category IN ('flow', 'request', 'trigger') ORDER BY type COLLATE "C";
 
 -- places and hints
 SELECT wrong('{"nodes": [{"id": "a", "type": "swich", "config": {}}], "edges": []}');
