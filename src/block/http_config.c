@@ -51,13 +51,6 @@ wf_block_request_wrong_type(WfReading *r, const char *where, const char *expecte
 
 /* -- fields -- */
 
-/* The nonce of the markers that secrets evaluated to in this step so far; NULL when it has named none. */
-static const char *
-request_nonce(const WfStep *step)
-{
-	return NULL;
-}
-
 bool
 wf_block_request_is_open(WfReading *r, const JsonbValue *value)
 {
@@ -74,7 +67,8 @@ wf_block_request_field(WfReading *r, const char *key, JsonbValue *out)
 	else
 	{
 		found = wf_block_config(r->step, key, out);
-		r->nonce = request_nonce(r->step);	/* there is one from the first secret on */
+		if (r->step->secret_nonce[0] != '\0')	/* there is one from the first secret on */
+			r->nonce = r->step->secret_nonce;
 	}
 	return found && out->type != jbvNull && !wf_block_request_is_open(r, out);
 }
@@ -202,7 +196,7 @@ wf_block_request_end(WfReading *r)
 	int64		limit = wf_block_output_limit(r->step);
 	Jsonb	   *request;
 
-	wf_block_request_put(r, "nonce", r->nonce);
+	wf_block_put_secrets(r->step, r->w);
 	wf_json_end_object(r->w);
 	request = wf_json_finish(r->w);
 	if ((int64) VARSIZE(request) > limit)

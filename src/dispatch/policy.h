@@ -1,0 +1,98 @@
+/*
+ * policy.h: when a request may be sent, and sent again: retries, rates, how many at once, circuits. Private to this room.
+ * Everything is in this process's memory and takes the time as an argument; nothing here reads a table. Times are ms.
+ */
+#ifndef WF_DISPATCH_POLICY_H
+#define WF_DISPATCH_POLICY_H
+
+#include "postgres.h"
+#include "base/json.h"
+
+/* -- retries (retry.c): the formula is that of graph/retry.c -- */
+
+typedef struct WfAttempt
+{
+	int			failures;		/* attempts that failed, this one included; those that a crash of ours cut short do not count */
+	int64		elapsed_ms;		/* since the request was made */
+	int			status;			/* 0: no answer */
+	const char *code;			/* of the error: WF010 ... */
+	bool		is_retryable;	/* by its kind */
+	int64		retry_after_ms; /* what the answer asks for; -1: nothing */
+	double		random;			/* 0 to 1 */
+} WfAttempt;
+
+/* In how many ms to try again; -1: no more. `retry` is the request object's member, or NULL: 3 attempts, exponential from 1 s. */
+extern int64 wf_retry_delay_ms(const JsonbValue *retry, const WfAttempt *attempt);
+
+/* -- lanes: what shares a limit (lane.c) -- */
+
+/*
+ * Requests are sent from lanes: those of a tenant to a host, apart from those of a node with a rate or a concurrency of its own. A
+ * lane knows how many of its requests may be sent now, and when to ask again. Lanes are found by name ("<tenant> <host>[ <node>]").
+ */
+typedef struct WfLane WfLane;
+
+typedef struct WfLaneLimits
+{
+	int			most;			/* at once; 0: no limit of its own */
+	int64		per_ms;			/* rate: so many in this time; 0: no rate */
+	int			requests;
+	int			burst;
+} WfLaneLimits;
+
+typedef struct WfLanes WfLanes;
+/* In a child of CurrentMemoryContext. max_in_flight: of all lanes together. */
+extern WfLanes *wf_lanes_create(void);
+extern void wf_lanes_destroy(WfLanes *lanes);
+extern WfLane *wf_lane_find(WfLanes *lanes, const char *name);	/* made when it is not there */
+extern void wf_lane_limit(WfLane *lane, const WfLaneLimits *limits);
+/*
+ * How many requests of the lane may be sent now, at most `wanted`, when max_in_flight may be at once in all: a lane never takes more than half
+ * of what is free (one at least), so that a host that hangs leaves room for the others. 0: *again_ms says in how many ms to ask again, -1: when one of its requests (or
+ * of all) has ended.
+ */
+extern int	wf_lane_room(WfLane *lane, int wanted, int max_in_flight, int64 now_ms, int64 *again_ms);
+extern void wf_lane_begin(WfLane *lane, int64 now_ms);	/* one is sent: takes a token of the rate */
+extern void wf_lane_end(WfLane *lane);
+extern int	wf_lanes_in_flight(const WfLanes *lanes);
+/* Forgets lanes that have nothing in flight, and whose rate is full again. */
+extern void wf_lanes_sweep(WfLanes *lanes, int64 now_ms);
+
+/* -- circuits (circuit.c) -- */
+
+/*
+ * By tenant and host. Closed: everything passes, and the share of failures in a window of 60 s is counted; with at least 10
+ * attempts, half of which failed, it opens. Open: nothing passes for a time (30 s, doubled each time that the probe fails, up to 10 min). Half open:
+ * one probe; its success closes, its failure opens again.
+ */
+typedef enum WfCircuitState
+{
+	WF_CIRCUIT_CLOSED,
+	WF_CIRCUIT_OPEN,
+	WF_CIRCUIT_HALF_OPEN,
+} WfCircuitState;
+
+typedef struct WfCircuitLook
+{
+	WfCircuitState state;
+	int			attempts;		/* in the window */
+	int			failures;
+	int64		changed_ms;		/* when the state began */
+	int64		retry_at_ms;	/* open: when a probe may pass */
+	int			times_opened;	/* in a row */
+} WfCircuitLook;
+
+typedef struct WfCircuits WfCircuits;
+extern WfCircuits *wf_circuits_create(void);
+/* May an attempt be made? False: *retry_at_ms. True for the probe of a half open circuit once; whoever is let pass tells how it ended. */
+extern bool wf_circuit_pass(WfCircuits *circuits, const char *name, int64 now_ms, int64 *retry_at_ms);
+/* An attempt has ended, or (neither) was given up: the next may be the probe. True when the state has changed, to be written down. */
+extern bool wf_circuit_tell(WfCircuits *circuits, const char *name, bool failed, int64 now_ms);
+extern void wf_circuit_give_up(WfCircuits *circuits, const char *name);
+extern void wf_circuit_look(const WfCircuits *circuits, const char *name, int64 now_ms, WfCircuitLook *out);
+/* What was written down before this process began, or what somebody has reset (NULL: closed, nothing counted). */
+extern void wf_circuit_set(WfCircuits *circuits, const char *name, const WfCircuitLook *look);
+extern const char *wf_circuit_state_name(WfCircuitState state);	/* closed, open, halfOpen */
+extern void wf_circuits_sweep(WfCircuits *circuits, int64 now_ms);
+
+#endif
