@@ -483,6 +483,7 @@ static const Statement statements[WF_SQL_COUNT] = {
 		"SELECT EXISTS (SELECT 1 FROM wf.live WHERE run_id OPERATOR(pg_catalog.>=) $1 AND run_id OPERATOR(pg_catalog.<) $2)"
 		" OR EXISTS (SELECT 1 FROM wf.queue WHERE run_id OPERATOR(pg_catalog.>=) $1 AND run_id OPERATOR(pg_catalog.<) $2)"
 		" OR EXISTS (SELECT 1 FROM wf.held WHERE run_id OPERATOR(pg_catalog.>=) $1 AND run_id OPERATOR(pg_catalog.<) $2)"
+		" OR EXISTS (SELECT 1 FROM wf.request WHERE run_id OPERATOR(pg_catalog.>=) $1 AND run_id OPERATOR(pg_catalog.<) $2)"
 		" OR EXISTS (SELECT 1 FROM wf.run WHERE run_id OPERATOR(pg_catalog.>=) $1 AND run_id OPERATOR(pg_catalog.<) $2"
 		"  AND finished_at OPERATOR(pg_catalog.>=) $3)",
 	3, {UUIDOID, UUIDOID, TIMESTAMPTZOID}},
@@ -500,6 +501,8 @@ static const Statement statements[WF_SQL_COUNT] = {
 		" t AS (DELETE FROM wf.task WHERE tenant_id" EQ "$1 AND run_id IN (SELECT run_id FROM old)),"
 		" f AS (DELETE FROM wf.failed WHERE tenant_id" EQ "$1 AND run_id IN (SELECT run_id FROM old)),"
 		" s AS (DELETE FROM wf.segment WHERE tenant_id" EQ "$1 AND run_id OPERATOR(pg_catalog.<) $2"
+		"  AND run_id IN (SELECT run_id FROM old)),"
+		" r AS (DELETE FROM wf.request_log WHERE tenant_id" EQ "$1 AND run_id OPERATOR(pg_catalog.<) $2"
 		"  AND run_id IN (SELECT run_id FROM old))"
 		" DELETE FROM wf.run WHERE tenant_id" EQ "$1 AND run_id OPERATOR(pg_catalog.<) $2"
 		"  AND run_id IN (SELECT run_id FROM old)",
@@ -534,6 +537,56 @@ static const Statement statements[WF_SQL_COUNT] = {
 		"SELECT name, version, key_id, nonce, ciphertext FROM wf.secret"
 		" WHERE tenant_id OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) ANY ($2) AND ended_at IS NULL",
 	2, {UUIDOID, TEXTARRAYOID}},
+	[WF_SQL_HAS_REQUESTS] = {
+		"SELECT EXISTS (SELECT 1 FROM wf.request)",
+	0, {0}},
+	[WF_SQL_BEGIN_ATTEMPTS] = {
+		"UPDATE wf.request SET attempts = attempts OPERATOR(pg_catalog.+) 1, sent_at = $2"
+		" WHERE ctid OPERATOR(pg_catalog.=) ANY ($1)",
+	2, {TIDARRAYOID, TIMESTAMPTZOID}},
+	/* by number, from 1, those that were there */
+	[WF_SQL_END_REQUESTS] = {
+		"DELETE FROM wf.request r USING pg_catalog.unnest($1, $2, $3, $4) WITH ORDINALITY e (tenant_id, run_id, step, request_id, n)"
+		" WHERE r.tenant_id" EQ "e.tenant_id AND r.run_id" EQ "e.run_id AND r.step" EQ "e.step"
+		"   AND r.request_id" EQ "e.request_id RETURNING e.n::pg_catalog.int4",
+	4, {UUIDARRAYOID, UUIDARRAYOID, INT4ARRAYOID, UUIDARRAYOID}},
+	[WF_SQL_RETRY_REQUESTS] = {
+		"UPDATE wf.request r SET due_at = e.due_at, failures = e.failures, duration_ms = e.duration_ms, error = e.error,"
+		"   sent_at = NULL"
+		" FROM pg_catalog.unnest($1, $2, $3, $4, $5, $6, $7, $8)"
+		"   e (tenant_id, run_id, step, request_id, due_at, failures, duration_ms, error)"
+		" WHERE r.tenant_id" EQ "e.tenant_id AND r.run_id" EQ "e.run_id AND r.step" EQ "e.step"
+		"   AND r.request_id" EQ "e.request_id",
+	8, {UUIDARRAYOID, UUIDARRAYOID, INT4ARRAYOID, UUIDARRAYOID, TIMESTAMPTZARRAYOID, INT4ARRAYOID, FLOAT8ARRAYOID, JSONBARRAYOID}},
+	/* those that somebody awaits, which are held */
+	[WF_SQL_CANCEL_REQUESTS] = {
+		"WITH r AS (DELETE FROM wf.request WHERE tenant_id" EQ "$1 AND run_id" EQ "$2"
+		"   AND request_id OPERATOR(pg_catalog.=) ANY ($3) RETURNING *)"
+		" INSERT INTO wf.request_log (tenant_id, run_id, request_id, step, workflow_id, node, method, host, path, state,"
+		"   attempts, created_at, ended_at, total_ms, error)"
+		" SELECT tenant_id, run_id, request_id, step, workflow_id, node, method, host, path, 'cancelled', attempts, created_at, $4,"
+		"   duration_ms, error FROM r",
+	4, {UUIDOID, UUIDOID, UUIDARRAYOID, TIMESTAMPTZOID}},
+	/* by number, from 1, those that are not there */
+	[WF_SQL_GONE_REQUESTS] = {
+		"SELECT e.n::pg_catalog.int4"
+		" FROM pg_catalog.unnest($1, $2, $3, $4) WITH ORDINALITY e (tenant_id, run_id, step, request_id, n)"
+		" WHERE NOT EXISTS (SELECT 1 FROM wf.request r WHERE r.tenant_id" EQ "e.tenant_id AND r.run_id" EQ "e.run_id"
+		"   AND r.step" EQ "e.step AND r.request_id" EQ "e.request_id)",
+	4, {UUIDARRAYOID, UUIDARRAYOID, INT4ARRAYOID, UUIDARRAYOID}},
+	[WF_SQL_PUT_CIRCUIT] = {
+		"INSERT INTO wf.circuit (tenant_id, host, state, attempts, failures, changed_at, retry_at, times_opened)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+		" ON CONFLICT (tenant_id, host) DO UPDATE SET state = excluded.state, attempts = excluded.attempts,"
+		"   failures = excluded.failures, changed_at = excluded.changed_at, retry_at = excluded.retry_at,"
+		"   times_opened = excluded.times_opened",
+	8, {UUIDOID, TEXTOID, TEXTOID, INT4OID, INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID}},
+	[WF_SQL_CIRCUITS] = {
+		"SELECT tenant_id, host, state, attempts, failures, changed_at, retry_at, times_opened FROM wf.circuit",
+	0, {0}},
+	[WF_SQL_RESET_CIRCUIT] = {
+		"DELETE FROM wf.circuit WHERE tenant_id" EQ "$1 AND host" EQ "$2",
+	2, {UUIDOID, TEXTOID}},
 };
 
 static SPIPlanPtr plans[WF_SQL_COUNT];

@@ -1,0 +1,549 @@
+/*
+ * request.c: the outbox of requests (wf.request), and their history (wf.request_log).
+ *
+ * 1. A run inserts a row and withdraws it; the dispatcher, of which there is one a database, does all the rest: it records
+ *    that an attempt begins, and in a later transaction what came of it. In between no transaction is open.
+ * 2. Rows are found by lanes: the index (lane, due_at, request_id) gives, for each lane, what has been due longest; from one
+ *    lane to the next it is one descent, however many rows are between. So what a lane may not send now is not looked at.
+ * 3. A row that is being sent stays where it is in the index; the dispatcher knows which these are, and passes over them. What is
+ *    recorded at the beginning of an attempt changes no indexed column.
+ * 4. After a crash nobody knows of what was being sent, and it is sent again: such rows are like others.
+ */
+#include "postgres.h"
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/json.h"
+#include "base/wake.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "store/queue.h"
+#include "store/request.h"
+#include "store/statements.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/timestamp.h"
+
+/* Columns of wf.request, in the table's order. */
+enum
+{
+	REQUEST_TENANT_ID,
+	REQUEST_RUN_ID,
+	REQUEST_STEP,
+	REQUEST_REQUEST_ID,
+	REQUEST_LANE,
+	REQUEST_DUE_AT,
+	REQUEST_ROLE,
+	REQUEST_PRIORITY,
+	REQUEST_WORKFLOW_ID,
+	REQUEST_NODE,
+	REQUEST_METHOD,
+	REQUEST_HOST,
+	REQUEST_PATH,
+	REQUEST_FORGET,
+	REQUEST_CREATED_AT,
+	REQUEST_ATTEMPTS,
+	REQUEST_FAILURES,
+	REQUEST_SENT_AT,
+	REQUEST_DURATION_MS,
+	REQUEST_ERROR,
+	REQUEST_TRACE,
+	REQUEST_REQUEST,
+	REQUEST_COLUMNS
+};
+
+/* Columns of wf.request_log. */
+enum
+{
+	LOG_TENANT_ID,
+	LOG_RUN_ID,
+	LOG_REQUEST_ID,
+	LOG_STEP,
+	LOG_WORKFLOW_ID,
+	LOG_NODE,
+	LOG_METHOD,
+	LOG_HOST,
+	LOG_PATH,
+	LOG_STATE,
+	LOG_STATUS,
+	LOG_ATTEMPTS,
+	LOG_CREATED_AT,
+	LOG_ENDED_AT,
+	LOG_DNS_MS,
+	LOG_CONNECT_MS,
+	LOG_TLS_MS,
+	LOG_FIRST_BYTE_MS,
+	LOG_TOTAL_MS,
+	LOG_ERROR,
+	LOG_BODIES,
+	LOG_COLUMNS
+};
+
+struct WfOutbox
+{
+	WfWalk		walk;
+};
+
+/* -- runs -- */
+
+void
+wf_store_insert_request(const WfRequestRow *row)
+{
+	Datum		values[REQUEST_COLUMNS];
+	bool		nulls[REQUEST_COLUMNS] = {0};
+
+	values[REQUEST_TENANT_ID] = UUIDPGetDatum(&row->tenant_id);
+	values[REQUEST_RUN_ID] = UUIDPGetDatum(&row->run_id);
+	values[REQUEST_STEP] = Int32GetDatum(row->step);
+	values[REQUEST_REQUEST_ID] = UUIDPGetDatum(&row->request_id);
+	values[REQUEST_LANE] = CStringGetTextDatum(row->lane);
+	values[REQUEST_DUE_AT] = TimestampTzGetDatum(row->due_at);
+	values[REQUEST_ROLE] = ObjectIdGetDatum(row->role);
+	values[REQUEST_PRIORITY] = Int16GetDatum(row->priority);
+	values[REQUEST_WORKFLOW_ID] = UUIDPGetDatum(&row->workflow_id);
+	values[REQUEST_NODE] = CStringGetTextDatum(row->node);
+	values[REQUEST_METHOD] = CStringGetTextDatum(row->method);
+	values[REQUEST_HOST] = CStringGetTextDatum(row->host);
+	values[REQUEST_PATH] = wf_store_text_value(row->path, &nulls[REQUEST_PATH]);
+	values[REQUEST_FORGET] = BoolGetDatum(row->forget);
+	values[REQUEST_CREATED_AT] = TimestampTzGetDatum(row->created_at);
+	values[REQUEST_ATTEMPTS] = Int32GetDatum(0);
+	values[REQUEST_FAILURES] = Int32GetDatum(0);
+	nulls[REQUEST_SENT_AT] = true;
+	values[REQUEST_DURATION_MS] = Float8GetDatum(0);
+	nulls[REQUEST_ERROR] = true;
+	values[REQUEST_TRACE] = wf_store_text_value(row->trace, &nulls[REQUEST_TRACE]);
+	values[REQUEST_REQUEST] = JsonbPGetDatum(row->request);
+	wf_store_insert_one(wf_store_table("request"), values, nulls);
+	wf_wake_dispatcher_at_commit(WF_DISPATCH_REQUESTS);
+}
+
+int
+wf_store_drop_requests(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, int step)
+{
+	ScanKeyData keys[3];
+	Datum	   *ids = NULL;
+	int			n = 0;
+	int			size = 0;
+	WfWalk		walk;
+
+	wf_store_walk_begin_in(&walk, "request", "request_pkey");
+	wf_store_key_uuid(&keys[0], 1, BTEqualStrategyNumber, tenant_id);
+	wf_store_key_uuid(&keys[1], 2, BTEqualStrategyNumber, run_id);
+	ScanKeyInit(&keys[2], 3, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(step));
+	wf_store_walk_from(&walk, keys, step < 0 ? 2 : 3);
+	while (wf_store_walk_next(&walk))
+	{
+		pg_uuid_t  *id;
+
+		if (DatumGetBool(wf_store_walk_column(&walk, REQUEST_FORGET)) ||
+			!wf_store_walk_hold_by(&walk, REQUEST_REQUEST_ID, true, false))
+			continue;
+		if (n == size)
+		{
+			size = Max(4, size * 2);
+			ids = ids == NULL ? palloc(sizeof(Datum) * size) : repalloc(ids, sizeof(Datum) * size);
+		}
+		id = palloc(sizeof(pg_uuid_t));
+		*id = *wf_store_walk_id(&walk, REQUEST_REQUEST_ID);
+		ids[n++] = UUIDPGetDatum(id);
+	}
+	wf_store_walk_end(&walk);
+	if (n > 0)
+	{
+		ArrayType  *array = construct_array(ids, n, UUIDOID, UUID_LEN, false, TYPALIGN_CHAR);
+		Datum		values[4] = {UUIDPGetDatum(tenant_id), UUIDPGetDatum(run_id), PointerGetDatum(array),
+		TimestampTzGetDatum(wf_clock_now())};
+
+		wf_store_execute(WF_SQL_CANCEL_REQUESTS, values, NULL);
+		WF_FAULT("request.dropped");
+		wf_wake_dispatcher_at_commit(WF_DISPATCH_CANCELS);
+	}
+	return n;
+}
+
+/* -- looking for what is due -- */
+
+bool
+wf_store_has_requests(void)
+{
+	bool		found;
+
+	wf_store_execute(WF_SQL_HAS_REQUESTS, NULL, NULL);
+	found = wf_store_bool(0, 1);
+	SPI_freetuptable(SPI_tuptable);
+	return found;
+}
+
+WfOutbox *
+wf_store_outbox_begin(void)
+{
+	WfOutbox   *outbox = palloc(sizeof(WfOutbox));
+
+	wf_store_walk_begin_in(&outbox->walk, "request", "request_lane");
+	return outbox;
+}
+
+void
+wf_store_outbox_end(WfOutbox *outbox)
+{
+	wf_store_walk_end(&outbox->walk);
+	pfree(outbox);
+}
+
+static void
+key_text(ScanKeyData *key, StrategyNumber strategy, RegProcedure function, const char *text)
+{
+	ScanKeyEntryInitialize(key, 0, 1, strategy, InvalidOid, C_COLLATION_OID, function, CStringGetTextDatum(text));
+}
+
+char *
+wf_store_outbox_lane(WfOutbox *outbox, const char *after)
+{
+	ScanKeyData key;
+
+	key_text(&key, BTGreaterStrategyNumber, F_TEXT_GT, after);
+	wf_store_walk_from(&outbox->walk, &key, 1);
+	if (!wf_store_walk_next(&outbox->walk))
+		return NULL;
+	return TextDatumGetCString(wf_store_walk_column(&outbox->walk, REQUEST_LANE));
+}
+
+static char *
+text_at(const WfWalk *walk, int column)
+{
+	Datum		value = wf_store_walk_column(walk, column);
+
+	return value == (Datum) 0 ? NULL : TextDatumGetCString(value);
+}
+
+static WfRequestRow *
+row_at(const WfWalk *walk)
+{
+	WfRequestRow *row = palloc0(sizeof(WfRequestRow));
+
+	slot_getallattrs(walk->slot);
+	row->tenant_id = *wf_store_walk_id(walk, REQUEST_TENANT_ID);
+	row->run_id = *wf_store_walk_id(walk, REQUEST_RUN_ID);
+	row->step = DatumGetInt32(wf_store_walk_column(walk, REQUEST_STEP));
+	row->request_id = *wf_store_walk_id(walk, REQUEST_REQUEST_ID);
+	row->lane = text_at(walk, REQUEST_LANE);
+	row->due_at = DatumGetTimestampTz(wf_store_walk_column(walk, REQUEST_DUE_AT));
+	row->role = DatumGetObjectId(wf_store_walk_column(walk, REQUEST_ROLE));
+	row->priority = DatumGetInt16(wf_store_walk_column(walk, REQUEST_PRIORITY));
+	row->workflow_id = *wf_store_walk_id(walk, REQUEST_WORKFLOW_ID);
+	row->node = text_at(walk, REQUEST_NODE);
+	row->method = text_at(walk, REQUEST_METHOD);
+	row->host = text_at(walk, REQUEST_HOST);
+	row->path = text_at(walk, REQUEST_PATH);
+	row->forget = DatumGetBool(wf_store_walk_column(walk, REQUEST_FORGET));
+	row->created_at = DatumGetTimestampTz(wf_store_walk_column(walk, REQUEST_CREATED_AT));
+	row->attempts = DatumGetInt32(wf_store_walk_column(walk, REQUEST_ATTEMPTS));
+	row->failures = DatumGetInt32(wf_store_walk_column(walk, REQUEST_FAILURES));
+	row->duration_ms = DatumGetFloat8(wf_store_walk_column(walk, REQUEST_DURATION_MS));
+	row->trace = text_at(walk, REQUEST_TRACE);
+	row->request = (Jsonb *) PG_DETOAST_DATUM_COPY(wf_store_walk_column(walk, REQUEST_REQUEST));
+	row->tid = walk->slot->tts_tid;
+	return row;
+}
+
+List *
+wf_store_outbox_take(WfOutbox *outbox, const char *lane, TimestampTz now, int most, WfIsInFlight is_in_flight, void *arg,
+					 TimestampTz *next)
+{
+	WfWalk	   *walk = &outbox->walk;
+	List	   *rows = NIL;
+	ScanKeyData key;
+
+	*next = 0;
+	key_text(&key, BTEqualStrategyNumber, F_TEXTEQ, lane);
+	wf_store_walk_from(walk, &key, 1);
+	while (wf_store_walk_next(walk))
+	{
+		TimestampTz due_at = DatumGetTimestampTz(wf_store_walk_column(walk, REQUEST_DUE_AT));
+
+		CHECK_FOR_INTERRUPTS();
+		if (is_in_flight(wf_store_walk_id(walk, REQUEST_REQUEST_ID), arg))
+			continue;
+		if (due_at > now || list_length(rows) >= most)
+		{
+			*next = Max(due_at, now);
+			break;
+		}
+		if (wf_store_walk_hold_by(walk, REQUEST_REQUEST_ID, false, true))
+			rows = lappend(rows, row_at(walk));
+	}
+	return rows;
+}
+
+void
+wf_store_begin_attempts(List *rows, TimestampTz now)
+{
+	int			n = list_length(rows);
+	Datum	   *tids = palloc(sizeof(Datum) * Max(n, 1));
+	Datum		values[2];
+	ListCell   *cell;
+	int			i = 0;
+
+	if (n == 0)
+		return;
+	foreach(cell, rows)
+		tids[i++] = PointerGetDatum(&((WfRequestRow *) lfirst(cell))->tid);
+	values[0] = PointerGetDatum(construct_array(tids, n, TIDOID, sizeof(ItemPointerData), false, TYPALIGN_SHORT));
+	values[1] = TimestampTzGetDatum(now);
+	wf_store_execute(WF_SQL_BEGIN_ATTEMPTS, values, NULL);
+	foreach(cell, rows)
+		((WfRequestRow *) lfirst(cell))->attempts++;
+}
+
+/* -- what came of attempts -- */
+
+/* Keys of rows as arrays, the first four parameters of a statement. */
+static void
+fill_keys(const WfRequestRow *const *rows, int n, Datum *values)
+{
+	Datum	   *columns[4];
+
+	for (int c = 0; c < 4; c++)
+		columns[c] = palloc(sizeof(Datum) * Max(n, 1));
+	for (int i = 0; i < n; i++)
+	{
+		columns[0][i] = UUIDPGetDatum(&rows[i]->tenant_id);
+		columns[1][i] = UUIDPGetDatum(&rows[i]->run_id);
+		columns[2][i] = Int32GetDatum(rows[i]->step);
+		columns[3][i] = UUIDPGetDatum(&rows[i]->request_id);
+	}
+	for (int c = 0; c < 4; c++)
+		values[c] = PointerGetDatum(c == 2 ? construct_array(columns[c], n, INT4OID, 4, true, TYPALIGN_INT) :
+									construct_array(columns[c], n, UUIDOID, UUID_LEN, false, TYPALIGN_CHAR));
+}
+
+static Datum
+ms_value(double ms, bool *is_null)
+{
+	*is_null = ms < 0;
+	return Float4GetDatum((float4) ms);
+}
+
+/* Adds to history; *insert is into the partition *leaf, and is begun anew for another one. */
+static void
+log_end(const WfRequestEnd *end, WfInsert **insert, Oid *leaf)
+{
+	const WfRequestRow *row = end->row;
+	Oid			its_leaf = wf_store_leaf("request_log", &row->run_id);
+	Datum		values[LOG_COLUMNS];
+	bool		nulls[LOG_COLUMNS] = {0};
+
+	values[LOG_TENANT_ID] = UUIDPGetDatum(&row->tenant_id);
+	values[LOG_RUN_ID] = UUIDPGetDatum(&row->run_id);
+	values[LOG_REQUEST_ID] = UUIDPGetDatum(&row->request_id);
+	values[LOG_STEP] = Int32GetDatum(row->step);
+	values[LOG_WORKFLOW_ID] = UUIDPGetDatum(&row->workflow_id);
+	values[LOG_NODE] = CStringGetTextDatum(row->node);
+	values[LOG_METHOD] = CStringGetTextDatum(row->method);
+	values[LOG_HOST] = CStringGetTextDatum(row->host);
+	values[LOG_PATH] = wf_store_text_value(row->path, &nulls[LOG_PATH]);
+	values[LOG_STATE] = CStringGetTextDatum(end->state);
+	values[LOG_STATUS] = Int32GetDatum(end->status);
+	nulls[LOG_STATUS] = end->status == 0;
+	values[LOG_ATTEMPTS] = Int32GetDatum(end->attempts);
+	values[LOG_CREATED_AT] = TimestampTzGetDatum(row->created_at);
+	values[LOG_ENDED_AT] = TimestampTzGetDatum(end->ended_at);
+	values[LOG_DNS_MS] = ms_value(end->dns_ms, &nulls[LOG_DNS_MS]);
+	values[LOG_CONNECT_MS] = ms_value(end->connect_ms, &nulls[LOG_CONNECT_MS]);
+	values[LOG_TLS_MS] = ms_value(end->tls_ms, &nulls[LOG_TLS_MS]);
+	values[LOG_FIRST_BYTE_MS] = ms_value(end->first_byte_ms, &nulls[LOG_FIRST_BYTE_MS]);
+	values[LOG_TOTAL_MS] = ms_value(end->total_ms, &nulls[LOG_TOTAL_MS]);
+	values[LOG_ERROR] = wf_store_jsonb_value(end->error, &nulls[LOG_ERROR]);
+	values[LOG_BODIES] = wf_store_jsonb_value(end->bodies, &nulls[LOG_BODIES]);
+	if (*insert != NULL && *leaf != its_leaf)
+	{
+		wf_store_insert_end(*insert);
+		*insert = NULL;
+	}
+	if (*insert == NULL)
+		*insert = wf_store_insert_begin(its_leaf);
+	*leaf = its_leaf;
+	wf_store_insert_put(*insert, values, nulls);
+}
+
+static void
+fill_reply(const WfRequestEnd *end, WfMessage *message)
+{
+	memset(message, 0, sizeof(*message));
+	message->tenant_id = end->row->tenant_id;
+	message->run_id = end->row->run_id;
+	message->role = end->row->role;
+	message->priority = end->row->priority;
+	message->kind = WF_MESSAGE_REPLY;
+	message->step = end->row->step;
+	message->payload = end->reply;
+}
+
+/* Those that have ended, all of which are held: out of the outbox, into history, and the runs are told. */
+static void
+write_ended(WfRequestEnd **ends, int n)
+{
+	const WfRequestRow **rows = palloc(sizeof(WfRequestRow *) * Max(n, 1));
+	WfMessage  *messages = palloc(sizeof(WfMessage) * Max(n, 1));
+	Datum		values[4];
+	uint64		n_found;
+	int		   *found;
+	int			n_messages = 0;
+	WfInsert   *insert = NULL;
+	Oid			leaf = InvalidOid;
+
+	if (n == 0)
+		return;
+	for (int i = 0; i < n; i++)
+		rows[i] = ends[i]->row;
+	fill_keys(rows, n, values);
+	n_found = wf_store_execute(WF_SQL_END_REQUESTS, values, NULL);
+	found = palloc(sizeof(int) * Max(n_found, 1));
+	for (uint64 i = 0; i < n_found; i++)
+		found[i] = wf_store_int(i, 1) - 1;
+	SPI_freetuptable(SPI_tuptable);
+	for (uint64 i = 0; i < n_found; i++)
+	{
+		const WfRequestEnd *end = ends[found[i]];
+
+		log_end(end, &insert, &leaf);
+		if (!end->row->forget)
+			fill_reply(end, &messages[n_messages++]);
+	}
+	if (insert != NULL)
+		wf_store_insert_end(insert);
+	WF_FAULT("dispatch.logged");
+	wf_store_send(messages, n_messages);
+}
+
+/* Those that are tried again later. */
+static void
+write_retries(WfRequestEnd **ends, int n)
+{
+	const WfRequestRow **rows = palloc(sizeof(WfRequestRow *) * Max(n, 1));
+	Datum	   *columns[4];
+	bool	   *no_error = palloc0(sizeof(bool) * Max(n, 1));
+	Datum		values[8];
+	int			bounds[1] = {1};
+	int			dims[1] = {n};
+
+	if (n == 0)
+		return;
+	for (int c = 0; c < 4; c++)
+		columns[c] = palloc(sizeof(Datum) * n);
+	for (int i = 0; i < n; i++)
+	{
+		rows[i] = ends[i]->row;
+		columns[0][i] = TimestampTzGetDatum(ends[i]->due_at);
+		columns[1][i] = Int32GetDatum(ends[i]->failures);
+		columns[2][i] = Float8GetDatum(ends[i]->total_ms);
+		columns[3][i] = wf_store_jsonb_value(ends[i]->error, &no_error[i]);
+	}
+	fill_keys(rows, n, values);
+	values[4] = PointerGetDatum(construct_array(columns[0], n, TIMESTAMPTZOID, 8, true, TYPALIGN_DOUBLE));
+	values[5] = PointerGetDatum(construct_array(columns[1], n, INT4OID, 4, true, TYPALIGN_INT));
+	values[6] = PointerGetDatum(construct_array(columns[2], n, FLOAT8OID, 8, true, TYPALIGN_DOUBLE));
+	values[7] = PointerGetDatum(construct_md_array(columns[3], no_error, 1, dims, bounds, JSONBOID, -1, false, TYPALIGN_INT));
+	wf_store_execute(WF_SQL_RETRY_REQUESTS, values, NULL);
+}
+
+void
+wf_store_end_attempts(WfRequestEnd *ends, int n)
+{
+	Oid			table = wf_store_table("request");
+	WfRequestEnd **ended = palloc(sizeof(WfRequestEnd *) * Max(n, 1));
+	WfRequestEnd **retries = palloc(sizeof(WfRequestEnd *) * Max(n, 1));
+	int			n_ended = 0;
+	int			n_retries = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		uint64		hash = wf_store_hash(0, ends[i].row->request_id.data, UUID_LEN);
+
+		ends[i].is_settled = wf_store_lock_thing(table, hash, true) != WF_HOLD_NOT;
+		if (!ends[i].is_settled)
+			continue;
+		if (ends[i].state != NULL)
+			ended[n_ended++] = &ends[i];
+		else
+			retries[n_retries++] = &ends[i];
+	}
+	write_ended(ended, n_ended);
+	write_retries(retries, n_retries);
+}
+
+List *
+wf_store_gone_requests(const WfRequestRow *const *rows, int n)
+{
+	List	   *gone = NIL;
+	Datum		values[4];
+	uint64		n_gone;
+
+	if (n == 0)
+		return NIL;
+	fill_keys(rows, n, values);
+	n_gone = wf_store_execute_latest(WF_SQL_GONE_REQUESTS, values, NULL);
+	for (uint64 i = 0; i < n_gone; i++)
+		gone = lappend_int(gone, wf_store_int(i, 1) - 1);
+	SPI_freetuptable(SPI_tuptable);
+	return gone;
+}
+
+/* -- circuits -- */
+
+void
+wf_store_put_circuit(const WfCircuitRow *row)
+{
+	bool		no_retry;
+	char		nulls[9] = "        ";
+	Datum		values[8];
+
+	values[0] = UUIDPGetDatum(&row->tenant_id);
+	values[1] = CStringGetTextDatum(row->host);
+	values[2] = CStringGetTextDatum(row->state);
+	values[3] = Int32GetDatum(row->attempts);
+	values[4] = Int32GetDatum(row->failures);
+	values[5] = TimestampTzGetDatum(row->changed_at);
+	values[6] = wf_store_time_value(row->retry_at, &no_retry);
+	values[7] = Int32GetDatum(row->times_opened);
+	nulls[6] = no_retry ? 'n' : ' ';
+	wf_store_execute(WF_SQL_PUT_CIRCUIT, values, nulls);
+}
+
+List *
+wf_store_circuits(void)
+{
+	uint64		n = wf_store_execute_latest(WF_SQL_CIRCUITS, NULL, NULL);
+	List	   *rows = NIL;
+
+	for (uint64 i = 0; i < n; i++)
+	{
+		WfCircuitRow *row = palloc0(sizeof(WfCircuitRow));
+
+		wf_store_uuid(i, 1, &row->tenant_id);
+		row->host = wf_store_text(i, 2);
+		row->state = wf_store_text(i, 3);
+		row->attempts = wf_store_int(i, 4);
+		row->failures = wf_store_int(i, 5);
+		row->changed_at = wf_store_time(i, 6);
+		row->retry_at = wf_store_time(i, 7);
+		row->times_opened = wf_store_int(i, 8);
+		rows = lappend(rows, row);
+	}
+	SPI_freetuptable(SPI_tuptable);
+	return rows;
+}
+
+bool
+wf_store_reset_circuit(const pg_uuid_t *tenant_id, const char *host)
+{
+	Datum		values[2] = {UUIDPGetDatum(tenant_id), CStringGetTextDatum(host)};
+	bool		found = wf_store_execute(WF_SQL_RESET_CIRCUIT, values, NULL) > 0;
+
+	if (found)
+		wf_wake_dispatcher_at_commit(WF_DISPATCH_CIRCUITS);
+	return found;
+}
