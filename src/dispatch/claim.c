@@ -1,0 +1,397 @@
+/*
+ * claim.c: what to send next.
+ *
+ * 1. The outbox is looked at lane by lane (store/request.c). Which lanes there are is found out when the process is told of
+ *    new requests; in between it knows of each lane when to look again: when something in it is due, when its rate lets something
+ *    through, or when a place is free.
+ * 2. A lane is given what limits allow: its own, those of the process (workflow.http_max_in_flight, bytes), and its circuit's.
+ *    Lanes take turns, each beginning where the last one that got something was.
+ * 3. What is taken is a flight at once; it is sent when the transaction has committed, and forgotten when it has not.
+ */
+#include "postgres.h"
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/settings.h"
+#include "base/wake.h"
+#include "dispatch/flight.h"
+#include "store/secret.h"
+#include "utils/builtins.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+#include "utils/uuid.h"
+
+#define MOST_CLAIMED 500		/* by one transaction */
+#define MOST_BYTES ((Size) 256 * 1024 * 1024)	/* of requests in flight: beyond it one at a time */
+#define LANE_BYTES 512
+
+/* A lane that has something in the outbox. */
+typedef struct Due
+{
+	char		name[LANE_BYTES];	/* ended by NULs: the key */
+	TimestampTz at;				/* when to look at it; DT_NOEND: when a place is free */
+} Due;
+
+static HTAB *dues;
+static MemoryContext dues_memory;
+static bool look_at_all = true;		/* which lanes there are is to be found out */
+static bool cancels = false;
+static bool circuits = true;
+static bool some_ended = false;
+static bool outbox_is_empty = false;
+static char last_lane[LANE_BYTES];
+static int	n_claimed;			/* by the transaction at hand */
+
+static void
+make_dues(void)
+{
+	HASHCTL		control = {.keysize = LANE_BYTES, .entrysize = sizeof(Due), .hcxt = dues_memory};
+
+	dues = hash_create("workflow lanes that are due", 64, &control, HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
+}
+
+void
+wf_claim_init(MemoryContext parent)
+{
+	dues_memory = AllocSetContextCreate(parent, "workflow lanes that are due", ALLOCSET_DEFAULT_SIZES);
+	make_dues();
+	look_at_all = circuits = true;
+	last_lane[0] = '\0';
+}
+
+void
+wf_claim_told(int calls)
+{
+	look_at_all |= (calls & WF_DISPATCH_REQUESTS) != 0;
+	cancels |= (calls & WF_DISPATCH_CANCELS) != 0;
+	circuits |= (calls & WF_DISPATCH_CIRCUITS) != 0;
+}
+
+void
+wf_claim_some_ended(void)
+{
+	some_ended = true;
+}
+
+bool
+wf_claim_outbox_is_empty(void)
+{
+	return outbox_is_empty && !look_at_all && hash_get_num_entries(dues) == 0;
+}
+
+static bool
+has_room(void)
+{
+	return wf_flights_total() == 0 ||
+		(wf_flights_total() < wf_setting_http_max_in_flight && wf_flights_bytes() < MOST_BYTES);
+}
+
+TimestampTz
+wf_claim_next(void)
+{
+	TimestampTz next = DT_NOEND;
+	HASH_SEQ_STATUS seq;
+	Due		   *due;
+
+	if (look_at_all || cancels || circuits)
+		return 0;
+	if (!has_room())
+		return DT_NOEND;
+	hash_seq_init(&seq, dues);
+	while ((due = hash_seq_search(&seq)) != NULL)
+	{
+		TimestampTz at = some_ended && due->at == DT_NOEND ? 0 : due->at;
+
+		next = Min(next, at);
+	}
+	return next;
+}
+
+bool
+wf_claim_is_wanted(void)
+{
+	if (look_at_all && has_room())
+		return true;
+	return cancels || circuits || wf_claim_next() <= wf_clock_now();
+}
+
+/* -- one lane -- */
+
+static int
+int_of(const JsonbValue *object, const char *key)
+{
+	JsonbValue	value;
+	int64		number;
+
+	if (!wf_json_field(object, key, &value) || !wf_json_int64(&value, &number))
+		return 0;
+	return (int) Max(0, Min(number, PG_INT32_MAX));
+}
+
+/* Limits of the node's own, as its latest request has them. */
+static void
+read_limits(WfLane *lane, const WfRequestRow *row)
+{
+	WfLaneLimits limits = {0};
+	JsonbValue	root;
+	JsonbValue	rate;
+
+	wf_json_root(row->request, &root);
+	limits.most = int_of(&root, "hostConcurrency");
+	if (wf_json_field(&root, "rateLimit", &rate))
+	{
+		limits.requests = int_of(&rate, "requests");
+		limits.per_ms = int_of(&rate, "perMs");
+		limits.burst = int_of(&rate, "burst");
+	}
+	wf_lane_limit(lane, &limits);
+}
+
+static WfError *
+circuit_error(const Flight *flight, int64 retry_at_ms, int64 now_ms)
+{
+	return wf_error_make(WF_ERRCODE_CIRCUIT_OPEN,
+						 "Others have failed there: it is tried again by itself, or call wf_reset_circuit().",
+						 "circuit of \"%s\" is open for " INT64_FORMAT " ms more", flight->row.host, Max(0, retry_at_ms - now_ms));
+}
+
+/* False: the circuit is open, and the flight has ended with that. */
+static bool
+pass_circuit(Flight *flight, TimestampTz now)
+{
+	WfCircuitPass pass;
+	JsonbValue	value;
+	int64		now_ms = wf_dispatch_unix_ms(now);
+
+	if (wf_json_field(&flight->request, "circuit", &value) && value.type == jbvBool && !value.val.boolean)
+		return true;
+	flight->circuit = MemoryContextStrdup(flight->memory,
+										  psprintf("%s %s", DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(&flight->row.tenant_id))),
+												   flight->row.host));
+	flight->passed = wf_circuit_pass(wf_dispatch_circuits, flight->circuit, now_ms, &pass);
+	flight->ticket = pass.ticket;
+	if (!flight->passed)
+		wf_end_unsent(flight, circuit_error(flight, pass.retry_at_ms, now_ms), wf_json_field(&flight->request, "retry", &value),
+					  Max(0, pass.retry_at_ms - now_ms));
+	return flight->passed;
+}
+
+/* The secrets that the request names. False: there is one that is not there, and the flight has ended with that. */
+static bool
+open_secrets(Flight *flight)
+{
+	JsonbValue	names;
+	JsonbValue	name;
+	const char **list;
+	WfError    *problem;
+	MemoryContext old;
+	int			n;
+
+	if (!wf_json_field(&flight->request, "secrets", &names) || (n = wf_json_count(&names)) == 0)
+		return true;
+	old = MemoryContextSwitchTo(flight->memory);
+	list = palloc(sizeof(char *) * n);
+	for (int i = 0; i < n; i++)
+	{
+		(void) wf_json_element(&names, i, &name);
+		list[i] = wf_json_is_string(&name) ? wf_json_cstring(&name) : "";
+	}
+	problem = wf_store_open_secrets(&flight->row.tenant_id, list, n, &flight->secrets);
+	flight->n_secrets = problem == NULL ? n : 0;
+	MemoryContextSwitchTo(old);
+	if (problem != NULL)
+		wf_end_unsent(flight, problem, false, -1);
+	return problem == NULL;
+}
+
+/* Makes flights of what was taken; those that are to be sent are added to `begun`. */
+static List *
+begin_flights(List *begun, WfLane *lane, List *rows, TimestampTz now)
+{
+	ListCell   *cell;
+
+	foreach(cell, rows)
+	{
+		WfRequestRow *row = lfirst(cell);
+		Flight	   *flight = wf_flight_make(row);
+
+		n_claimed++;
+		flight->lane = lane;
+		wf_lane_begin(lane, wf_dispatch_unix_ms(now));
+		if (!pass_circuit(flight, now) || !open_secrets(flight))
+			continue;
+		flight->was_begun = true;
+		flight->begun_at = now;
+		begun = lappend(begun, row);
+	}
+	return begun;
+}
+
+/* When to look at the lane again; 0: there is nothing in it. */
+static TimestampTz
+claim_lane(WfOutbox *outbox, const char *name, TimestampTz now, List **begun)
+{
+	WfLane	   *lane = wf_lane_find(wf_dispatch_lanes, name);
+	int			most_in_flight = Max(wf_setting_http_max_in_flight, 1);
+	int64		again_ms;
+	int			room = has_room() ? wf_lane_room(lane, MOST_CLAIMED - n_claimed, most_in_flight, wf_dispatch_unix_ms(now), &again_ms) : 0;
+	TimestampTz next;
+	List	   *rows;
+
+	if (!has_room() || n_claimed >= MOST_CLAIMED)
+		return n_claimed > 0 ? now : DT_NOEND;
+	if (room == 0)
+		return again_ms < 0 ? DT_NOEND : TimestampTzPlusMilliseconds(now, again_ms);
+	/* a large body counts for itself: one is looked at before the next */
+	rows = wf_store_outbox_take(outbox, name, now, room, wf_flight_is_there, NULL, &next);
+	if (rows != NIL)
+	{
+		read_limits(lane, llast(rows));
+		/* what its limits, which may be new, do not allow is left for later */
+		room = wf_lane_room(lane, list_length(rows), most_in_flight, wf_dispatch_unix_ms(now), &again_ms);
+		if (room < list_length(rows))
+		{
+			rows = list_truncate(rows, room);
+			next = again_ms < 0 ? DT_NOEND : TimestampTzPlusMilliseconds(now, again_ms);
+		}
+		*begun = begin_flights(*begun, lane, rows, now);
+		strlcpy(last_lane, name, sizeof(last_lane));
+	}
+	return next;
+}
+
+/* -- all of them -- */
+
+static void
+set_due(const char *name, TimestampTz at)
+{
+	char		key[LANE_BYTES];
+	bool		found;
+
+	strlcpy(key, name, sizeof(key));
+	if (at == 0)
+		hash_search(dues, key, HASH_REMOVE, NULL);
+	else
+		((Due *) hash_search(dues, key, HASH_ENTER, &found))->at = at;
+}
+
+/* Finds out which lanes there are, and claims from them, beginning behind the one that had the last turn. */
+static List *
+claim_all(WfOutbox *outbox, TimestampTz now)
+{
+	List	   *begun = NIL;
+	char		first[LANE_BYTES];
+	char	   *lane;
+	bool		wrapped = false;
+
+	strlcpy(first, last_lane, sizeof(first));
+	hash_destroy(dues);
+	make_dues();
+	outbox_is_empty = true;
+	lane = wf_store_outbox_lane(outbox, first);
+	for (;;)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (lane == NULL && (wrapped || first[0] == '\0'))
+			break;
+		if (lane == NULL)
+		{
+			wrapped = true;
+			lane = wf_store_outbox_lane(outbox, "");
+			continue;
+		}
+		if (wrapped && strcmp(lane, first) > 0)
+			break;
+		outbox_is_empty = false;
+		set_due(lane, claim_lane(outbox, lane, now, &begun));
+		lane = wf_store_outbox_lane(outbox, lane);
+	}
+	return begun;
+}
+
+/* Claims from the lanes whose time has come. */
+static List *
+claim_due(WfOutbox *outbox, TimestampTz now)
+{
+	List	   *begun = NIL;
+	List	   *names = NIL;
+	HASH_SEQ_STATUS seq;
+	ListCell   *cell;
+	Due		   *due;
+
+	hash_seq_init(&seq, dues);
+	while ((due = hash_seq_search(&seq)) != NULL)
+		if (due->at <= now || (some_ended && due->at == DT_NOEND))
+			names = lappend(names, pstrdup(due->name));
+	foreach(cell, names)
+		set_due(lfirst(cell), claim_lane(outbox, lfirst(cell), now, &begun));
+	return begun;
+}
+
+/* Flights whose request was withdrawn. */
+static void
+drop_gone(void)
+{
+	static const FlightPhase phases[] = {FLIGHT_READY, FLIGHT_TOKEN, FLIGHT_SENT};
+	int			n = 0;
+	Flight	  **flights = palloc(sizeof(Flight *) * Max(wf_flights_total(), 1));
+	const WfRequestRow **rows = palloc(sizeof(WfRequestRow *) * Max(wf_flights_total(), 1));
+	dlist_iter	it;
+	ListCell   *cell;
+
+	for (int i = 0; i < lengthof(phases); i++)
+		dlist_foreach(it, wf_flights_of(phases[i]))
+		{
+			flights[n] = dlist_container(Flight, node, it.cur);
+			rows[n] = &flights[n]->row;
+			n++;
+		}
+	foreach(cell, wf_store_gone_requests(rows, n))
+		wf_send_drop(flights[lfirst_int(cell)]);
+}
+
+void
+wf_claim_work(MemoryContext memory)
+{
+	TimestampTz now = wf_clock_now();
+	List	   *begun;
+	WfOutbox   *outbox;
+
+	n_claimed = 0;
+	if (circuits)
+		wf_dispatch_read_circuits();
+	if (cancels)
+		drop_gone();
+	circuits = cancels = false;
+	if (!has_room() || (!look_at_all && wf_claim_next() > now))
+		return;
+	outbox = wf_store_outbox_begin();
+	begun = look_at_all ? claim_all(outbox, now) : claim_due(outbox, now);
+	wf_store_outbox_end(outbox);
+	look_at_all = some_ended = false;
+	if (begun != NIL)
+		WF_FAULT("dispatch.claimed");
+	wf_store_begin_attempts(begun, now);
+}
+
+void
+wf_claim_settle(bool committed)
+{
+	dlist_mutable_iter it;
+
+	dlist_foreach_modify(it, wf_flights_of(FLIGHT_CLAIMED))
+	{
+		Flight	   *flight = dlist_container(Flight, node, it.cur);
+
+		if (!committed)
+		{
+			wf_flight_free(flight);
+			continue;
+		}
+		flight->row.attempts++;
+		wf_flight_set_phase(flight, FLIGHT_READY);
+	}
+	if (!committed)
+		look_at_all = circuits = cancels = true;
+}
