@@ -94,10 +94,12 @@ wf_claim_next(void)
 	HASH_SEQ_STATUS seq;
 	Due		   *due;
 
-	if (look_at_all || cancels || circuits)
+	if (cancels || circuits)
 		return 0;
 	if (!has_room())
 		return DT_NOEND;
+	if (look_at_all)
+		return 0;
 	hash_seq_init(&seq, dues);
 	while ((due = hash_seq_search(&seq)) != NULL)
 	{
@@ -111,9 +113,7 @@ wf_claim_next(void)
 bool
 wf_claim_is_wanted(void)
 {
-	if (look_at_all && has_room())
-		return true;
-	return cancels || circuits || wf_claim_next() <= wf_clock_now();
+	return wf_claim_next() <= wf_clock_now();
 }
 
 /* -- one lane -- */
@@ -364,7 +364,7 @@ wf_claim_work(MemoryContext memory)
 	if (cancels)
 		drop_gone();
 	circuits = cancels = false;
-	if (!has_room() || (!look_at_all && wf_claim_next() > now))
+	if (wf_claim_next() > now)
 		return;
 	outbox = wf_store_outbox_begin();
 	begun = look_at_all ? claim_all(outbox, now) : claim_due(outbox, now);

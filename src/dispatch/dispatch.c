@@ -29,6 +29,8 @@ WfCircuits *wf_dispatch_circuits;
 
 static MemoryContext dispatch_memory;
 static List *changed_circuits = NIL;	/* WfCircuitRow *, with their names in `host`; in dispatch_memory */
+static List *open_circuits = NIL;	/* names of those that are written down as open; in dispatch_memory */
+static bool some_locked = false;	/* of what the transaction at hand was to record */
 static TimestampTz locked_until = 0;	/* something that has ended could not be recorded yet */
 static TimestampTz swept_at = 0;
 static bool more_to_move = false;
@@ -81,12 +83,6 @@ wf_dispatch_note_circuit(const Flight *flight)
 	MemoryContextSwitchTo(old);
 }
 
-bool
-wf_dispatch_circuits_changed(void)
-{
-	return changed_circuits != NIL;
-}
-
 static void
 write_circuits(void)
 {
@@ -109,40 +105,102 @@ write_circuits(void)
 	}
 }
 
+/* Those that were written down as open, or read so; names in dispatch_memory. */
 static void
-forget_changed_circuits(void)
+remember_open(const char *name, bool is_open)
 {
+	MemoryContext old = MemoryContextSwitchTo(dispatch_memory);
+	ListCell   *cell;
+
+	foreach(cell, open_circuits)
+	{
+		if (strcmp(lfirst(cell), name) != 0)
+			continue;
+		if (!is_open)
+		{
+			pfree(lfirst(cell));
+			open_circuits = foreach_delete_current(open_circuits, cell);
+		}
+		break;
+	}
+	if (cell == NULL && is_open)
+		open_circuits = lappend(open_circuits, pstrdup(name));
+	MemoryContextSwitchTo(old);
+}
+
+/* They are written. */
+static void
+settle_circuits(void)
+{
+	int64		now_ms = wf_dispatch_unix_ms(wf_clock_now());
 	ListCell   *cell;
 
 	foreach(cell, changed_circuits)
 	{
-		pfree(unconstify(char *, ((WfCircuitRow *) lfirst(cell))->host));
-		pfree(lfirst(cell));
+		WfCircuitRow *row = lfirst(cell);
+		char	   *name = circuit_name(row);
+		WfCircuitLook look;
+
+		wf_circuit_look(wf_dispatch_circuits, name, now_ms, &look);
+		remember_open(name, look.state != WF_CIRCUIT_CLOSED);
+		pfree(unconstify(char *, row->host));
+		pfree(row);
 	}
 	list_free(changed_circuits);
 	changed_circuits = NIL;
 }
 
-void
-wf_dispatch_read_circuits(void)
+static bool
+is_known_open(const char *name)
 {
 	ListCell   *cell;
 
-	wf_circuits_reset(wf_dispatch_circuits);
-	foreach(cell, wf_store_circuits())
+	foreach(cell, open_circuits)
+		if (strcmp(lfirst(cell), name) == 0)
+			return true;
+	return false;
+}
+
+static bool
+is_listed(const List *rows, const char *name)
+{
+	ListCell   *cell;
+
+	foreach(cell, rows)
+		if (strcmp(circuit_name(lfirst(cell)), name) == 0)
+			return true;
+	return false;
+}
+
+void
+wf_dispatch_read_circuits(void)
+{
+	List	   *rows = wf_store_open_circuits();
+	ListCell   *cell;
+
+	foreach(cell, open_circuits)
+	{
+		if (is_listed(rows, lfirst(cell)))
+			continue;
+		wf_circuit_set(wf_dispatch_circuits, lfirst(cell), NULL);
+		pfree(lfirst(cell));
+		open_circuits = foreach_delete_current(open_circuits, cell);
+	}
+	foreach(cell, rows)
 	{
 		const WfCircuitRow *row = lfirst(cell);
-		WfCircuitLook look = {0};
+		char	   *name = circuit_name(row);
+		WfCircuitLook look = {.state = WF_CIRCUIT_OPEN};
 
-		if (strcmp(row->state, "closed") == 0)
+		if (is_known_open(name))
 			continue;
-		look.state = WF_CIRCUIT_OPEN;
 		look.attempts = row->attempts;
 		look.failures = row->failures;
 		look.changed_ms = wf_dispatch_unix_ms(row->changed_at);
 		look.retry_at_ms = row->retry_at == 0 ? 0 : wf_dispatch_unix_ms(row->retry_at);
 		look.times_opened = row->times_opened;
-		wf_circuit_set(wf_dispatch_circuits, circuit_name(row), &look);
+		wf_circuit_set(wf_dispatch_circuits, name, &look);
+		remember_open(name, true);
 	}
 }
 
@@ -188,7 +246,10 @@ record(void)
 	wf_store_end_attempts(ends, n);
 	WF_FAULT("dispatch.recorded");
 	for (int i = 0; i < n; i++)
+	{
 		flights[i]->end.is_settled = ends[i].is_settled;
+		some_locked |= !ends[i].is_settled;
+	}
 }
 
 void
@@ -197,6 +258,7 @@ wf_dispatch_work(MemoryContext memory)
 	SPI_connect();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	MemoryContextSwitchTo(memory);
+	some_locked = false;
 	write_circuits();
 	record();
 	wf_claim_work(memory);
@@ -211,20 +273,18 @@ wf_dispatch_settle(bool committed)
 	dlist_mutable_iter it;
 
 	if (committed)
-		forget_changed_circuits();
-	locked_until = 0;
+		settle_circuits();
+	locked_until = committed && some_locked ? TimestampTzPlusMilliseconds(wf_clock_now(), LOCKED_MS) : 0;
 	dlist_foreach_modify(it, wf_flights_of(FLIGHT_ENDED))
 	{
 		Flight	   *flight = dlist_container(Flight, node, it.cur);
 
 		if (committed && flight->end.is_settled)
-			wf_flight_free(flight);
-		else
 		{
-			flight->end.is_settled = false;
-			if (committed && flight->end.row != NULL)
-				locked_until = TimestampTzPlusMilliseconds(wf_clock_now(), LOCKED_MS);
+			wf_flight_free(flight);
+			continue;
 		}
+		flight->end.is_settled = false;
 	}
 	wf_claim_settle(committed);
 }

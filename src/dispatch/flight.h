@@ -97,8 +97,7 @@ extern WfCircuits *wf_dispatch_circuits;
 extern int64 wf_dispatch_unix_ms(TimestampTz time);
 /* The circuit's state has changed: it is to be written down. */
 extern void wf_dispatch_note_circuit(const Flight *flight);
-/* Reads circuits from the store, or writes down those that have changed. In a transaction. */
+/* Takes over what the store says of open circuits. In a transaction. */
 extern void wf_dispatch_read_circuits(void);
-extern bool wf_dispatch_circuits_changed(void);
 
 #endif

@@ -26,6 +26,9 @@
 #include "utils/fmgroids.h"
 #include "utils/timestamp.h"
 
+#define MOST_TAKEN_BYTES (64 * 1024 * 1024)	/* in one go */
+#define LOCKED_US (10 * INT64CONST(1000))	/* until what somebody has locked is looked at again */
+
 /* Columns of wf.request, in the table's order. */
 enum
 {
@@ -255,6 +258,7 @@ wf_store_outbox_take(WfOutbox *outbox, const char *lane, TimestampTz now, int mo
 {
 	WfWalk	   *walk = &outbox->walk;
 	List	   *rows = NIL;
+	Size		bytes = 0;
 	ScanKeyData key;
 
 	*next = 0;
@@ -267,13 +271,18 @@ wf_store_outbox_take(WfOutbox *outbox, const char *lane, TimestampTz now, int mo
 		CHECK_FOR_INTERRUPTS();
 		if (is_in_flight(wf_store_walk_id(walk, REQUEST_REQUEST_ID), arg))
 			continue;
-		if (due_at > now || list_length(rows) >= most)
+		if (due_at > now || list_length(rows) >= most || bytes >= MOST_TAKEN_BYTES)
 		{
-			*next = Max(due_at, now);
+			*next = *next == 0 ? Max(due_at, now) : Min(*next, Max(due_at, now));
 			break;
 		}
 		if (wf_store_walk_hold_by(walk, REQUEST_REQUEST_ID, false, true))
+		{
 			rows = lappend(rows, row_at(walk));
+			bytes += VARSIZE(((WfRequestRow *) llast(rows))->request);
+		}
+		else
+			*next = now + LOCKED_US;
 	}
 	return rows;
 }
@@ -514,9 +523,9 @@ wf_store_put_circuit(const WfCircuitRow *row)
 }
 
 List *
-wf_store_circuits(void)
+wf_store_open_circuits(void)
 {
-	uint64		n = wf_store_execute_latest(WF_SQL_CIRCUITS, NULL, NULL);
+	uint64		n = wf_store_execute_latest(WF_SQL_OPEN_CIRCUITS, NULL, NULL);
 	List	   *rows = NIL;
 
 	for (uint64 i = 0; i < n; i++)

@@ -107,7 +107,7 @@ typedef struct WfCircuitRow
 } WfCircuitRow;
 
 extern void wf_store_put_circuit(const WfCircuitRow *row);
-extern List *wf_store_circuits(void);	/* WfCircuitRow * */
+extern List *wf_store_open_circuits(void);	/* WfCircuitRow * */
 /* Forgets what is known of a host; false when nothing is. The dispatcher is told when the transaction commits. */
 extern bool wf_store_reset_circuit(const pg_uuid_t *tenant_id, const char *host);
 

@@ -581,8 +581,9 @@ static const Statement statements[WF_SQL_COUNT] = {
 		"   failures = excluded.failures, changed_at = excluded.changed_at, retry_at = excluded.retry_at,"
 		"   times_opened = excluded.times_opened",
 	8, {UUIDOID, TEXTOID, TEXTOID, INT4OID, INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID}},
-	[WF_SQL_CIRCUITS] = {
-		"SELECT tenant_id, host, state, attempts, failures, changed_at, retry_at, times_opened FROM wf.circuit",
+	[WF_SQL_OPEN_CIRCUITS] = {
+		"SELECT tenant_id, host, state, attempts, failures, changed_at, retry_at, times_opened FROM wf.circuit"
+		" WHERE state OPERATOR(pg_catalog.<>) 'closed'",
 	0, {0}},
 	[WF_SQL_RESET_CIRCUIT] = {
 		"DELETE FROM wf.circuit WHERE tenant_id" EQ "$1 AND host" EQ "$2",
