@@ -15,6 +15,8 @@
 #include "base/settings.h"
 #include "base/wake.h"
 #include "dispatch/flight.h"
+#include "dispatch/named.h"
+#include "miscadmin.h"
 #include "store/secret.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
@@ -24,40 +26,30 @@
 
 #define MOST_CLAIMED 500		/* by one transaction */
 #define MOST_BYTES ((Size) 256 * 1024 * 1024)	/* of requests in flight: beyond it one at a time */
-#define LANE_BYTES 512
 
 /* A lane that has something in the outbox. */
 typedef struct Due
 {
-	char		name[LANE_BYTES];	/* ended by NULs: the key */
+	WfNamed		head;
 	TimestampTz at;				/* when to look at it; DT_NOEND: when a place is free */
 } Due;
 
-static HTAB *dues;
+static WfNames dues;
 static MemoryContext dues_memory;
 static bool look_at_all = true;		/* which lanes there are is to be found out */
 static bool cancels = false;
 static bool circuits = true;
 static bool some_ended = false;
 static bool outbox_is_empty = false;
-static char last_lane[LANE_BYTES];
+static char *last_lane = NULL;	/* in TopMemoryContext */
 static int	n_claimed;			/* by the transaction at hand */
-
-static void
-make_dues(void)
-{
-	HASHCTL		control = {.keysize = LANE_BYTES, .entrysize = sizeof(Due), .hcxt = dues_memory};
-
-	dues = hash_create("workflow lanes that are due", 64, &control, HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
-}
 
 void
 wf_claim_init(MemoryContext parent)
 {
 	dues_memory = AllocSetContextCreate(parent, "workflow lanes that are due", ALLOCSET_DEFAULT_SIZES);
-	make_dues();
+	wf_named_create(&dues, "workflow lanes that are due", sizeof(Due), dues_memory);
 	look_at_all = circuits = true;
-	last_lane[0] = '\0';
 }
 
 void
@@ -77,7 +69,7 @@ wf_claim_some_ended(void)
 bool
 wf_claim_outbox_is_empty(void)
 {
-	return outbox_is_empty && !look_at_all && hash_get_num_entries(dues) == 0;
+	return outbox_is_empty && !look_at_all && wf_named_count(&dues) == 0;
 }
 
 static bool
@@ -100,7 +92,7 @@ wf_claim_next(void)
 		return DT_NOEND;
 	if (look_at_all)
 		return 0;
-	hash_seq_init(&seq, dues);
+	hash_seq_init(&seq, dues.table);
 	while ((due = hash_seq_search(&seq)) != NULL)
 	{
 		TimestampTz at = some_ended && due->at == DT_NOEND ? 0 : due->at;
@@ -131,7 +123,7 @@ int_of(const JsonbValue *object, const char *key)
 
 /* Limits of the node's own, as its latest request has them. */
 static void
-read_limits(WfLane *lane, const WfRequestRow *row)
+read_limits(WfLane *lane, const WfRequestRow *row, int64 now_ms)
 {
 	WfLaneLimits limits = {0};
 	JsonbValue	root;
@@ -145,7 +137,7 @@ read_limits(WfLane *lane, const WfRequestRow *row)
 		limits.per_ms = int_of(&rate, "perMs");
 		limits.burst = int_of(&rate, "burst");
 	}
-	wf_lane_limit(lane, &limits);
+	wf_lane_limit(lane, &limits, now_ms);
 }
 
 static WfError *
@@ -228,6 +220,14 @@ begin_flights(List *begun, WfLane *lane, List *rows, TimestampTz now)
 	return begun;
 }
 
+static void
+set_last_lane(const char *name)
+{
+	if (last_lane != NULL)
+		pfree(last_lane);
+	last_lane = MemoryContextStrdup(TopMemoryContext, name);
+}
+
 /* When to look at the lane again; 0: there is nothing in it. */
 static TimestampTz
 claim_lane(WfOutbox *outbox, const char *name, TimestampTz now, List **begun)
@@ -247,7 +247,7 @@ claim_lane(WfOutbox *outbox, const char *name, TimestampTz now, List **begun)
 	rows = wf_store_outbox_take(outbox, name, now, room, wf_flight_is_there, NULL, &next);
 	if (rows != NIL)
 	{
-		read_limits(lane, llast(rows));
+		read_limits(lane, llast(rows), wf_dispatch_unix_ms(now));
 		/* what its limits, which may be new, do not allow is left for later */
 		room = wf_lane_room(lane, list_length(rows), most_in_flight, wf_dispatch_unix_ms(now), &again_ms);
 		if (room < list_length(rows))
@@ -256,7 +256,7 @@ claim_lane(WfOutbox *outbox, const char *name, TimestampTz now, List **begun)
 			next = again_ms < 0 ? DT_NOEND : TimestampTzPlusMilliseconds(now, again_ms);
 		}
 		*begun = begin_flights(*begun, lane, rows, now);
-		strlcpy(last_lane, name, sizeof(last_lane));
+		set_last_lane(name);
 	}
 	return next;
 }
@@ -266,14 +266,23 @@ claim_lane(WfOutbox *outbox, const char *name, TimestampTz now, List **begun)
 static void
 set_due(const char *name, TimestampTz at)
 {
-	char		key[LANE_BYTES];
-	bool		found;
+	Due		   *due = at == 0 ? wf_named_find(&dues, name) : wf_named_enter(&dues, name);
 
-	strlcpy(key, name, sizeof(key));
-	if (at == 0)
-		hash_search(dues, key, HASH_REMOVE, NULL);
-	else
-		((Due *) hash_search(dues, key, HASH_ENTER, &found))->at = at;
+	if (at != 0)
+		due->at = at;
+	else if (due != NULL)
+		wf_named_drop(&dues, due);
+}
+
+static void
+forget_dues(void)
+{
+	HASH_SEQ_STATUS seq;
+	Due		   *due;
+
+	hash_seq_init(&seq, dues.table);
+	while ((due = hash_seq_search(&seq)) != NULL)
+		wf_named_drop(&dues, due);
 }
 
 /* Finds out which lanes there are, and claims from them, beginning behind the one that had the last turn. */
@@ -281,13 +290,11 @@ static List *
 claim_all(WfOutbox *outbox, TimestampTz now)
 {
 	List	   *begun = NIL;
-	char		first[LANE_BYTES];
+	char	   *first = pstrdup(last_lane == NULL ? "" : last_lane);
 	char	   *lane;
 	bool		wrapped = false;
 
-	strlcpy(first, last_lane, sizeof(first));
-	hash_destroy(dues);
-	make_dues();
+	forget_dues();
 	outbox_is_empty = true;
 	lane = wf_store_outbox_lane(outbox, first);
 	for (;;)
@@ -320,10 +327,10 @@ claim_due(WfOutbox *outbox, TimestampTz now)
 	ListCell   *cell;
 	Due		   *due;
 
-	hash_seq_init(&seq, dues);
+	hash_seq_init(&seq, dues.table);
 	while ((due = hash_seq_search(&seq)) != NULL)
 		if (due->at <= now || (some_ended && due->at == DT_NOEND))
-			names = lappend(names, pstrdup(due->name));
+			names = lappend(names, pstrdup(due->head.name));
 	foreach(cell, names)
 		set_due(lfirst(cell), claim_lane(outbox, lfirst(cell), now, &begun));
 	return begun;

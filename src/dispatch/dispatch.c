@@ -14,6 +14,8 @@
 #include "dispatch/dispatch.h"
 #include "dispatch/flight.h"
 #include "executor/spi.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
