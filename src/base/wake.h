@@ -26,6 +26,7 @@ typedef enum WfDispatchCall
 	WF_DISPATCH_REQUESTS = 1,	/* there are new ones */
 	WF_DISPATCH_CANCELS = 2,	/* some are withdrawn */
 	WF_DISPATCH_CIRCUITS = 4,	/* some were reset */
+	WF_DISPATCH_POLICIES = 8,	/* where a tenant's requests may go */
 } WfDispatchCall;
 extern void wf_wake_dispatcher_at_commit(WfDispatchCall call);
 /* The run has ended or stands: whoever awaits it is woken. */

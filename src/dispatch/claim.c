@@ -39,6 +39,7 @@ static MemoryContext dues_memory;
 static bool look_at_all = true;		/* which lanes there are is to be found out */
 static bool cancels = false;
 static bool circuits = true;
+static bool policies = true;
 static bool some_ended = false;
 static bool outbox_is_empty = false;
 static char *last_lane = NULL;	/* in TopMemoryContext */
@@ -58,6 +59,7 @@ wf_claim_told(int calls)
 	look_at_all |= (calls & WF_DISPATCH_REQUESTS) != 0;
 	cancels |= (calls & WF_DISPATCH_CANCELS) != 0;
 	circuits |= (calls & WF_DISPATCH_CIRCUITS) != 0;
+	policies |= (calls & WF_DISPATCH_POLICIES) != 0;
 }
 
 void
@@ -86,7 +88,7 @@ wf_claim_next(void)
 	HASH_SEQ_STATUS seq;
 	Due		   *due;
 
-	if (cancels || circuits)
+	if (cancels || circuits || policies)
 		return 0;
 	if (!has_room())
 		return DT_NOEND;
@@ -368,9 +370,11 @@ wf_claim_work(MemoryContext memory)
 	n_claimed = 0;
 	if (circuits)
 		wf_dispatch_read_circuits();
+	if (policies)
+		wf_policies_read();
 	if (cancels)
 		drop_gone();
-	circuits = cancels = false;
+	circuits = cancels = policies = false;
 	if (wf_claim_next() > now)
 		return;
 	outbox = wf_store_outbox_begin();
@@ -400,5 +404,5 @@ wf_claim_settle(bool committed)
 		wf_flight_set_phase(flight, FLIGHT_READY);
 	}
 	if (!committed)
-		look_at_all = circuits = cancels = true;
+		look_at_all = circuits = cancels = policies = true;
 }

@@ -34,6 +34,8 @@ extern void wf_dispatch_move(void);
 extern int	wf_dispatch_fd(void);
 /* 0: move again at once; -1: nothing will happen by itself. */
 extern long wf_dispatch_timeout_ms(void);
+/* What is wrong with lists of rules (src/net/net.h), in CurrentMemoryContext; NULL: nothing. Needs no dispatcher. */
+extern char *wf_dispatch_rules_problem(const char *allow, const char *deny);
 /* Nothing is in flight, and nothing in the outbox, as of the last look. */
 extern bool wf_dispatch_is_idle(void);
 

@@ -87,7 +87,8 @@ extern bool wf_claim_outbox_is_empty(void);
 
 /* For a tenant; NULL, with *problem, when a setting is malformed. Lives until settings change. */
 extern const WfNetPolicy *wf_policies_of(const pg_uuid_t *tenant_id, char **problem);
-extern void wf_policies_refresh(void);
+/* Takes over what the store says of tenants. In a transaction. */
+extern void wf_policies_read(void);
 
 /* Shared by these files; made by wf_dispatch_begin. */
 extern WfNet *wf_dispatch_net;

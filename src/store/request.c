@@ -556,3 +556,33 @@ wf_store_reset_circuit(const pg_uuid_t *tenant_id, const char *host)
 		wf_wake_dispatcher_at_commit(WF_DISPATCH_CIRCUITS);
 	return found;
 }
+
+/* -- where a tenant's requests may go -- */
+
+void
+wf_store_set_http_policy(const pg_uuid_t *tenant_id, const char *allow, const char *deny)
+{
+	Datum		values[3] = {UUIDPGetDatum(tenant_id), CStringGetTextDatum(allow), CStringGetTextDatum(deny)};
+
+	wf_store_execute(WF_SQL_SET_HTTP_POLICY, values, NULL);
+	wf_wake_dispatcher_at_commit(WF_DISPATCH_POLICIES);
+}
+
+List *
+wf_store_http_policies(void)
+{
+	uint64		n = wf_store_execute_latest(WF_SQL_HTTP_POLICIES, NULL, NULL);
+	List	   *rows = NIL;
+
+	for (uint64 i = 0; i < n; i++)
+	{
+		WfHttpPolicyRow *row = palloc0(sizeof(WfHttpPolicyRow));
+
+		wf_store_uuid(i, 1, &row->tenant_id);
+		row->allow = wf_store_text(i, 2);
+		row->deny = wf_store_text(i, 3);
+		rows = lappend(rows, row);
+	}
+	SPI_freetuptable(SPI_tuptable);
+	return rows;
+}

@@ -111,4 +111,18 @@ extern List *wf_store_open_circuits(void);	/* WfCircuitRow * */
 /* Forgets what is known of a host; false when nothing is. The dispatcher is told when the transaction commits. */
 extern bool wf_store_reset_circuit(const pg_uuid_t *tenant_id, const char *host);
 
+/* -- where a tenant's requests may go -- */
+
+typedef struct WfHttpPolicyRow
+{
+	pg_uuid_t	tenant_id;
+	const char *allow;			/* or NULL */
+	const char *deny;			/* or NULL */
+} WfHttpPolicyRow;
+
+/* The dispatcher is told when the transaction commits. */
+extern void wf_store_set_http_policy(const pg_uuid_t *tenant_id, const char *allow, const char *deny);
+/* Of all tenants that have lists (WfHttpPolicyRow *). */
+extern List *wf_store_http_policies(void);
+
 #endif

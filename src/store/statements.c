@@ -588,6 +588,12 @@ static const Statement statements[WF_SQL_COUNT] = {
 	[WF_SQL_RESET_CIRCUIT] = {
 		"DELETE FROM wf.circuit WHERE tenant_id" EQ "$1 AND host" EQ "$2",
 	2, {UUIDOID, TEXTOID}},
+	[WF_SQL_SET_HTTP_POLICY] = {
+		"UPDATE wf.tenant SET http_allow = nullif($2, ''), http_deny = nullif($3, '') WHERE tenant_id" EQ "$1",
+	3, {UUIDOID, TEXTOID, TEXTOID}},
+	[WF_SQL_HTTP_POLICIES] = {
+		"SELECT tenant_id, http_allow, http_deny FROM wf.tenant WHERE http_allow IS NOT NULL OR http_deny IS NOT NULL",
+	0, {0}},
 };
 
 static SPIPlanPtr plans[WF_SQL_COUNT];
