@@ -1,5 +1,5 @@
 /*
- * crypt.c: AES-256-GCM and HKDF-SHA256 through OpenSSL's EVP, which exists in 1.1.1 and 3 alike.
+ * crypt.c: AES-256-GCM and what is made of SHA-256, through OpenSSL's EVP, which exists in 1.1.1 and 3 alike.
  *
  * OpenSSL's contexts are made and freed within one function, in which nothing throws: there is no frame of OpenSSL below
  * any ereport. Freeing a context wipes the key in it.
@@ -90,6 +90,40 @@ wf_crypt_hkdf(const uint8 *secret, int secret_len, const uint8 *salt, int salt_l
 	if (done)
 		return true;
 	explicit_bzero(out, out_len);
+	ERR_clear_error();
+	return false;
+}
+
+bool
+wf_crypt_sha256(const void *data, size_t bytes, uint8 out[WF_CRYPT_HASH_BYTES])
+{
+	unsigned int n = 0;
+
+	if (EVP_Digest(data, bytes, out, &n, EVP_sha256(), NULL) == 1 && n == WF_CRYPT_HASH_BYTES)
+		return true;
+	explicit_bzero(out, WF_CRYPT_HASH_BYTES);
+	ERR_clear_error();
+	return false;
+}
+
+bool
+wf_crypt_hmac_sha256(const void *key, size_t key_bytes, const void *first, size_t first_bytes, const void *second,
+					 size_t second_bytes, uint8 out[WF_CRYPT_HASH_BYTES])
+{
+	EVP_PKEY   *pkey = EVP_PKEY_new_raw_private_key(EVP_PKEY_HMAC, NULL, key, key_bytes);
+	EVP_MD_CTX *context = EVP_MD_CTX_new();
+	size_t		n = WF_CRYPT_HASH_BYTES;
+	bool		done = pkey != NULL && context != NULL &&
+		EVP_DigestSignInit(context, NULL, EVP_sha256(), NULL, pkey) == 1 &&
+		EVP_DigestSignUpdate(context, first, first_bytes) == 1 &&
+		EVP_DigestSignUpdate(context, second, second_bytes) == 1 &&
+		EVP_DigestSignFinal(context, out, &n) == 1 && n == WF_CRYPT_HASH_BYTES;
+
+	EVP_MD_CTX_free(context);
+	EVP_PKEY_free(pkey);
+	if (done)
+		return true;
+	explicit_bzero(out, WF_CRYPT_HASH_BYTES);
 	ERR_clear_error();
 	return false;
 }

@@ -73,6 +73,19 @@ wf_sql_test_hkdf(PG_FUNCTION_ARGS)
 	PG_RETURN_BYTEA_P(out);
 }
 
+PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_test_hmac);
+
+/* hmac(key, first, second bytea) -> bytea */
+Datum
+wf_sql_test_hmac(PG_FUNCTION_ARGS)
+{
+	bytea	   *out = make_bytea(WF_CRYPT_HASH_BYTES);
+
+	if (!wf_crypt_hmac_sha256(BYTES(0), LEN(0), BYTES(1), LEN(1), BYTES(2), LEN(2), (uint8 *) VARDATA(out)))
+		PG_RETURN_NULL();
+	PG_RETURN_BYTEA_P(out);
+}
+
 PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_test_master_key);
 
 /* master_key(key bytea): this backend's from now on; null: the server's own */

@@ -8,6 +8,7 @@
 #include <limits.h>
 
 #include "base/settings.h"
+#include "base/smtp_url.h"
 #include "miscadmin.h"
 #include "utils/guc.h"
 
@@ -31,6 +32,13 @@ int			wf_setting_max_journal_size;
 int			wf_setting_expression_time;
 int			wf_setting_expression_memory;
 bool		wf_setting_http_inline;
+char	   *wf_setting_http_allow = NULL;
+char	   *wf_setting_http_deny = NULL;
+char	   *wf_setting_http_ca_file = NULL;
+int			wf_setting_http_timeout;
+int			wf_setting_http_max_in_flight;
+int			wf_setting_http_max_response_size;
+char	   *wf_setting_smtp_url = NULL;
 int			wf_setting_mail_max_size;
 
 typedef struct IntSetting
@@ -63,7 +71,23 @@ typedef struct StringSetting
 	const char *boot;
 	GucContext	context;
 	int			flags;
+	GucStringCheckHook check;	/* or NULL */
 } StringSetting;
+
+/* Says what is wrong without the value, which PostgreSQL's own message would quote. */
+static bool
+check_smtp_url(char **value, void **extra, GucSource source)
+{
+	WfSmtpUrl	url;
+	const char *problem = (*value)[0] == '\0' ? NULL : wf_smtp_url_read(*value, &url);
+
+	explicit_bzero(&url, sizeof(url));
+	if (problem == NULL)
+		return true;
+	GUC_check_errmsg("invalid value for parameter \"workflow.smtp_url\": %s", problem);
+	GUC_check_errhint("It is smtp://host:port or smtps://host:port, perhaps with user:password@ before the host.");
+	return false;
+}
 
 static const IntSetting int_settings[] = {
 	{"workflow.batch_time", "Time that a worker gives to the runs that it commits together.",
@@ -74,6 +98,12 @@ static const IntSetting int_settings[] = {
 	&wf_setting_expression_memory, 32 * 1024, 64, 1024 * 1024, PGC_USERSET, GUC_UNIT_KB},
 	{"workflow.expression_time", "Time that one expression may take.",
 	&wf_setting_expression_time, 250, 1, INT_MAX, PGC_USERSET, GUC_UNIT_MS},
+	{"workflow.http_max_in_flight", "Requests of a database that are in flight at once.",
+	&wf_setting_http_max_in_flight, 1000, 1, 100000, PGC_SUSET, 0},
+	{"workflow.http_max_response_size", "Size of the body of an answer.",
+	&wf_setting_http_max_response_size, 10 * 1024, 1, 128 * 1024, PGC_SUSET, GUC_UNIT_KB},
+	{"workflow.http_timeout", "Time that an attempt to send a request may take, unless the request says.",
+	&wf_setting_http_timeout, 30 * 1000, 1, INT_MAX, PGC_SUSET, GUC_UNIT_MS},
 	{"workflow.mail_max_size", "Size of all attachments of a mail.",
 	&wf_setting_mail_max_size, 25 * 1024, 1, 128 * 1024, PGC_SUSET, GUC_UNIT_KB},
 	{"workflow.max_context_size", "Size of all outputs that a run holds at once.",
@@ -108,10 +138,18 @@ static const BoolSetting bool_settings[] = {
 static const StringSetting string_settings[] = {
 	{"workflow.databases", "Databases in which runs are carried on; empty: all that have the extension.",
 	&wf_setting_databases, "", PGC_SIGHUP, GUC_LIST_INPUT},
+	{"workflow.http_allow", "Addresses and hosts to which requests may go although they are closed by default.",
+	&wf_setting_http_allow, "", PGC_SUSET, 0},
+	{"workflow.http_ca_file", "File with the certificates that servers' are checked against; empty: the system's.",
+	&wf_setting_http_ca_file, "", PGC_SUSET, 0},
+	{"workflow.http_deny", "Addresses and hosts to which requests may not go.",
+	&wf_setting_http_deny, "", PGC_SUSET, 0},
 	{"workflow.master_key_command", "Command that prints the master key of secrets.",
 	&wf_setting_master_key_command, "", PGC_POSTMASTER, GUC_SUPERUSER_ONLY},
 	{"workflow.master_key_file", "File with the master key of secrets.",
 	&wf_setting_master_key_file, "", PGC_POSTMASTER, GUC_SUPERUSER_ONLY},
+	{"workflow.smtp_url", "Mail relay: smtp or smtps://user:password@host:port.",
+	&wf_setting_smtp_url, "", PGC_SUSET, GUC_SUPERUSER_ONLY | GUC_NO_SHOW_ALL, check_smtp_url},
 	{"workflow.tenant", "Tenant to act for; empty: the only one that the role is a member of.",
 	&wf_setting_tenant, "", PGC_USERSET, 0},
 };
@@ -145,7 +183,7 @@ wf_settings_init(void)
 		const StringSetting *s = &string_settings[i];
 
 		DefineCustomStringVariable(s->name, s->description, NULL, s->variable, s->boot,
-								   context_of(s->context), s->flags, NULL, NULL, NULL);
+								   context_of(s->context), s->flags, s->check, NULL, NULL);
 	}
 	MarkGUCPrefixReserved("workflow");
 }

@@ -26,6 +26,13 @@ extern int	wf_setting_max_journal_size;	/* kB, of one segment */
 extern int	wf_setting_expression_time;		/* ms */
 extern int	wf_setting_expression_memory;	/* kB */
 extern bool wf_setting_http_inline;		/* requests within the transaction are allowed */
+extern char *wf_setting_http_allow;		/* rules of addresses that are open (net/net.h); or empty */
+extern char *wf_setting_http_deny;		/* of those that are closed */
+extern char *wf_setting_http_ca_file;	/* certificates to trust; empty: the system's */
+extern int	wf_setting_http_timeout;	/* ms, of an attempt whose request does not say */
+extern int	wf_setting_http_max_in_flight;	/* requests, of a database */
+extern int	wf_setting_http_max_response_size;	/* kB, of an answer */
+extern char *wf_setting_smtp_url;		/* the mail relay (smtp_url.h), perhaps with a password; or empty */
 extern int	wf_setting_mail_max_size;	/* kB, of all attachments of a mail */
 
 /* Registers all of them; called once from _PG_init. */
