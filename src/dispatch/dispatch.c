@@ -52,13 +52,14 @@ time_of(int64 unix_ms)
 void
 wf_dispatch_begin(void)
 {
+	WfNetLimits limits = {.max_idle_connections = Max(100, wf_setting_http_max_in_flight)};
 	MemoryContext old;
 
 	dispatch_memory = AllocSetContextCreate(TopMemoryContext, "workflow dispatcher", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(dispatch_memory);
 	wf_flights_init(dispatch_memory);
 	wf_claim_init(dispatch_memory);
-	wf_dispatch_net = wf_net_create(NULL);
+	wf_dispatch_net = wf_net_create(&limits);
 	wf_dispatch_lanes = wf_lanes_create();
 	wf_dispatch_circuits = wf_circuits_create();
 	MemoryContextSwitchTo(old);

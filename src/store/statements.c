@@ -36,6 +36,9 @@
 	" queued_at, started_at, deadline, n_segments, n_steps, parent_run_id, input, options, current_nodes, progress," \
 	" signals, state"
 
+/* Parameters as columns; unnest with several arguments cannot be qualified. */
+#define FOUR_ARRAYS "pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3), pg_catalog.unnest($4)"
+
 typedef struct Statement
 {
 	const char *sql;
@@ -546,14 +549,15 @@ static const Statement statements[WF_SQL_COUNT] = {
 	2, {TIDARRAYOID, TIMESTAMPTZOID}},
 	/* by number, from 1, those that were there */
 	[WF_SQL_END_REQUESTS] = {
-		"DELETE FROM wf.request r USING pg_catalog.unnest($1, $2, $3, $4) WITH ORDINALITY e (tenant_id, run_id, step, request_id, n)"
+		"DELETE FROM wf.request r USING ROWS FROM (" FOUR_ARRAYS ") WITH ORDINALITY e (tenant_id, run_id, step, request_id, n)"
 		" WHERE r.tenant_id" EQ "e.tenant_id AND r.run_id" EQ "e.run_id AND r.step" EQ "e.step"
 		"   AND r.request_id" EQ "e.request_id RETURNING e.n::pg_catalog.int4",
 	4, {UUIDARRAYOID, UUIDARRAYOID, INT4ARRAYOID, UUIDARRAYOID}},
 	[WF_SQL_RETRY_REQUESTS] = {
 		"UPDATE wf.request r SET due_at = e.due_at, failures = e.failures, duration_ms = e.duration_ms, error = e.error,"
 		"   sent_at = NULL"
-		" FROM pg_catalog.unnest($1, $2, $3, $4, $5, $6, $7, $8)"
+		" FROM ROWS FROM (" FOUR_ARRAYS ", pg_catalog.unnest($5), pg_catalog.unnest($6), pg_catalog.unnest($7),"
+		"   pg_catalog.unnest($8))"
 		"   e (tenant_id, run_id, step, request_id, due_at, failures, duration_ms, error)"
 		" WHERE r.tenant_id" EQ "e.tenant_id AND r.run_id" EQ "e.run_id AND r.step" EQ "e.step"
 		"   AND r.request_id" EQ "e.request_id",
@@ -570,7 +574,7 @@ static const Statement statements[WF_SQL_COUNT] = {
 	/* by number, from 1, those that are not there */
 	[WF_SQL_GONE_REQUESTS] = {
 		"SELECT e.n::pg_catalog.int4"
-		" FROM pg_catalog.unnest($1, $2, $3, $4) WITH ORDINALITY e (tenant_id, run_id, step, request_id, n)"
+		" FROM ROWS FROM (" FOUR_ARRAYS ") WITH ORDINALITY e (tenant_id, run_id, step, request_id, n)"
 		" WHERE NOT EXISTS (SELECT 1 FROM wf.request r WHERE r.tenant_id" EQ "e.tenant_id AND r.run_id" EQ "e.run_id"
 		"   AND r.step" EQ "e.step AND r.request_id" EQ "e.request_id)",
 	4, {UUIDARRAYOID, UUIDARRAYOID, INT4ARRAYOID, UUIDARRAYOID}},
