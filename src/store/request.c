@@ -24,6 +24,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #define MOST_TAKEN_BYTES (64 * 1024 * 1024)	/* in one go */
@@ -123,15 +124,25 @@ wf_store_insert_request(const WfRequestRow *row)
 	wf_wake_dispatcher_at_commit(WF_DISPATCH_REQUESTS);
 }
 
-int
-wf_store_drop_requests(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, int step)
+/* Rows by their places, which do not change while they are held. */
+static Datum
+tid_array(Datum *tids, int n)
+{
+	return PointerGetDatum(construct_array(tids, n, TIDOID, sizeof(ItemPointerData), false, TYPALIGN_SHORT));
+}
+
+/*
+ * What a step (-1: any) of a run awaits, held, as places (ItemPointer Datums). False: a row has changed while we waited for it;
+ * now that it is held, look again.
+ */
+static bool
+hold_awaited(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, int step, List **tids)
 {
 	ScanKeyData keys[3];
-	Datum	   *ids = NULL;
-	int			n = 0;
-	int			size = 0;
 	WfWalk		walk;
+	bool		all = true;
 
+	*tids = NIL;
 	wf_store_walk_begin_in(&walk, "request", "request_pkey");
 	wf_store_key_uuid(&keys[0], 1, BTEqualStrategyNumber, tenant_id);
 	wf_store_key_uuid(&keys[1], 2, BTEqualStrategyNumber, run_id);
@@ -139,31 +150,44 @@ wf_store_drop_requests(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, int 
 	wf_store_walk_from(&walk, keys, step < 0 ? 2 : 3);
 	while (wf_store_walk_next(&walk))
 	{
-		pg_uuid_t  *id;
+		ItemPointer tid;
 
-		if (DatumGetBool(wf_store_walk_column(&walk, REQUEST_FORGET)) ||
-			!wf_store_walk_hold_by(&walk, REQUEST_REQUEST_ID, true, false))
+		if (DatumGetBool(wf_store_walk_column(&walk, REQUEST_FORGET)))
 			continue;
-		if (n == size)
+		if (!wf_store_walk_hold_by(&walk, REQUEST_REQUEST_ID, true, false))
 		{
-			size = Max(4, size * 2);
-			ids = ids == NULL ? palloc(sizeof(Datum) * size) : repalloc(ids, sizeof(Datum) * size);
+			all = false;
+			continue;
 		}
-		id = palloc(sizeof(pg_uuid_t));
-		*id = *wf_store_walk_id(&walk, REQUEST_REQUEST_ID);
-		ids[n++] = UUIDPGetDatum(id);
+		tid = palloc(sizeof(ItemPointerData));
+		*tid = walk.slot->tts_tid;
+		*tids = lappend(*tids, tid);
 	}
 	wf_store_walk_end(&walk);
-	if (n > 0)
-	{
-		ArrayType  *array = construct_array(ids, n, UUIDOID, UUID_LEN, false, TYPALIGN_CHAR);
-		Datum		values[4] = {UUIDPGetDatum(tenant_id), UUIDPGetDatum(run_id), PointerGetDatum(array),
-		TimestampTzGetDatum(wf_clock_now())};
+	return all;
+}
 
-		wf_store_execute(WF_SQL_CANCEL_REQUESTS, values, NULL);
-		WF_FAULT("request.dropped");
-		wf_wake_dispatcher_at_commit(WF_DISPATCH_CANCELS);
-	}
+int
+wf_store_drop_requests(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, int step)
+{
+	List	   *tids;
+	Datum	   *list;
+	Datum		values[2];
+	ListCell   *cell;
+	int			n = 0;
+
+	while (!hold_awaited(tenant_id, run_id, step, &tids))
+		CHECK_FOR_INTERRUPTS();
+	if (tids == NIL)
+		return 0;
+	list = palloc(sizeof(Datum) * list_length(tids));
+	foreach(cell, tids)
+		list[n++] = PointerGetDatum(lfirst(cell));
+	values[0] = tid_array(list, n);
+	values[1] = TimestampTzGetDatum(wf_clock_now());
+	wf_store_execute(WF_SQL_CANCEL_REQUESTS, values, NULL);
+	WF_FAULT("request.dropped");
+	wf_wake_dispatcher_at_commit(WF_DISPATCH_CANCELS);
 	return n;
 }
 
@@ -300,7 +324,7 @@ wf_store_begin_attempts(List *rows, TimestampTz now)
 		return;
 	foreach(cell, rows)
 		tids[i++] = PointerGetDatum(&((WfRequestRow *) lfirst(cell))->tid);
-	values[0] = PointerGetDatum(construct_array(tids, n, TIDOID, sizeof(ItemPointerData), false, TYPALIGN_SHORT));
+	values[0] = tid_array(tids, n);
 	values[1] = TimestampTzGetDatum(now);
 	wf_store_execute(WF_SQL_BEGIN_ATTEMPTS, values, NULL);
 	foreach(cell, rows)
@@ -308,26 +332,6 @@ wf_store_begin_attempts(List *rows, TimestampTz now)
 }
 
 /* -- what came of attempts -- */
-
-/* Keys of rows as arrays, the first four parameters of a statement. */
-static void
-fill_keys(const WfRequestRow *const *rows, int n, Datum *values)
-{
-	Datum	   *columns[4];
-
-	for (int c = 0; c < 4; c++)
-		columns[c] = palloc(sizeof(Datum) * Max(n, 1));
-	for (int i = 0; i < n; i++)
-	{
-		columns[0][i] = UUIDPGetDatum(&rows[i]->tenant_id);
-		columns[1][i] = UUIDPGetDatum(&rows[i]->run_id);
-		columns[2][i] = Int32GetDatum(rows[i]->step);
-		columns[3][i] = UUIDPGetDatum(&rows[i]->request_id);
-	}
-	for (int c = 0; c < 4; c++)
-		values[c] = PointerGetDatum(c == 2 ? construct_array(columns[c], n, INT4OID, 4, true, TYPALIGN_INT) :
-									construct_array(columns[c], n, UUIDOID, UUID_LEN, false, TYPALIGN_CHAR));
-}
 
 static Datum
 ms_value(double ms, bool *is_null)
@@ -391,113 +395,104 @@ fill_reply(const WfRequestEnd *end, WfMessage *message)
 	message->payload = end->reply;
 }
 
-/* Those that have ended, all of which are held: out of the outbox, into history, and the runs are told. */
 static void
-write_ended(WfRequestEnd **ends, int n)
+walk_to(WfWalk *walk, const WfRequestRow *row)
 {
-	const WfRequestRow **rows = palloc(sizeof(WfRequestRow *) * Max(n, 1));
+	ScanKeyData keys[4];
+
+	wf_store_key_uuid(&keys[0], 1, BTEqualStrategyNumber, &row->tenant_id);
+	wf_store_key_uuid(&keys[1], 2, BTEqualStrategyNumber, &row->run_id);
+	ScanKeyInit(&keys[2], 3, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(row->step));
+	wf_store_key_uuid(&keys[3], 4, BTEqualStrategyNumber, &row->request_id);
+	wf_store_walk_from(walk, keys, 4);
+}
+
+/* The row of a request as it is now, held; false: there is none, or (*is_locked) somebody else has it. */
+static bool
+find_row(WfWalk *walk, const WfRequestRow *row, bool *is_locked)
+{
+	*is_locked = false;
+	walk_to(walk, row);
+	while (wf_store_walk_next(walk))
+	{
+		if (wf_store_walk_hold_by(walk, REQUEST_REQUEST_ID, true, true))
+			return true;
+		/* it is gone by now, or will be when whoever has it commits */
+		*is_locked = table_tuple_satisfies_snapshot(walk->heap, walk->slot, SnapshotSelf);
+	}
+	return false;
+}
+
+/* It is tried again later. */
+static void
+write_retry(const WfRequestEnd *end, const ItemPointerData *tid)
+{
+	ItemPointerData where = *tid;
+	bool		no_error;
+	char		nulls[6] = "     ";
+	Datum		values[5];
+
+	values[0] = PointerGetDatum(&where);
+	values[1] = TimestampTzGetDatum(end->due_at);
+	values[2] = Int32GetDatum(end->failures);
+	values[3] = Float8GetDatum(end->total_ms);
+	values[4] = wf_store_jsonb_value(end->error, &no_error);
+	nulls[4] = no_error ? 'n' : ' ';
+	wf_store_execute(WF_SQL_RETRY_REQUEST, values, nulls);
+}
+
+void
+wf_store_end_attempts(WfRequestEnd *ends, int n)
+{
 	WfMessage  *messages = palloc(sizeof(WfMessage) * Max(n, 1));
-	Datum		values[4];
-	uint64		n_found;
-	int		   *found;
-	int			n_messages = 0;
 	WfInsert   *insert = NULL;
 	Oid			leaf = InvalidOid;
+	int			n_messages = 0;
+	WfWalk		walk;
 
-	if (n == 0)
-		return;
+	wf_store_walk_begin_in(&walk, "request", "request_pkey");
 	for (int i = 0; i < n; i++)
-		rows[i] = ends[i]->row;
-	fill_keys(rows, n, values);
-	n_found = wf_store_execute(WF_SQL_END_REQUESTS, values, NULL);
-	found = palloc(sizeof(int) * Max(n_found, 1));
-	for (uint64 i = 0; i < n_found; i++)
-		found[i] = wf_store_int(i, 1) - 1;
-	SPI_freetuptable(SPI_tuptable);
-	for (uint64 i = 0; i < n_found; i++)
 	{
-		const WfRequestEnd *end = ends[found[i]];
+		WfRequestEnd *end = &ends[i];
+		bool		is_locked;
+		bool		is_moved;
+		bool		found = find_row(&walk, end->row, &is_locked);
 
+		end->is_settled = !is_locked;
+		if (!found)
+			continue;
+		if (end->state == NULL)
+		{
+			write_retry(end, &walk.slot->tts_tid);
+			continue;
+		}
+		if (!wf_store_delete_tid(walk.heap, &walk.slot->tts_tid, &is_moved))
+			elog(ERROR, "could not delete a request that is held");
 		log_end(end, &insert, &leaf);
 		if (!end->row->forget)
 			fill_reply(end, &messages[n_messages++]);
 	}
+	wf_store_walk_end(&walk);
 	if (insert != NULL)
 		wf_store_insert_end(insert);
 	WF_FAULT("dispatch.logged");
 	wf_store_send(messages, n_messages);
 }
 
-/* Those that are tried again later. */
-static void
-write_retries(WfRequestEnd **ends, int n)
-{
-	const WfRequestRow **rows = palloc(sizeof(WfRequestRow *) * Max(n, 1));
-	Datum	   *columns[4];
-	bool	   *no_error = palloc0(sizeof(bool) * Max(n, 1));
-	Datum		values[8];
-	int			bounds[1] = {1};
-	int			dims[1] = {n};
-
-	if (n == 0)
-		return;
-	for (int c = 0; c < 4; c++)
-		columns[c] = palloc(sizeof(Datum) * n);
-	for (int i = 0; i < n; i++)
-	{
-		rows[i] = ends[i]->row;
-		columns[0][i] = TimestampTzGetDatum(ends[i]->due_at);
-		columns[1][i] = Int32GetDatum(ends[i]->failures);
-		columns[2][i] = Float8GetDatum(ends[i]->total_ms);
-		columns[3][i] = wf_store_jsonb_value(ends[i]->error, &no_error[i]);
-	}
-	fill_keys(rows, n, values);
-	values[4] = PointerGetDatum(construct_array(columns[0], n, TIMESTAMPTZOID, 8, true, TYPALIGN_DOUBLE));
-	values[5] = PointerGetDatum(construct_array(columns[1], n, INT4OID, 4, true, TYPALIGN_INT));
-	values[6] = PointerGetDatum(construct_array(columns[2], n, FLOAT8OID, 8, true, TYPALIGN_DOUBLE));
-	values[7] = PointerGetDatum(construct_md_array(columns[3], no_error, 1, dims, bounds, JSONBOID, -1, false, TYPALIGN_INT));
-	wf_store_execute(WF_SQL_RETRY_REQUESTS, values, NULL);
-}
-
-void
-wf_store_end_attempts(WfRequestEnd *ends, int n)
-{
-	Oid			table = wf_store_table("request");
-	WfRequestEnd **ended = palloc(sizeof(WfRequestEnd *) * Max(n, 1));
-	WfRequestEnd **retries = palloc(sizeof(WfRequestEnd *) * Max(n, 1));
-	int			n_ended = 0;
-	int			n_retries = 0;
-
-	for (int i = 0; i < n; i++)
-	{
-		uint64		hash = wf_store_hash(0, ends[i].row->request_id.data, UUID_LEN);
-
-		ends[i].is_settled = wf_store_lock_thing(table, hash, true) != WF_HOLD_NOT;
-		if (!ends[i].is_settled)
-			continue;
-		if (ends[i].state != NULL)
-			ended[n_ended++] = &ends[i];
-		else
-			retries[n_retries++] = &ends[i];
-	}
-	write_ended(ended, n_ended);
-	write_retries(retries, n_retries);
-}
-
 List *
 wf_store_gone_requests(const WfRequestRow *const *rows, int n)
 {
 	List	   *gone = NIL;
-	Datum		values[4];
-	uint64		n_gone;
+	WfWalk		walk;
 
-	if (n == 0)
-		return NIL;
-	fill_keys(rows, n, values);
-	n_gone = wf_store_execute_latest(WF_SQL_GONE_REQUESTS, values, NULL);
-	for (uint64 i = 0; i < n_gone; i++)
-		gone = lappend_int(gone, wf_store_int(i, 1) - 1);
-	SPI_freetuptable(SPI_tuptable);
+	wf_store_walk_begin_in(&walk, "request", "request_pkey");
+	for (int i = 0; i < n; i++)
+	{
+		walk_to(&walk, rows[i]);
+		if (!wf_store_walk_next(&walk))
+			gone = lappend_int(gone, i);
+	}
+	wf_store_walk_end(&walk);
 	return gone;
 }
 

@@ -36,9 +36,6 @@
 	" queued_at, started_at, deadline, n_segments, n_steps, parent_run_id, input, options, current_nodes, progress," \
 	" signals, state"
 
-/* Parameters as columns; unnest with several arguments cannot be qualified. */
-#define FOUR_ARRAYS "pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3), pg_catalog.unnest($4)"
-
 typedef struct Statement
 {
 	const char *sql;
@@ -545,39 +542,19 @@ static const Statement statements[WF_SQL_COUNT] = {
 	0, {0}},
 	[WF_SQL_BEGIN_ATTEMPTS] = {
 		"UPDATE wf.request SET attempts = attempts OPERATOR(pg_catalog.+) 1, sent_at = $2"
-		" WHERE ctid OPERATOR(pg_catalog.=) ANY ($1)",
+		" WHERE ctid" EQ "ANY ($1)",
 	2, {TIDARRAYOID, TIMESTAMPTZOID}},
-	/* by number, from 1, those that were there */
-	[WF_SQL_END_REQUESTS] = {
-		"DELETE FROM wf.request r USING ROWS FROM (" FOUR_ARRAYS ") WITH ORDINALITY e (tenant_id, run_id, step, request_id, n)"
-		" WHERE r.tenant_id" EQ "e.tenant_id AND r.run_id" EQ "e.run_id AND r.step" EQ "e.step"
-		"   AND r.request_id" EQ "e.request_id RETURNING e.n::pg_catalog.int4",
-	4, {UUIDARRAYOID, UUIDARRAYOID, INT4ARRAYOID, UUIDARRAYOID}},
-	[WF_SQL_RETRY_REQUESTS] = {
-		"UPDATE wf.request r SET due_at = e.due_at, failures = e.failures, duration_ms = e.duration_ms, error = e.error,"
-		"   sent_at = NULL"
-		" FROM ROWS FROM (" FOUR_ARRAYS ", pg_catalog.unnest($5), pg_catalog.unnest($6), pg_catalog.unnest($7),"
-		"   pg_catalog.unnest($8))"
-		"   e (tenant_id, run_id, step, request_id, due_at, failures, duration_ms, error)"
-		" WHERE r.tenant_id" EQ "e.tenant_id AND r.run_id" EQ "e.run_id AND r.step" EQ "e.step"
-		"   AND r.request_id" EQ "e.request_id",
-	8, {UUIDARRAYOID, UUIDARRAYOID, INT4ARRAYOID, UUIDARRAYOID, TIMESTAMPTZARRAYOID, INT4ARRAYOID, FLOAT8ARRAYOID, JSONBARRAYOID}},
+	[WF_SQL_RETRY_REQUEST] = {
+		"UPDATE wf.request SET due_at = $2, failures = $3, duration_ms = $4, error = $5, sent_at = NULL WHERE ctid" EQ "$1",
+	5, {TIDOID, TIMESTAMPTZOID, INT4OID, FLOAT8OID, JSONBOID}},
 	/* those that somebody awaits, which are held */
 	[WF_SQL_CANCEL_REQUESTS] = {
-		"WITH r AS (DELETE FROM wf.request WHERE tenant_id" EQ "$1 AND run_id" EQ "$2"
-		"   AND request_id OPERATOR(pg_catalog.=) ANY ($3) RETURNING *)"
+		"WITH r AS (DELETE FROM wf.request WHERE ctid" EQ "ANY ($1) RETURNING *)"
 		" INSERT INTO wf.request_log (tenant_id, run_id, request_id, step, workflow_id, node, method, host, path, state,"
 		"   attempts, created_at, ended_at, total_ms, error)"
-		" SELECT tenant_id, run_id, request_id, step, workflow_id, node, method, host, path, 'cancelled', attempts, created_at, $4,"
+		" SELECT tenant_id, run_id, request_id, step, workflow_id, node, method, host, path, 'cancelled', attempts, created_at, $2,"
 		"   duration_ms, error FROM r",
-	4, {UUIDOID, UUIDOID, UUIDARRAYOID, TIMESTAMPTZOID}},
-	/* by number, from 1, those that are not there */
-	[WF_SQL_GONE_REQUESTS] = {
-		"SELECT e.n::pg_catalog.int4"
-		" FROM ROWS FROM (" FOUR_ARRAYS ") WITH ORDINALITY e (tenant_id, run_id, step, request_id, n)"
-		" WHERE NOT EXISTS (SELECT 1 FROM wf.request r WHERE r.tenant_id" EQ "e.tenant_id AND r.run_id" EQ "e.run_id"
-		"   AND r.step" EQ "e.step AND r.request_id" EQ "e.request_id)",
-	4, {UUIDARRAYOID, UUIDARRAYOID, INT4ARRAYOID, UUIDARRAYOID}},
+	2, {TIDARRAYOID, TIMESTAMPTZOID}},
 	[WF_SQL_PUT_CIRCUIT] = {
 		"INSERT INTO wf.circuit (tenant_id, host, state, attempts, failures, changed_at, retry_at, times_opened)"
 		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
