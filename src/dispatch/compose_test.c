@@ -9,8 +9,9 @@
  * wf_sql_test_answer(request jsonb, result jsonb, body bytea) RETURNS jsonb: {"output"} or {"error"}, "retryable",
  * "againstHost". result: {"outcome", "message", "rule", "status", "url", "redirects", "headers": [[name, value]]}
  *
- * wf_sql_test_token(request jsonb, secrets jsonb, options jsonb) RETURNS jsonb: {"key", "token"}; with "answer": {"status",
- * "headers"} and "body" in options, that answer is taken first; "forget": true forgets the token; "all": all of them.
+ * wf_sql_test_token(request jsonb, secrets jsonb, options jsonb) RETURNS jsonb: {"key", "token"} as they are found. First, as
+ * options say: "all": forgets all tokens; "forget": forgets this one ({"forgotten"}); "ask": what the server would be sent ({"asked"});
+ * "answer": a result whose body is "body", that is taken ({"problem", "retryable", "refresh"}).
  */
 #include "postgres.h"
 
@@ -28,6 +29,7 @@
 PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_test_compose);
 PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_test_compose_face);
 PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_test_answer);
+PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_test_token);
 
 /* -- reading -- */
 
@@ -345,6 +347,72 @@ wf_sql_test_answer(PG_FUNCTION_ARGS)
 	}
 	wf_json_put_field_bool(w, "retryable", answer.is_retryable);
 	wf_json_put_field_bool(w, "againstHost", answer.counts_against_host);
+	wf_json_end_object(w);
+	PG_RETURN_JSONB_P(wf_json_finish(w));
+}
+
+/* -- tokens -- */
+
+static void
+take_answer(const WfCompose *c, const JsonbValue *options, const char *key, WfJsonWriter *w)
+{
+	char	   *body = wf_json_get_cstring(options, "body");
+	JsonbValue	result;
+	WfNetResult r;
+	WfError    *error;
+	bool		is_retryable;
+	char	   *refresh;
+
+	if (!wf_json_field(options, "answer", &result))
+		return;
+	get_result(&result, cstring_to_text(body == NULL ? "" : body), &r);
+	error = wf_token_take(key, &r, c->now_unix_ms, &is_retryable, &refresh);
+	for (size_t i = 0; error == NULL && i < r.body_bytes; i++)
+		if (r.body[i] != '\0')
+			elog(ERROR, "something of the answer was left");
+	wf_json_put_field_cstring(w, "problem", error == NULL ? NULL : psprintf("%s %s", error->code, error->message));
+	wf_json_put_field_bool(w, "retryable", is_retryable);
+	put_some(w, "refresh", refresh);
+}
+
+Datum
+wf_sql_test_token(PG_FUNCTION_ARGS)
+{
+	WfJsonWriter *w = wf_json_writer_begin();
+	JsonbValue	request;
+	JsonbValue	secrets;
+	JsonbValue	options;
+	JsonbValue	v;
+	WfCompose	c;
+	WfNetRequest r;
+	WfError    *error;
+	const char *token;
+	char	   *key;
+
+	wf_json_root(PG_GETARG_JSONB_P(0), &request);
+	wf_json_root(PG_GETARG_JSONB_P(1), &secrets);
+	wf_json_root(PG_GETARG_JSONB_P(2), &options);
+	get_compose(&c, &request, &secrets, &options);
+	if (wf_json_field(&options, "all", &v))
+		wf_token_forget_all();
+	token = wf_token_find(&c, &key, &error);
+	if (error != NULL)
+		PG_RETURN_JSONB_P(error_json(error));
+	wf_json_begin_object(w);
+	if (key != NULL && wf_json_field(&options, "forget", &v))
+		wf_json_put_field_bool(w, "forgotten", wf_token_forget(key, c.now_unix_ms));
+	if (wf_json_field(&options, "ask", &v))
+	{
+		error = wf_token_compose(&c, &r);
+		wf_json_key(w, "asked", 5);
+		wf_json_put_jsonb(w, error != NULL ? error_json(error) : request_json(&r, false));
+		wf_compose_wipe(&r);
+	}
+	if (key != NULL)
+		take_answer(&c, &options, key, w);
+	token = wf_token_find(&c, &key, &error);
+	put_some(w, "key", key);
+	put_some(w, "token", token);
 	wf_json_end_object(w);
 	PG_RETURN_JSONB_P(wf_json_finish(w));
 }

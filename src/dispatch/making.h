@@ -138,7 +138,7 @@ extern void wf_mime_put_address_header(WfBuffer *out, const char *name, const ch
 extern char *wf_mime_mailbox(const char *address);
 /* `; name="value"`, or as RFC 2231 has it. */
 extern void wf_mime_put_parameter(WfBuffer *out, const char *name, const char *value);
-/* A text as an entity: Content-Type, Content-Transfer-Encoding, an empty line, the text; lines end with CRLF, the last one too. */
+/* A text as an entity: Content-Type, Content-Transfer-Encoding, an empty line, the text with CRLF. What ends its last line is not added. */
 extern void wf_mime_put_text_entity(WfBuffer *out, const char *content_type, const char *text, size_t bytes);
 /* `Date` of RFC 5322, in UTC. */
 extern char *wf_mime_date(int64 unix_ms);
