@@ -92,6 +92,7 @@ typedef struct WfRequestSpec
 {
 	Jsonb	   *request;		/* the request object: README.md */
 	bool		forget;			/* nobody waits for the answer */
+	bool		at_once;		/* it is performed within the transaction */
 	const char *method;			/* for views, and for what is limited by host: in capitals */
 	const char *host;			/* name:port; *** where it holds a secret */
 	const char *path;			/* or NULL; *** for what is secret */

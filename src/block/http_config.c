@@ -240,6 +240,7 @@ spec_of(WfStep *step, Jsonb *request)
 	wf_json_root(request, &root);
 	spec->request = request;
 	spec->forget = !wf_block_request_is_awaited(step->node);
+	spec->at_once = is_inline(step->node);
 	spec->own_limits = wf_json_field(&root, "rateLimit", &value) || wf_json_field(&root, "hostConcurrency", &value);
 	spec->method = wf_json_get_cstring(&root, "method");
 	url = wf_json_get_cstring(&root, "url");
@@ -262,9 +263,6 @@ wf_block_request_wait(WfStep *step, Jsonb *request)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("requests within the transaction are not allowed"),
 						errhint("Set workflow.http_inline, or leave out \"mode\".")));
-	if (is_inline(step->node))
-		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-						errmsg("requests within the transaction are not supported yet")));
 	outcome.wait.kind = WF_WAIT_REQUEST;
 	outcome.wait.request = spec_of(step, request);
 	return outcome;

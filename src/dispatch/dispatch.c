@@ -214,7 +214,7 @@ wf_dispatch_wants(int calls)
 {
 	wf_claim_told(calls);
 	return (wf_flights_count(FLIGHT_ENDED) > 0 && wf_clock_now() >= locked_until) || changed_circuits != NIL ||
-		wf_claim_is_wanted();
+		wf_refresh_is_wanted() || wf_claim_is_wanted();
 }
 
 /* Flights that have ended, at most MOST_RECORDED; how many. */
@@ -263,6 +263,7 @@ wf_dispatch_work(MemoryContext memory)
 	MemoryContextSwitchTo(memory);
 	some_locked = false;
 	write_circuits();
+	wf_refresh_write();
 	record();
 	wf_claim_work(memory);
 	PopActiveSnapshot();
@@ -275,6 +276,7 @@ wf_dispatch_settle(bool committed)
 {
 	dlist_mutable_iter it;
 
+	wf_refresh_settle(committed);
 	if (committed)
 		settle_circuits();
 	locked_until = committed && some_locked ? TimestampTzPlusMilliseconds(wf_clock_now(), LOCKED_MS) : 0;

@@ -16,6 +16,9 @@
 #include "postgres.h"
 #include "datatype/timestamp.h"
 
+/* Lets the engine perform requests at once (store/request.h); once from _PG_init. */
+extern void wf_dispatch_init(void);
+
 /* Makes the state of this process, in TopMemoryContext. Throws 58000 when libcurl is too old. */
 extern void wf_dispatch_begin(void);
 

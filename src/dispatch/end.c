@@ -45,11 +45,18 @@ tell_circuit(Flight *flight, const WfAnswer *answer, TimestampTz now)
 		wf_dispatch_note_circuit(flight);
 }
 
+int64
+wf_end_retry_delay_ms(const JsonbValue *request, const WfAttempt *attempt)
+{
+	JsonbValue	retry;
+
+	return wf_retry_delay_ms(wf_json_field(request, "retry", &retry) ? &retry : NULL, attempt);
+}
+
 /* In how many ms it is tried again; -1: it is not. */
 static int64
 delay_of(const Flight *flight, const WfAnswer *answer, int64 retry_after_ms, TimestampTz now)
 {
-	JsonbValue	retry;
 	WfAttempt	attempt = {0};
 
 	attempt.failures = flight->row.failures + 1;
@@ -59,7 +66,7 @@ delay_of(const Flight *flight, const WfAnswer *answer, int64 retry_after_ms, Tim
 	attempt.is_retryable = answer->is_retryable;
 	attempt.retry_after_ms = retry_after_ms;
 	attempt.random = pg_prng_double(&pg_global_prng_state);
-	return wf_retry_delay_ms(wf_json_field(&flight->request, "retry", &retry) ? &retry : NULL, &attempt);
+	return wf_end_retry_delay_ms(&flight->request, &attempt);
 }
 
 static double
@@ -68,10 +75,9 @@ ms_of(int64 us)
 	return us / 1000.0;
 }
 
-static void
-fill_times(WfRequestEnd *end, const Flight *flight, const WfNetResult *result)
+void
+wf_end_fill_times(WfRequestEnd *end, const WfNetResult *result)
 {
-	end->total_ms = flight->row.duration_ms;
 	end->dns_ms = end->connect_ms = end->tls_ms = end->first_byte_ms = -1;
 	if (result == NULL)
 		return;
@@ -95,7 +101,8 @@ end_with(Flight *flight, const WfAnswer *answer, const WfNetResult *result, int6
 	end->status = answer->status;
 	end->attempts = flight->row.attempts;
 	end->ended_at = now;
-	fill_times(end, flight, result);
+	end->total_ms = flight->row.duration_ms;
+	wf_end_fill_times(end, result);
 	if (answer->failed)
 		end->error = wf_error_to_json(answer->error);
 	if (delay_ms >= 0)

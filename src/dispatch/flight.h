@@ -68,7 +68,11 @@ extern void wf_send_drop(Flight *flight);
 
 /* It has ended with this answer; `result` (or NULL: nothing was sent) has the timings. Decides whether it is tried again. */
 extern void wf_end_flight(Flight *flight, const WfAnswer *answer, const WfNetResult *result);
-/* It ends with an error without having been sent. */
+/* Timings of an attempt (NULL: unknown); its time is added to that of all. */
+extern void wf_end_fill_times(WfRequestEnd *end, const WfNetResult *result);
+/* By the request's policy: see wf_retry_delay_ms. */
+extern int64 wf_end_retry_delay_ms(const JsonbValue *request, const WfAttempt *attempt);
+/* It ends without having been sent. */
 extern void wf_end_unsent(Flight *flight, const WfError *error, bool is_retryable, int64 retry_after_ms);
 
 /* -- claim.c -- */
@@ -82,6 +86,15 @@ extern void wf_claim_settle(bool committed);
 extern TimestampTz wf_claim_next(void);	/* when something is to be claimed; DT_NOEND: when told */
 extern void wf_claim_some_ended(void);
 extern bool wf_claim_outbox_is_empty(void);
+/* The values of the secrets that a request names, in memory of wf_secret_alloc; NULL, or why not. In a transaction. */
+extern WfError *wf_claim_open_secrets(const JsonbValue *request, const pg_uuid_t *tenant_id, WfSecretValue **secrets, int *n);
+
+/* -- refresh.c: tokens that were replaced -- */
+
+extern void wf_refresh_keep(const Flight *flight, const char *value);
+extern bool wf_refresh_is_wanted(void);
+extern void wf_refresh_write(void); /* in a transaction */
+extern void wf_refresh_settle(bool committed);
 
 /* -- policies.c: where requests may go -- */
 

@@ -190,6 +190,9 @@ take_token(TokenAsk *ask, const WfNetResult *result)
 
 		if (strcmp(flight->token_key, ask->key) != 0)
 			continue;
+		if (problem == NULL && refresh != NULL)
+			wf_refresh_keep(flight, refresh);
+		refresh = NULL;
 		if (problem == NULL)
 			wf_flight_set_phase(flight, FLIGHT_READY);
 		else

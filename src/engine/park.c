@@ -261,6 +261,11 @@ wf_park_wait(Run *run, Frame *frame, const WfWait *wait, WfReply *reply)
 		start_detached(run, frame, wait, reply);
 		return true;
 	}
+	if (wait->kind == WF_WAIT_REQUEST && wait->request->at_once)
+	{
+		wf_request_perform_now(run, frame, wait, reply);
+		return true;
+	}
 	if (wait->kind == WF_WAIT_REQUEST && wait->request->forget)
 	{
 		send_and_forget(run, frame, wait, reply);

@@ -85,6 +85,8 @@ enum
 	LOG_COLUMNS
 };
 
+WfError    *(*wf_request_perform) (const WfRequestRow *row, Jsonb **output) = NULL;
+
 struct WfOutbox
 {
 	WfWalk		walk;
@@ -477,6 +479,16 @@ wf_store_end_attempts(WfRequestEnd *ends, int n)
 		wf_store_insert_end(insert);
 	WF_FAULT("dispatch.logged");
 	wf_store_send(messages, n_messages);
+}
+
+void
+wf_store_log_request(const WfRequestEnd *end)
+{
+	WfInsert   *insert = NULL;
+	Oid			leaf = InvalidOid;
+
+	log_end(end, &insert, &leaf);
+	wf_store_insert_end(insert);
 }
 
 List *

@@ -9,6 +9,7 @@
 #define WF_STORE_REQUEST_H
 
 #include "postgres.h"
+#include "base/error.h"
 #include "datatype/timestamp.h"
 #include "storage/itemptr.h"
 #include "utils/jsonb.h"
@@ -46,6 +47,14 @@ extern void wf_store_insert_request(const WfRequestRow *row);
 /* Withdraws what a step (-1: any step of the run) awaits; how many. The dispatcher drops what it has begun when that commits. Throws what
  * waiting for a lock may throw, though nobody keeps it for long. */
 extern int	wf_store_drop_requests(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, int step);
+
+/* -- performed at once -- */
+
+/*
+ * Sends a request within the transaction and waits for the answer; a pointer that src/dispatch/ fills, which is above those who
+ * call it. *output: what the run gets; or NULL, and the error is returned. Throws what ends the wait: cancels, time-outs.
+ */
+extern WfError *(*wf_request_perform) (const WfRequestRow *row, Jsonb **output);
 
 /* -- the dispatcher; with the rights of wf_engine, for all tenants -- */
 
@@ -89,6 +98,8 @@ typedef struct WfRequestEnd
 } WfRequestEnd;
 /* Writes what came of attempts, and tells the runs. What is not settled afterwards is locked by somebody: try again later. */
 extern void wf_store_end_attempts(WfRequestEnd *ends, int n);
+/* Adds one that was in no outbox to history. */
+extern void wf_store_log_request(const WfRequestEnd *end);
 /* Which of these are in the outbox no more (indexes). */
 extern List *wf_store_gone_requests(const WfRequestRow *const *rows, int n);
 
