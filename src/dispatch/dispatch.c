@@ -298,8 +298,8 @@ wf_dispatch_settle(const ErrorData *error)
 	bool		committed = error == NULL;
 	dlist_mutable_iter it;
 
-	if (committed && wf_flights_count(FLIGHT_ENDED) <= 1)
-		most_recorded = MOST_RECORDED;
+	if (committed)
+		most_recorded = Min(most_recorded * 2, MOST_RECORDED);
 	if (!committed)
 		settle_error(error);
 
