@@ -25,6 +25,7 @@
 #include "utils/uuid.h"
 
 #define MOST_CLAIMED 500		/* by one transaction */
+#define MOST_CUT_SHORT 50		/* attempts of a request that crashes ended */
 #define MOST_BYTES ((Size) 256 * 1024 * 1024)	/* of requests in flight: beyond it one at a time */
 
 /* A lane that has something in the outbox. */
@@ -161,6 +162,19 @@ circuit_error(const Flight *flight, int64 retry_at_ms, int64 now_ms)
 						 "circuit of \"%s\" is open for " INT64_FORMAT " ms more", flight->row.host, Max(0, retry_at_ms - now_ms));
 }
 
+/* False: it was cut short so often that it may be what takes the process down, and the flight has ended with that. */
+static bool
+is_harmless(Flight *flight)
+{
+	int			cut_short = flight->row.attempts - flight->row.failures;
+
+	if (cut_short < MOST_CUT_SHORT)
+		return true;
+	wf_end_unsent(flight, wf_error_make(WF_ERRCODE_PARKED, "The server's log tells what went down.",
+										"request was cut short %d times by crashes while it was sent", cut_short), false, -1);
+	return false;
+}
+
 /* False: the circuit is open, and the flight has ended with that. */
 static bool
 pass_circuit(Flight *flight, TimestampTz now)
@@ -234,7 +248,7 @@ begin_flights(List *begun, WfLane *lane, List *rows, TimestampTz now)
 		n_claimed++;
 		flight->lane = lane;
 		wf_lane_begin(lane, wf_dispatch_unix_ms(now));
-		if (!pass_circuit(flight, now) || !open_secrets(flight))
+		if (!is_harmless(flight) || !pass_circuit(flight, now) || !open_secrets(flight))
 			continue;
 		flight->was_begun = true;
 		flight->begun_at = now;

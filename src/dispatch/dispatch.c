@@ -32,6 +32,7 @@ WfCircuits *wf_dispatch_circuits;
 static MemoryContext dispatch_memory;
 static List *changed_circuits = NIL;	/* WfCircuitRow *, with their names in `host`; in dispatch_memory */
 static List *open_circuits = NIL;	/* names of those that are written down as open; in dispatch_memory */
+static int	most_recorded = MOST_RECORDED;	/* by the next transaction: one, when it is not known whose fault it is that none commits */
 static bool some_locked = false;	/* of what the transaction at hand was to record */
 static TimestampTz locked_until = 0;	/* something that has ended could not be recorded yet */
 static TimestampTz swept_at = 0;
@@ -217,7 +218,7 @@ wf_dispatch_wants(int calls)
 		wf_refresh_is_wanted() || wf_claim_is_wanted();
 }
 
-/* Flights that have ended, at most MOST_RECORDED; how many. */
+/* Flights that have ended, at most most_recorded; how many. */
 static int
 list_ended(Flight **flights)
 {
@@ -226,7 +227,7 @@ list_ended(Flight **flights)
 
 	dlist_foreach(it, wf_flights_of(FLIGHT_ENDED))
 	{
-		if (n == MOST_RECORDED)
+		if (n == most_recorded)
 			break;
 		flights[n++] = dlist_container(Flight, node, it.cur);
 	}
@@ -236,7 +237,7 @@ list_ended(Flight **flights)
 static void
 record(void)
 {
-	int			n_ended = Min(wf_flights_count(FLIGHT_ENDED), MOST_RECORDED);
+	int			n_ended = Min(wf_flights_count(FLIGHT_ENDED), most_recorded);
 	Flight	  **flights = palloc(sizeof(Flight *) * Max(n_ended, 1));
 	WfRequestEnd *ends = palloc(sizeof(WfRequestEnd) * Max(n_ended, 1));
 	int			n = list_ended(flights);
@@ -271,10 +272,36 @@ wf_dispatch_work(MemoryContext memory)
 	MemoryContextSwitchTo(memory);
 }
 
-void
-wf_dispatch_settle(bool committed)
+/*
+ * The transaction could not be committed. From now on what has ended is recorded one by one; one whose answer cannot be
+ * stored at all (its size, its text) ends with that error instead.
+ */
+static void
+settle_error(const ErrorData *error)
 {
+	int			class = ERRCODE_TO_CATEGORY(error->sqlerrcode);
+	dlist_head *ended = wf_flights_of(FLIGHT_ENDED);
+
+	if (most_recorded == 1 && !dlist_is_empty(ended) &&
+		(class == ERRCODE_DATA_EXCEPTION || class == ERRCODE_PROGRAM_LIMIT_EXCEEDED))
+	{
+		Flight	   *flight = dlist_head_element(Flight, node, ended);
+
+		wf_end_unsent(flight, wf_error_make(error->sqlerrcode, NULL, "answer could not be stored: %s", error->message), false, -1);
+	}
+	most_recorded = 1;
+}
+
+void
+wf_dispatch_settle(const ErrorData *error)
+{
+	bool		committed = error == NULL;
 	dlist_mutable_iter it;
+
+	if (committed)
+		most_recorded = Min(most_recorded * 2, MOST_RECORDED);
+	if (!committed)
+		settle_error(error);
 
 	wf_refresh_settle(committed);
 	if (committed)

@@ -28,8 +28,8 @@ extern bool wf_dispatch_wants(int calls);
 /* Records what has ended and claims what is due, within limits. Needs a transaction; results live in `memory`, which is to be reset after settling. Throws what the store throws. */
 extern void wf_dispatch_work(MemoryContext memory);
 
-/* The transaction has committed, or not: then all is as before it. */
-extern void wf_dispatch_settle(bool committed);
+/* The transaction has committed, or ended with this error: then all is as before it. */
+extern void wf_dispatch_settle(const ErrorData *error);
 
 /* Throws for lack of memory only. */
 extern void wf_dispatch_move(void);

@@ -91,6 +91,11 @@ extern bool wf_claim_outbox_is_empty(void);
 /* The values of the secrets that a request names, in memory of wf_secret_alloc; NULL, or why not. In a transaction. */
 extern WfError *wf_claim_open_secrets(const JsonbValue *request, const pg_uuid_t *tenant_id, WfSecretValue **secrets, int *n);
 
+/* -- bodies.c -- */
+
+/* {request, response} of an attempt without secrets, when they are to be kept; else NULL. */
+extern Jsonb *wf_bodies_of(const JsonbValue *request, const WfAnswer *answer, const WfSecretValue *secrets, int n_secrets);
+
 /* -- refresh.c: tokens that were replaced -- */
 
 extern void wf_refresh_keep(const Flight *flight, const char *value);

@@ -177,6 +177,7 @@ perform_request(const WfRequestRow *row, Jsonb **output)
 	answer.failed = answer.error != NULL;
 	if (!answer.failed)
 		attempt_all(row, &in, policy, &end, &answer);
+	end.bodies = wf_bodies_of(&request, &answer, secrets, in.n_secrets);
 	if (secrets != NULL)
 		wf_marker_wipe(secrets, in.n_secrets);
 	end.row = row;

@@ -71,15 +71,14 @@ strip(Flight *flight)
 	MemoryContextSwitchTo(old);
 }
 
+/* The policy of the tenant is known to be in order. */
 static void
 submit(Flight *flight, int64 id, WfNetRequest *request)
 {
-	char	   *problem;
+	char	   *unused;
 
 	request->id = id;
-	request->policy = wf_policies_of(&flight->row.tenant_id, &problem);
-	if (request->policy == NULL)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("request cannot be sent: %s", problem)));
+	request->policy = wf_policies_of(&flight->row.tenant_id, &unused);
 	wf_net_submit(wf_dispatch_net, request);
 	wf_compose_wipe(request);
 }
@@ -142,12 +141,58 @@ send_one(Flight *flight)
 	if (problem != NULL)
 		return problem;
 	submit(flight, flight->id, &request);
-	if (flight->secrets != NULL)
-		wf_marker_wipe(flight->secrets, flight->n_secrets);
-	flight->secrets = NULL;
-	strip(flight);
+	if (!wf_setting_http_log_bodies)
+	{
+		if (flight->secrets != NULL)
+			wf_marker_wipe(flight->secrets, flight->n_secrets);
+		flight->secrets = NULL;
+		flight->n_secrets = 0;
+		strip(flight);
+	}
 	wf_flight_set_phase(flight, FLIGHT_SENT);
 	return NULL;
+}
+
+/*
+ * Does the work for one flight. An error ends that flight and nothing else: it must not take the process down, which would send
+ * the request again and come to the same. No transaction is open, so there is nothing to roll back.
+ */
+static void
+guarded(Flight *flight, void (*work) (Flight *flight, const WfNetResult *result), const WfNetResult *result)
+{
+	MemoryContext memory = CurrentMemoryContext;
+
+	PG_TRY();
+	{
+		work(flight, result);
+	}
+	PG_CATCH();
+	{
+		WfError    *problem;
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(memory);
+		error = CopyErrorData();
+		FlushErrorState();
+		problem = wf_error_from_data(error);
+		ereport(LOG, (errcode(error->sqlerrcode), errmsg("workflow dispatcher: request of node \"%s\": %s", flight->row.node, error->message)));
+		wf_end_unsent(flight, problem, false, -1);
+	}
+	PG_END_TRY();
+}
+
+static void
+send_or_end(Flight *flight, const WfNetResult *unused)
+{
+	char	   *closed;
+	WfError    *problem;
+
+	if (wf_policies_of(&flight->row.tenant_id, &closed) == NULL)
+		problem = wf_error_make(ERRCODE_INVALID_PARAMETER_VALUE, NULL, "request cannot be sent: %s", closed);
+	else
+		problem = send_one(flight);
+	if (problem != NULL)
+		wf_end_unsent(flight, problem, false, -1);
 }
 
 void
@@ -159,16 +204,7 @@ wf_send_ready(void)
 
 	dlist_foreach_modify(it, wf_flights_of(FLIGHT_READY))
 	{
-		Flight	   *flight = dlist_container(Flight, node, it.cur);
-		WfError    *problem = NULL;
-		char	   *closed;
-
-		if (wf_policies_of(&flight->row.tenant_id, &closed) == NULL)
-			problem = wf_error_make(ERRCODE_INVALID_PARAMETER_VALUE, NULL, "request cannot be sent: %s", closed);
-		else
-			problem = send_one(flight);
-		if (problem != NULL)
-			wf_end_unsent(flight, problem, false, -1);
+		guarded(dlist_container(Flight, node, it.cur), send_or_end, NULL);
 		MemoryContextReset(memory);
 	}
 	MemoryContextSwitchTo(old);
@@ -245,7 +281,7 @@ wf_send_receive(void)
 
 		bytes += result->body_bytes;
 		if (flight != NULL)
-			take(flight, result);
+			guarded(flight, take, result);
 		else if (ask != NULL)
 			take_token(ask, result);
 		wf_net_result_free(result);

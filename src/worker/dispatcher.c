@@ -153,7 +153,7 @@ transact(void)
 	error = wf_transaction(work, NULL, NULL);
 	if (error == NULL)
 		WF_FAULT("dispatch.committed");
-	wf_dispatch_settle(error == NULL);
+	wf_dispatch_settle(error);
 	pgstat_report_activity(STATE_IDLE, NULL);
 	if (error == NULL)
 		return true;
@@ -253,10 +253,10 @@ wf_worker_dispatcher_main(Datum arg)
 	SetConfigOption("synchronous_commit", "on", PGC_SUSET, PGC_S_OVERRIDE);
 	turn_memory = AllocSetContextCreate(TopMemoryContext, "workflow dispatcher turn", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(turn_memory);
-	come_up();
 	if (!extension_is_there())
 		leave_for_good();
 	wf_dispatch_begin();
+	come_up();
 	(void) wf_transaction(look_at_key, NULL, NULL);
 	events = CreateWaitEventSet(TopMemoryContext, 3);
 	AddWaitEventToSet(events, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);

@@ -334,8 +334,12 @@ reap_dispatchers(TimestampTz now)
 			continue;
 		pfree(dispatcher_handles[i]);
 		dispatcher_handles[i] = NULL;
-		if (slot->started == 0)
-			note_failure(slot->process.database, InvalidOid, now);
+		if (slot->started != 0)
+			continue;
+		note_failure(slot->process.database, InvalidOid, now);
+		LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
+		wf_process_demand(slot->process.database, InvalidOid, false);
+		LWLockRelease(wf_processes_lock);
 	}
 }
 
