@@ -42,7 +42,6 @@ static bool cancels = false;
 static bool circuits = true;
 static bool policies = true;
 static bool some_ended = false;
-static bool outbox_is_empty = false;
 static char *last_lane = NULL;	/* in TopMemoryContext */
 static int	n_claimed;			/* by the transaction at hand */
 
@@ -69,10 +68,22 @@ wf_claim_some_ended(void)
 	some_ended = true;
 }
 
+void
+wf_claim_again(const char *lane, TimestampTz at)
+{
+	Due		   *due = wf_named_find(&dues, lane);
+
+	if (due == NULL)
+		((Due *) wf_named_enter(&dues, lane))->at = at;
+	else if (due->at != DT_NOEND)
+		due->at = Min(due->at, at);
+}
+
+/* What is in the outbox is in flight, or in a lane that is due. */
 bool
 wf_claim_outbox_is_empty(void)
 {
-	return outbox_is_empty && !look_at_all && wf_named_count(&dues) == 0;
+	return !look_at_all && wf_named_count(&dues) == 0;
 }
 
 static bool
@@ -321,7 +332,6 @@ claim_all(WfOutbox *outbox, TimestampTz now)
 	bool		wrapped = false;
 
 	forget_dues();
-	outbox_is_empty = true;
 	lane = wf_store_outbox_lane(outbox, first);
 	for (;;)
 	{
@@ -336,7 +346,6 @@ claim_all(WfOutbox *outbox, TimestampTz now)
 		}
 		if (wrapped && strcmp(lane, first) > 0)
 			break;
-		outbox_is_empty = false;
 		set_due(lane, claim_lane(outbox, lane, now, &begun));
 		lane = wf_store_outbox_lane(outbox, lane);
 	}

@@ -313,6 +313,9 @@ wf_dispatch_settle(const ErrorData *error)
 
 		if (committed && flight->end.is_settled)
 		{
+			/* while it was in flight its lane may have had nothing else, and been forgotten */
+			if (flight->end.state == NULL)
+				wf_claim_again(flight->row.lane, flight->end.due_at);
 			wf_flight_free(flight);
 			continue;
 		}

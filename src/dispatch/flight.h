@@ -85,6 +85,8 @@ extern void wf_claim_work(MemoryContext memory);
 extern void wf_claim_settle(bool committed);
 extern TimestampTz wf_claim_next(void);	/* when something is to be claimed; DT_NOEND: when told */
 extern void wf_claim_some_ended(void);
+/* A request of this lane, which was in flight, is in the outbox again and due then. */
+extern void wf_claim_again(const char *lane, TimestampTz at);
 extern bool wf_claim_outbox_is_empty(void);
 /* The values of the secrets that a request names, in memory of wf_secret_alloc; NULL, or why not. In a transaction. */
 extern WfError *wf_claim_open_secrets(const JsonbValue *request, const pg_uuid_t *tenant_id, WfSecretValue **secrets, int *n);

@@ -1,8 +1,9 @@
-# RequestTest.pm: what tests of outgoing requests share: the servers of net_server.mjs (see NetTest.pm), a cluster that may reach them, and
-# runs that wait for answers.
+# RequestTest.pm: what tests of outgoing requests share: the servers of net_server.mjs (see NetTest.pm) and of request_server.mjs, which
+# notes what it is asked, a cluster that may reach them, and runs that wait for answers.
 package RequestTest;
 use strict;
 use warnings;
+use IPC::Open2;
 use JSON::PP;
 use NetTest ();
 use PostgreSQL::Test::Cluster;
@@ -10,15 +11,68 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time sleep);
 use Exporter 'import';
-our @EXPORT = qw(request_cluster save run wait_for url request_node value until_true seen $deadline decode encode);
+our @EXPORT = qw(request_cluster save start run all wait_for url api api_port told notes request_node value until_true until_told seen dispatcher $deadline decode encode);
 
 our $deadline = $ENV{WF_SLOW} ? 600 : $ENV{WF_DEADLINE} // 60;
 our $cluster;
+my ($api_port, $api_pid, $api_in);
 my $json = JSON::PP->new->canonical->ascii->allow_nonref;
 my $read = JSON::PP->new->utf8->allow_nonref;
 
 sub decode { return $read->decode($_[0]) }
 sub encode { return $json->encode($_[0]) }
+
+# The port of request_server.mjs, which is started at the first call.
+sub api_port
+{
+	if (!$api_port)
+	{
+		$api_pid = open2(my $out, $api_in, 'node', "$ENV{WF_ROOT}/test/t/request_server.mjs");
+		$api_port = <$out> // die "the server did not start\n";
+		chomp $api_port;
+	}
+	return $api_port;
+}
+
+END
+{
+	my $status = $?;
+	close $api_in if $api_in;
+	waitpid($api_pid, 0) if $api_pid;
+	$? = $status;
+}
+
+# api(path): its address
+sub api { return 'http://127.0.0.1:' . api_port() . $_[0] }
+
+# told(what, tag): what the server has noted
+sub told
+{
+	my ($what, $tag) = @_;
+	require HTTP::Tiny;
+	my $r = HTTP::Tiny->new(timeout => $deadline)->get(api("/-/$what?tag=$tag"));
+	die "the server does not tell: $r->{content}" if !$r->{success};
+	return decode($r->{content});
+}
+
+# notes(tag): the requests that were noted
+sub notes { return @{ told('notes', $_[0]) } }
+
+# until_told(what, tag, test of what was told, name): waits until it holds.
+sub until_told
+{
+	my ($what, $tag, $test, $name) = @_;
+	my $end = time + $deadline;
+	while (time < $end)
+	{
+		local $_ = told($what, $tag);
+		return pass($name) if $test->();
+		sleep 0.02;
+	}
+	fail($name);
+	diag(encode(told($what, $tag)));
+	return 0;
+}
 
 # request_cluster(name, setting ...): servers and a cluster with the extension; the role app is a member, other a stranger.
 sub request_cluster
@@ -71,15 +125,30 @@ sub save
 	return value("SELECT wf_save('$name', \$j\$$text\$j\$)", 'app');
 }
 
+# all([definition, input, options] ...): their envelopes; they go on side by side.
+sub all
+{
+	my @ids = start(@_);
+	return map { decode($_) } split /\n/, value(join('', map { "SELECT wf_await('$_', '${deadline}s');\n" } @ids), 'app');
+}
+
+# start([definition, input, options] ...): the ids of their runs
+sub start
+{
+	my $sql = '';
+	for my $i (0 .. $#_)
+	{
+		my ($definition, $input, $options) = @{ $_[$i] };
+		my ($text, $in, $how) = map { encode($_) } $definition, $input // {}, $options // {};
+		$sql .= "SELECT wf_save('w$i', \$j\$$text\$j\$) AS version \\gset\nSELECT wf_run('w$i', \$j\$$in\$j\$, \$j\$$how\$j\$) ->> 'run_id';\n";
+	}
+	return split /\n/, value($sql, 'app');
+}
+
 # run(definition, input, options): the envelope at its end
 sub run
 {
-	my ($definition, $input, $options) = @_;
-	save('w', $definition);
-	my $in = encode($input // {});
-	my $how = encode($options // {});
-	my $id = value("SELECT wf_run('w', \$j\$$in\$j\$, \$j\$$how\$j\$) ->> 'run_id'", 'app');
-	return wait_for($id);
+	return (all([@_]))[0];
 }
 
 sub wait_for
@@ -104,6 +173,9 @@ sub until_true
 	diag("$query: $got");
 	return 0;
 }
+
+# The process that sends; 0: there is none.
+sub dispatcher { return value(q{SELECT coalesce(max(pid), 0) FROM pg_stat_activity WHERE backend_type = 'workflow dispatcher'}) }
 
 # seen(path): how many requests the servers got
 sub seen
