@@ -90,7 +90,9 @@ const server = http.createServer({ keepAliveTimeout: 60000, maxHeaderSize: 13107
 	now[tag] = (now[tag] ?? 0) + 1;
 	most[tag] = Math.max(most[tag] ?? 0, now[tag]);
 	const at = Date.now();
-	res.on('close', () => now[tag]--);
+	let there = true;
+	const leave = () => { if (there) now[tag]--; there = false; };
+	res.on('close', leave);
 	req.on('data', c => chunks.push(c)).on('end', () =>
 	{
 		const q = url.searchParams;
@@ -109,7 +111,7 @@ const server = http.createServer({ keepAliveTimeout: 60000, maxHeaderSize: 13107
 		}
 		if (q.has('hang')) return;
 		const ms = Number(q.get('ms') ?? 0);
-		const go = () => { if (!res.destroyed) answer(req, res, url, Buffer.concat(chunks).toString(), note); };
+		const go = () => { leave(); if (!res.destroyed) answer(req, res, url, Buffer.concat(chunks).toString(), note); };
 		if (ms > 0) setTimeout(go, ms);
 		else go();
 	});
