@@ -79,7 +79,7 @@ DO $$
 DECLARE
 	t text;
 BEGIN
-	FOREACH t IN ARRAY ARRAY['request', 'request_log', 'request_log_default']
+	FOREACH t IN ARRAY ARRAY['request', 'request_log', 'request_log_default', 'circuit']
 	LOOP
 		PERFORM pg_catalog.pg_extension_config_dump(('wf.' OPERATOR(pg_catalog.||) t)::pg_catalog.regclass, '');
 	END LOOP;

@@ -183,6 +183,8 @@ put_request(WfJsonWriter *w, const WfRequestSpec *spec)
 	put_jsonb(w, "request", spec->request);
 	if (spec->forget)
 		wf_json_put_field_bool(w, "forget", true);
+	if (spec->at_once)
+		wf_json_put_field_bool(w, "atOnce", true);
 	put_text(w, "as", psprintf("%s %s %s%s", spec->method, spec->host, spec->path == NULL ? "-" : spec->path,
 							   spec->own_limits ? " limited" : ""));
 }
