@@ -6,11 +6,15 @@
 # same one; starts that are rolled back must leave nothing. Answers (signals, events, completions, finished tasks) are
 # noted in the same transaction too: what is not noted did not happen, and is done again.
 #
+# Requests go to request_server.mjs, which notes path and key of each; the path names the run and the node. In the end each that was
+# to be made is in wf.request_log once, was received, with one key, and nothing was received that is not there.
+#
 # Clients are pgbench processes, of two roles that are ordinary members; a lost connection ends one, and it begins anew.
 package RuntimeLoad;
 use strict;
 use warnings;
 use Exporter 'import';
+use IPC::Open2;
 use IPC::Run ();
 use JSON::PP;
 use POSIX ':sys_wait_h';
@@ -59,7 +63,36 @@ my $root = '{{ $trigger.root }}';
 # In a child that executes a part of its parent $run is the child; what `a` wrote is known there.
 my $parent = '{{ $node.a.output.row.run_id }}';
 
+my $ask = sub {
+	my ($id, $query, %more) = @_;
+	my $config = delete $more{config} // {};
+	my $run = delete $more{run} // '{{ $trigger.phantom ?? $run.id }}';
+	my $round = delete $more{round} // '';
+	return { id => $id, type => 'http.request', config => { url => "http://127.0.0.1:0/load/$run/$id/$round?lean&text=ok&type=text/plain&$query", %$config }, %more };
+};
+my $off = JSON::PP::false();
+my $often = { maxAttempts => 3, initialDelay => 0.02, backoff => 'fixed', jitter => 0 };
+
+# The requests that they make, as in the rows: 'node' or 'node/round', and how each ends unless that is `completed`
+our %requests = (ask => ['r'], askForget => [qw(r q)], askAgain => ['r'], askBranches => [qw(x y)], askTimeout => ['r=cancelled'], askFan => [qw(r/1 r/2 r/3)], askFails => ['r=failed'], askRetry => [qw(r=failed r=failed)]);
+
 our %workflows = (
+	ask => [ 3, 'completed', $chain->($write->('a'), $ask->('r', 'ms=20'), $write->('b', round => '{{ $node.r.output.status }}')), [qw(a b/200)] ],
+	askForget => [ 2, 'completed', $chain->($write->('a'), $ask->('r', '', config => { await => $off }), $ask->('q', 'fails=1', config => { await => $off, circuit => $off, retry => $often }), $write->('b')), [qw(a b)] ],
+	# the server fails at the first two attempts that it sees
+	askAgain => [ 2, 'completed', $chain->($write->('a'), $ask->('r', 'fails=2', config => { circuit => $off, retry => $often }), $write->('b', round => '{{ $node.r.output.status }}')), [qw(a b/200)] ],
+	askBranches => [ 2, 'completed', { nodes => [ $write->('a'), { id => 'p', type => 'parallel', config => { branches => [ { id => 'x' }, { id => 'y' } ] } },
+				$ask->('x', 'ms=50', parent => 'p', branch => 'x'), $ask->('y', '', parent => 'p', branch => 'y'),
+				$write->('x2', parent => 'p', branch => 'x'), $write->('y2', parent => 'p', branch => 'y'), $write->('b') ],
+			edges => [ { source => 'a', target => 'p' }, { source => 'x', target => 'x2' }, { source => 'y', target => 'y2' }, { source => 'p', target => 'b' } ] }, [qw(a x2 y2 b)] ],
+	askTimeout => [ 2, 'completed', { nodes => [ $write->('a'), $ask->('r', 'hang', timeout => 0.2, config => { circuit => $off }), $write->('b'), $write->('t') ],
+			edges => [ { source => 'a', target => 'r' }, { source => 'r', target => 'b' }, { source => 'r', sourceHandle => 'error', target => 't' } ] }, [qw(a t)] ],
+	askFails => [ 1, 'completed', { nodes => [ $write->('a'), $ask->('r', 'code=404', config => { circuit => $off }), $write->('b'), $write->('t', round => '{{ $node.r.error.details.status }}') ],
+			edges => [ { source => 'a', target => 'r' }, { source => 'r', target => 'b' }, { source => 'r', sourceHandle => 'error', target => 't' } ] }, [qw(a t/404)] ],
+	# two requests of one node
+	askRetry => [ 1, 'failed', $chain->($write->('a'), { id => 's', type => 'delay', config => { duration => '20 milliseconds' } }, $ask->('r', 'code=404', config => { circuit => $off }, onError => 'retry', retry => { maxAttempts => 2, initialDelay => 0.05 })), [qw(a)] ],
+	askFan => [ 1, 'completed', $chain->($write->('a'), { id => 'l', type => 'loop', config => { items => [ 1, 2, 3 ], mode => 'workers', concurrency => 2 } },
+			$ask->('r', 'ms=10', parent => 'l', run => $parent, round => '{{ $item }}'), $write->('b', round => '{{ $node.l.output.count }}')), [qw(a b/3)] ],
 	# children; started by others only
 	leaf => [ 0, 'completed', $chain->($write->('l1', run => $root, node => 'leaf1', round => '{{ $trigger.k }}'), { id => 's', type => 'delay', config => { duration => '100 milliseconds' } },
 			$write->('l2', run => $root, node => 'leaf2', round => '{{ $trigger.k }}')), [] ],
@@ -114,6 +147,8 @@ CREATE INDEX ON accepted (workflow, answers);
 CREATE INDEX ON accepted (run_id);
 CREATE TABLE starts (workflow text NOT NULL, weight int NOT NULL);
 CREATE TABLE outcome (workflow text NOT NULL, status text NOT NULL, node text, round text, maybe bool);
+CREATE TABLE asked (workflow text NOT NULL, node text, state text);
+CREATE TABLE received (path text NOT NULL, key uuid NOT NULL, times int NOT NULL);
 CREATE FUNCTION flaky(run uuid) RETURNS int LANGUAGE plpgsql AS $$
 BEGIN
 	INSERT INTO ledger VALUES (run, 'flaky');
@@ -160,9 +195,23 @@ BEGIN
 			EXCEPTION WHEN SQLSTATE 'P0099' THEN
 				NULL;
 			END;
+		WHEN w LIKE 'ask%' AND random() < 0.15 THEN
+			-- what it has asked for is no request
+			BEGIN
+				PERFORM wf_run(w, input || '{"phantom": "phantom"}', options);
+				RAISE EXCEPTION 'undo' USING ERRCODE = 'P0099';
+			EXCEPTION WHEN SQLSTATE 'P0099' THEN
+				NULL;
+			END;
+		WHEN w LIKE 'ask%' AND random() < 0.3 THEN
+			INSERT INTO accepted (run_id, workflow, input) VALUES ((wf_run(w, input, options) ->> 'run_id')::uuid, w, input);
 		WHEN random() < 0.05 THEN
 			-- nor what a transaction that fails has
-			PERFORM wf_start(w, input || '{"phantom": true}', options);
+			IF w LIKE 'ask%' THEN
+				PERFORM wf_run(w, input || '{"phantom": "phantom"}', options);
+			ELSE
+				PERFORM wf_start(w, input || '{"phantom": true}', options);
+			END IF;
 			i := 0;
 			INSERT INTO accepted (run_id, workflow, input, answers) VALUES (gen_random_uuid(), 'undo me', '{}', -1);
 			RAISE EXCEPTION 'expected by the load';
@@ -264,6 +313,19 @@ $setup =~ s/\ttaken record\[\];\n//;
 $setup =~ s/SELECT array_agg\(p\) INTO taken FROM (wf_poll_tasks\([^)]*\)) p;/CREATE TEMP TABLE IF NOT EXISTS taken (task_id uuid, attempt int, payload jsonb);\n\tDELETE FROM taken;\n\tINSERT INTO taken SELECT p.task_id, p.attempt, p.payload FROM $1 p;/;
 $setup =~ s/FOREACH t IN ARRAY coalesce\(taken, '\{\}'\) LOOP/FOR t IN SELECT * FROM taken LOOP/;
 
+my ($server_port, $server_pid, $server_in);
+
+# The port of the server that requests go to, which is started at the first call, and outlives all others.
+sub server_port
+{
+	if (!$server_port)
+	{
+		$server_pid = open2(my $out, $server_in, 'node', ($ENV{WF_ROOT} // '.') . '/test/t/request_server.mjs');
+		chomp($server_port = <$out> // die "the server did not start\n");
+	}
+	return $server_port;
+}
+
 # try_sql(cluster, sql): what it gives, or undef when the server is not there, or fails.
 sub try_sql
 {
@@ -298,13 +360,19 @@ sub prepare
 	@names = sort keys %workflows if !@names;
 	$cluster->safe_psql('postgres', 'CREATE EXTENSION workflow; CREATE ROLE app LOGIN; CREATE ROLE boss LOGIN; GRANT CREATE ON SCHEMA public TO app;
 		SELECT wf_grant(r, \'default\', \'member\') FROM unnest(ARRAY[\'app\', \'boss\']::name[]) r');
-	$cluster->safe_psql('postgres', "SET ROLE app; $setup GRANT ALL ON ledger, accepted, starts, outcome TO boss");
+	$cluster->safe_psql('postgres', "SET ROLE app; $setup GRANT ALL ON ledger, accepted, starts, outcome, asked, received TO boss");
+	if (grep { $requests{$_} } @names)
+	{
+		server_port();
+		$cluster->safe_psql('postgres', q{ALTER SYSTEM SET workflow.http_allow = '127.0.0.1'});
+		$cluster->safe_psql('postgres', 'SELECT pg_reload_conf()');
+	}
 	my ($sql, $outcomes) = ('SET ROLE app;', '');
 	# those that are called first
 	for my $name (sort { ($a ne 'leaf') <=> ($b ne 'leaf') || $a cmp $b } @names)
 	{
 		my ($weight, $status, $definition, $rows) = @{ $workflows{$name} };
-		my $text = $json->encode($definition);
+		my $text = $json->encode($definition) =~ s/127\.0\.0\.1:0/'127.0.0.1:' . server_port()/egr;
 		$sql .= "SELECT wf_save('$name', \$wf\$$text\$wf\$);\n";
 		$sql .= "INSERT INTO starts VALUES ('$name', $weight);\n" if $weight;
 		$sql .= "INSERT INTO outcome VALUES ('$name', '$status', NULL, NULL, NULL);\n";
@@ -312,6 +380,11 @@ sub prepare
 		{
 			my ($node, $round, $maybe) = m{^([^/?]+)(?:/([^?]*))?(\?)?$};
 			$sql .= sprintf "INSERT INTO outcome VALUES ('%s', '%s', '%s', '%s', %s);\n", $name, $status, $node, $round // '', $maybe ? 'true' : 'false';
+		}
+		for (@{ $requests{$name} // [] })
+		{
+			my ($node, $state) = split /=/;
+			$sql .= sprintf "INSERT INTO asked VALUES ('%s', '%s', '%s');\n", $name, $node =~ m{/} ? $node : "$node/", $state // 'completed';
 		}
 	}
 	$cluster->safe_psql('postgres', $sql);
@@ -387,7 +460,14 @@ sub stop_clients
 }
 
 # However the test ends.
-END { stop_clients(); }
+END
+{
+	my $status = $?;
+	stop_clients();
+	close $server_in if $server_in;
+	waitpid $server_pid, 0 if $server_pid;
+	$? = $status;
+}
 
 # What clients said that a crash does not explain.
 sub clients_complaints
@@ -415,7 +495,7 @@ sub drain
 	my $left = '';
 	while (time < $end)
 	{
-		$left = try_sql($cluster, q{SELECT (SELECT count(*) FROM wf.queue) + (SELECT count(*) FROM wf.live) + (SELECT count(*) FROM wf.held)}) // 'no server';
+		$left = try_sql($cluster, q{SELECT (SELECT count(*) FROM wf.queue) + (SELECT count(*) FROM wf.live) + (SELECT count(*) FROM wf.held) + (SELECT count(*) FROM wf.request)}) // 'no server';
 		return 1 if $left eq '0';
 		sleep 0.1;
 	}
@@ -425,9 +505,33 @@ sub drain
 		UNION ALL SELECT concat_ws(' ', 'live', w.name, l.status, l.current_nodes, count(*), min(run_id::text)) FROM wf.live l JOIN wf.workflow w USING (tenant_id, workflow_id) GROUP BY w.name, l.status, l.current_nodes
 		UNION ALL SELECT concat_ws(' ', 'held', gate, count(*)) FROM wf.held GROUP BY gate
 		UNION ALL SELECT concat_ws(' ', 'wait', kind, event, wake_at IS NULL, count(*), min(wake_at)) FROM wf.wait GROUP BY kind, event, wake_at IS NULL
+		UNION ALL SELECT concat_ws(' ', 'request', lane, path, attempts, failures, due_at, sent_at, error) FROM (SELECT * FROM wf.request LIMIT 10) r
 		UNION ALL SELECT concat_ws(' ', 'task', kind, status, count(*), max(attempt)) FROM wf.task GROUP BY kind, status
 		UNION ALL SELECT concat_ws(' ', 'process', backend_type, pid, state, wait_event, left(query, 80)) FROM pg_stat_activity WHERE backend_type LIKE 'workflow%') s}) // '');
 	return 0;
+}
+
+# What the server has received, against what is in the tables.
+sub check_requests
+{
+	my ($cluster, $what, $none) = @_;
+	require HTTP::Tiny;
+	my $r = HTTP::Tiny->new(timeout => 300)->get("http://127.0.0.1:$server_port/-/lean");
+	is($r->{status}, 200, "$what: the server tells");
+	my $file = PostgreSQL::Test::Utils::tempdir() . '/received';
+	append_to_file($file, $r->{content});
+	$cluster->safe_psql('postgres', "TRUNCATE received; \\copy received from '$file'");
+	diag("$what: " . $cluster->safe_psql('postgres', q{SELECT concat_ws(' ', count(*), 'requests received,', sum(times), 'attempts,',
+		(SELECT concat_ws(' ', count(*), 'in history,', sum(attempts), 'attempts begun,', count(*) FILTER (WHERE attempts > 1), 'with more than one') FROM wf.request_log)) FROM received}));
+	$none->('nothing was received that was rolled back', q{SELECT c.* FROM received c LEFT JOIN wf.request_log l ON l.request_id = c.key AND l.path = c.path WHERE l.request_id IS NULL LIMIT 20});
+	$none->('what was answered was received', q{SELECT l.path, l.state, l.status, l.attempts FROM wf.request_log l LEFT JOIN received c ON c.key = l.request_id WHERE c.key IS NULL AND l.status IS NOT NULL LIMIT 20});
+	$none->('every request was made and ended once: what is missing, or there too often', q{
+		WITH wanted AS (SELECT format('/load/%s/%s', a.run_id, k.node) AS path, k.state, count(*) AS n FROM accepted a JOIN asked k USING (workflow) GROUP BY 1, 2),
+			found AS (SELECT path, state, count(*) AS n FROM wf.request_log GROUP BY 1, 2)
+		SELECT path, state, w.n AS wanted, f.n AS found FROM wanted w FULL JOIN found f USING (path, state) WHERE w.n IS DISTINCT FROM f.n ORDER BY 1, 2 LIMIT 20});
+	$none->('all attempts had one key', q{SELECT path, count(*) FROM received c WHERE path !~ 'phantom' GROUP BY 1 HAVING count(*) >
+		(SELECT count(*) FROM wf.request_log l WHERE l.path = c.path) LIMIT 20});
+	return;
 }
 
 # check_result(cluster, what): the tests of what must hold.
@@ -463,8 +567,9 @@ sub check_result
 			OR workflow = 'until' AND b.at < (input ->> 'at')::timestamptz
 			OR workflow = 'paused' AND b.at - f.at < '100 ms') LIMIT 20});
 	$none->('nothing is left behind', q{
-		SELECT * FROM (SELECT 'queue' AS place, count(*) FROM wf.queue UNION ALL SELECT 'live', count(*) FROM wf.live UNION ALL SELECT 'held', count(*) FROM wf.held UNION ALL SELECT 'wait', count(*) FROM wf.wait
+		SELECT * FROM (SELECT 'queue' AS place, count(*) FROM wf.queue UNION ALL SELECT 'live', count(*) FROM wf.live UNION ALL SELECT 'held', count(*) FROM wf.held UNION ALL SELECT 'wait', count(*) FROM wf.wait UNION ALL SELECT 'request', count(*) FROM wf.request
 			UNION ALL SELECT 'gate', count(*) FROM wf.gate UNION ALL SELECT 'open tasks', count(*) FROM wf.task WHERE status = 'open') s WHERE count > 0});
+	check_requests($cluster, $what, $none) if $server_port;
 	$none->('invariants', 'SELECT * FROM wf.check_invariants() LIMIT 20');
 	my @complaints = clients_complaints();
 	is(join("\n", @complaints), '', "$what: clients had no errors but lost connections");

@@ -6,8 +6,8 @@
 //   code, type, text, header    of the answer (header: name:value, may come several times); its body is JSON that tells what came, unless text is there
 //   fails, failure, after    the first so many requests with the same Idempotency-Key get the status `failure` (503), with Retry-After
 //   cut          the connection is cut after so many bytes of the answer; cutfirst: for the first so many of a key
-//   lean         only key, query and number are kept of them: for tests with many requests
-// What it tells, of a tag: /-/notes (a list), /-/count, /-/most (how many were there at once), /-/lean (lines: what, key, times).
+//   lean         only key, path and number are kept of them: for tests with many requests
+// What it tells, of a tag: /-/notes (a list), /-/count, /-/most (how many were there at once), /-/lean (lines: path, key, times).
 // /-/forget forgets a tag. /pages/<type> are lists in pages, /graphql/... answers as GraphQL does.
 import http from 'node:http';
 
@@ -90,7 +90,9 @@ const server = http.createServer({ keepAliveTimeout: 60000, maxHeaderSize: 13107
 	now[tag] = (now[tag] ?? 0) + 1;
 	most[tag] = Math.max(most[tag] ?? 0, now[tag]);
 	const at = Date.now();
-	res.on('close', () => now[tag]--);
+	let there = true;
+	const leave = () => { if (there) now[tag]--; there = false; };
+	res.on('close', leave);
 	req.on('data', c => chunks.push(c)).on('end', () =>
 	{
 		const q = url.searchParams;
@@ -98,7 +100,7 @@ const server = http.createServer({ keepAliveTimeout: 60000, maxHeaderSize: 13107
 		let note = null;
 		if (q.has('lean'))
 		{
-			const k = `${q.get('lean')}\t${key}`;
+			const k = `${url.pathname}\t${key}`;
 			lean.set(k, (lean.get(k) ?? 0) + 1);
 		}
 		else
@@ -109,7 +111,7 @@ const server = http.createServer({ keepAliveTimeout: 60000, maxHeaderSize: 13107
 		}
 		if (q.has('hang')) return;
 		const ms = Number(q.get('ms') ?? 0);
-		const go = () => { if (!res.destroyed) answer(req, res, url, Buffer.concat(chunks).toString(), note); };
+		const go = () => { leave(); if (!res.destroyed) answer(req, res, url, Buffer.concat(chunks).toString(), note); };
 		if (ms > 0) setTimeout(go, ms);
 		else go();
 	});

@@ -55,7 +55,7 @@ sub choose
 {
 	return 'point' if @points && rand() < 0.4;
 	my $r = rand;
-	return $r < 0.45 ? 'workflow worker' : $r < 0.62 ? 'workflow keeper' : $r < 0.72 ? 'workflow launcher' : $r < 0.87 ? 'client backend' : $r < 0.92 ? 'checkpointer' : 'postmaster';
+	return $r < 0.38 ? 'workflow worker' : $r < 0.53 ? 'workflow dispatcher' : $r < 0.65 ? 'workflow keeper' : $r < 0.72 ? 'workflow launcher' : $r < 0.87 ? 'client backend' : $r < 0.92 ? 'checkpointer' : 'postmaster';
 }
 
 # The postmaster died: its children see it and go; until they have gone it does not start again.
