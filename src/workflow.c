@@ -8,6 +8,7 @@
 #include "base/secret.h"
 #include "base/settings.h"
 #include "base/wake.h"
+#include "dispatch/dispatch.h"
 #include "engine/engine.h"
 #include "fmgr.h"
 #include "query/query.h"
@@ -28,5 +29,6 @@ _PG_init(void)
 	wf_store_init();
 	wf_query_init();
 	wf_engine_init();
+	wf_dispatch_init();
 	wf_worker_init();
 }

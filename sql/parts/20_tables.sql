@@ -10,7 +10,9 @@ CREATE TABLE wf.tenant (
 	parent_id   uuid REFERENCES wf.tenant,
 	quotas      jsonb NOT NULL DEFAULT '{}',
 	created_at  timestamptz NOT NULL DEFAULT pg_catalog.now(),
-	created_by  regrole NOT NULL
+	created_by  regrole NOT NULL,
+	http_allow  text,
+	http_deny   text
 );
 CREATE INDEX tenant_parent ON wf.tenant (parent_id);
 COMMENT ON TABLE wf.tenant IS 'owners of workflows, runs and tasks';

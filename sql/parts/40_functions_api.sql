@@ -95,4 +95,12 @@ COMMENT ON FUNCTION wf_set_secret(text, text) IS 'sets a secret of the current t
 
 CREATE FUNCTION wf_drop_secret(name text) RETURNS void
 	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_drop_secret';
+CREATE FUNCTION wf_reset_circuit(host text) RETURNS bool
+	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_reset_circuit';
+COMMENT ON FUNCTION wf_reset_circuit(text) IS 'closes the circuit of a host for the current tenant; false: it had none';
+
+CREATE FUNCTION wf_set_http_policy(allow text DEFAULT '', deny text DEFAULT '') RETURNS void
+	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_set_http_policy';
+COMMENT ON FUNCTION wf_set_http_policy(text, text) IS 'narrows where requests of the current tenant may go, within what the server allows';
+
 COMMENT ON FUNCTION wf_drop_secret(text) IS 'drops a secret of the current tenant, and its value';

@@ -142,5 +142,51 @@ CREATE VIEW wf_secrets WITH (security_invoker = true) AS
 	WHERE s.tenant_id OPERATOR(pg_catalog.=) (SELECT wf.current_tenant_id()) AND s.ended_at IS NULL;
 COMMENT ON VIEW wf_secrets IS 'secrets of the current tenant: names, versions, when and by whom; never values';
 
-REVOKE ALL ON wf_workflows, wf_runs, wf_segments, wf_steps, wf_tasks, wf_dead_letters, wf_queue_status, wf_secrets FROM PUBLIC;
-GRANT SELECT ON wf_workflows, wf_runs, wf_segments, wf_steps, wf_tasks, wf_dead_letters, wf_queue_status, wf_secrets TO PUBLIC;
+CREATE VIEW wf_requests WITH (security_invoker = true) AS
+	SELECT r.request_id, r.run_id, w.name AS workflow, r.node, r.method, r.host, r.path, r.state, r.status, r.attempts,
+		   r.dns_ms, r.connect_ms, r.tls_ms, r.first_byte_ms, r.total_ms, r.error, r.created_at, r.ended_at, r.due_at, r.bodies
+	FROM (
+		SELECT q.tenant_id, q.workflow_id, q.request_id, q.run_id, q.node, q.method, q.host, q.path,
+			   CASE WHEN q.sent_at IS NOT NULL THEN 'sending' WHEN q.attempts OPERATOR(pg_catalog.=) 0 THEN 'queued'
+			   ELSE 'retrying' END AS state,
+			   NULL::int AS status, q.attempts, NULL::real AS dns_ms, NULL::real AS connect_ms, NULL::real AS tls_ms,
+			   NULL::real AS first_byte_ms, NULL::real AS total_ms, q.error, q.created_at, NULL::timestamptz AS ended_at,
+			   q.due_at, NULL::jsonb AS bodies
+		FROM wf.request q
+		UNION ALL
+		SELECT l.tenant_id, l.workflow_id, l.request_id, l.run_id, l.node, l.method, l.host, l.path, l.state, l.status,
+			   l.attempts, l.dns_ms, l.connect_ms, l.tls_ms, l.first_byte_ms, l.total_ms, l.error, l.created_at, l.ended_at,
+			   NULL, l.bodies
+		FROM wf.request_log l
+	) r
+	LEFT JOIN wf.workflow w ON w.tenant_id OPERATOR(pg_catalog.=) r.tenant_id
+		AND w.workflow_id OPERATOR(pg_catalog.=) r.workflow_id
+	WHERE r.tenant_id OPERATOR(pg_catalog.=) (SELECT wf.current_tenant_id());
+COMMENT ON VIEW wf_requests IS 'requests of the current tenant''s runs: to be sent, being sent, ended';
+
+CREATE VIEW wf_circuits WITH (security_invoker = true) AS
+	SELECT c.host, CASE WHEN c.state OPERATOR(pg_catalog.=) 'open' AND c.retry_at OPERATOR(pg_catalog.<=) pg_catalog.clock_timestamp()
+		   THEN 'halfOpen' ELSE c.state END AS state,
+		   c.attempts, c.failures, c.changed_at, c.retry_at, c.times_opened
+	FROM wf.circuit c
+	WHERE c.tenant_id OPERATOR(pg_catalog.=) (SELECT wf.current_tenant_id());
+COMMENT ON VIEW wf_circuits IS 'circuits of hosts that have opened for the current tenant, as of their last change';
+
+CREATE VIEW wf_stat_hosts WITH (security_invoker = true) AS
+	SELECT l.host, pg_catalog.count(*) AS requests,
+		   pg_catalog.count(*) FILTER (WHERE l.state OPERATOR(pg_catalog.=) 'completed') AS completed,
+		   pg_catalog.count(*) FILTER (WHERE l.state OPERATOR(pg_catalog.=) 'failed') AS failed,
+		   pg_catalog.count(*) FILTER (WHERE l.state OPERATOR(pg_catalog.=) 'cancelled') AS cancelled,
+		   pg_catalog.sum(l.attempts) AS attempts,
+		   pg_catalog.avg(l.total_ms) AS avg_ms,
+		   pg_catalog.percentile_cont(0.95) WITHIN GROUP (ORDER BY l.total_ms) AS p95_ms,
+		   pg_catalog.max(l.ended_at) AS last_ended_at
+	FROM wf.request_log l
+	WHERE l.tenant_id OPERATOR(pg_catalog.=) (SELECT wf.current_tenant_id())
+	GROUP BY l.host;
+COMMENT ON VIEW wf_stat_hosts IS 'requests of the current tenant that have ended, counted by host';
+
+REVOKE ALL ON wf_workflows, wf_runs, wf_segments, wf_steps, wf_tasks, wf_dead_letters, wf_queue_status, wf_secrets, wf_requests, wf_circuits,
+	wf_stat_hosts FROM PUBLIC;
+GRANT SELECT ON wf_workflows, wf_runs, wf_segments, wf_steps, wf_tasks, wf_dead_letters, wf_queue_status, wf_secrets, wf_requests, wf_circuits,
+	wf_stat_hosts TO PUBLIC;

@@ -38,6 +38,22 @@ CREATE FUNCTION wf.check_invariants() RETURNS TABLE (problem text)
 		AND NOT EXISTS (SELECT FROM wf.queue s WHERE s.tenant_id = q.tenant_id AND s.message_id = q.run_id)
 		AND NOT EXISTS (SELECT FROM wf.held s WHERE s.tenant_id = q.tenant_id AND s.message_id = q.run_id)
 	UNION ALL
+	-- an answer is for a step that waits for it
+	SELECT format('request %s of step %s of run %s is awaited by nobody', q.request_id, q.step, q.run_id)
+	FROM wf.request q WHERE NOT q.forget
+		AND NOT EXISTS (SELECT FROM wf.wait w WHERE w.tenant_id = q.tenant_id AND w.run_id = q.run_id AND w.step = q.step)
+		AND NOT EXISTS (SELECT FROM wf.queue m WHERE m.tenant_id = q.tenant_id AND m.run_id = q.run_id AND m.step = q.step)
+		AND NOT EXISTS (SELECT FROM wf.held m WHERE m.tenant_id = q.tenant_id AND m.run_id = q.run_id AND m.step = q.step)
+	UNION ALL
+	SELECT format('step %s of run %s waits for a request that is neither queued nor answered', w.step, w.run_id)
+	FROM wf.wait w WHERE w.kind = 'request'
+		AND NOT EXISTS (SELECT FROM wf.request q WHERE q.tenant_id = w.tenant_id AND q.run_id = w.run_id AND q.step = w.step)
+		AND NOT EXISTS (SELECT FROM wf.queue m WHERE m.tenant_id = w.tenant_id AND m.run_id = w.run_id)
+		AND NOT EXISTS (SELECT FROM wf.held m WHERE m.tenant_id = w.tenant_id AND m.run_id = w.run_id)
+	UNION ALL
+	SELECT format('request %s is queued and ended', q.request_id)
+	FROM wf.request q JOIN wf.request_log l USING (tenant_id, run_id, request_id)
+	UNION ALL
 	-- a run that waits waits for something
 	SELECT format('run %s is %s and has nothing to wait for', l.run_id, l.status)
 	FROM wf.live l WHERE l.status <> 'paused'

@@ -36,9 +36,11 @@ WfProcesses *wf_processes = NULL;
 LWLock	   *wf_processes_lock = NULL;
 WfWorkerSlot *wf_worker_slots = NULL;
 WfKeeperSlot *wf_keeper_slots = NULL;
+WfDispatcherSlot *wf_dispatcher_slots = NULL;
 WfAwait    *wf_awaits = NULL;
 WfWorkerSlot *wf_my_worker = NULL;
 WfKeeperSlot *wf_my_keeper = NULL;
+WfDispatcherSlot *wf_my_dispatcher = NULL;
 
 static shmem_request_hook_type previous_request = NULL;
 static shmem_startup_hook_type previous_startup = NULL;
@@ -64,10 +66,16 @@ keepers_size(void)
 }
 
 static Size
+dispatchers_size(void)
+{
+	return MAXALIGN(mul_size(sizeof(WfDispatcherSlot), max_worker_processes));
+}
+
+static Size
 total_size(void)
 {
-	return add_size(add_size(struct_size(), workers_size()),
-					add_size(keepers_size(), mul_size(sizeof(WfAwait), MaxBackends)));
+	return add_size(add_size(add_size(struct_size(), workers_size()), add_size(keepers_size(), dispatchers_size())),
+					mul_size(sizeof(WfAwait), MaxBackends));
 }
 
 static void
@@ -92,13 +100,15 @@ startup(void)
 	wf_processes = (WfProcesses *) base;
 	wf_worker_slots = (WfWorkerSlot *) (base + struct_size());
 	wf_keeper_slots = (WfKeeperSlot *) (base + struct_size() + workers_size());
-	wf_awaits = (WfAwait *) (base + struct_size() + workers_size() + keepers_size());
+	wf_dispatcher_slots = (WfDispatcherSlot *) (base + struct_size() + workers_size() + keepers_size());
+	wf_awaits = (WfAwait *) (base + struct_size() + workers_size() + keepers_size() + dispatchers_size());
 	wf_processes_lock = &GetNamedLWLockTranche(LOCK_NAME)->lock;
 	if (!found)
 	{
 		memset(base, 0, total_size());
 		wf_processes->n_workers = wf_setting_max_workers;
 		wf_processes->n_keepers = max_worker_processes;
+		wf_processes->n_dispatchers = max_worker_processes;
 		pg_atomic_init_u32(&wf_processes->n_awaits, 0);
 		pg_atomic_init_u64(&wf_processes->n_wakes, 0);
 		for (int i = 0; i < wf_processes->n_workers; i++)
@@ -145,6 +155,18 @@ wf_process_fill(WfProcess *process, WfProcessState state, Oid database)
 	process->procno = wf_process_my_procno();
 	process->since = wf_clock_now();
 	process->state = state;
+}
+
+WfProcess *
+wf_process_at(int index)
+{
+	if (index < wf_processes->n_workers)
+		return &wf_worker_slots[index].process;
+	index -= wf_processes->n_workers;
+	if (index < wf_processes->n_keepers)
+		return &wf_keeper_slots[index].process;
+	index -= wf_processes->n_keepers;
+	return index < wf_processes->n_dispatchers ? &wf_dispatcher_slots[index].process : NULL;
 }
 
 bool
@@ -249,6 +271,23 @@ wf_process_ring(Oid database, Oid role)
 }
 
 void
+wf_process_ring_dispatcher(Oid database, int calls)
+{
+	for (int i = 0; i < wf_processes->n_dispatchers; i++)
+	{
+		WfDispatcherSlot *slot = &wf_dispatcher_slots[i];
+
+		if (slot->process.state == WF_PROCESS_NONE || slot->process.database != database)
+			continue;
+		if (slot->calls == 0 || (slot->calls | calls) != slot->calls)
+			wf_process_wake(&slot->process);
+		slot->calls |= calls;
+		return;
+	}
+	wf_process_demand(database, InvalidOid, true);
+}
+
+void
 wf_process_found(Oid database)
 {
 	WfProcesses *all = wf_processes;
@@ -319,6 +358,37 @@ wf_process_suspect_end(void)
 	LWLockRelease(wf_processes_lock);
 }
 
+/* -- a dispatcher's -- */
+
+int
+wf_process_take_calls(void)
+{
+	int			calls;
+
+	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
+	calls = wf_my_dispatcher->calls;
+	wf_my_dispatcher->calls = 0;
+	wf_my_dispatcher->process.state = WF_PROCESS_BUSY;
+	LWLockRelease(wf_processes_lock);
+	return calls;
+}
+
+bool
+wf_process_dispatcher_go_idle(void)
+{
+	bool		quiet;
+
+	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
+	quiet = wf_my_dispatcher->calls == 0;
+	if (quiet)
+	{
+		wf_my_dispatcher->process.state = WF_PROCESS_IDLE;
+		wf_my_dispatcher->process.since = wf_clock_now();
+	}
+	LWLockRelease(wf_processes_lock);
+	return quiet;
+}
+
 /* -- bars -- */
 
 static void
@@ -331,14 +401,12 @@ unbar_at_exit(int code, Datum arg)
 static int
 stop_processes(Oid database)
 {
+	WfProcess  *process;
 	int			n = 0;
 
 	LWLockAcquire(wf_processes_lock, LW_SHARED);
-	for (int i = 0; i < wf_processes->n_workers + wf_processes->n_keepers; i++)
+	for (int i = 0; (process = wf_process_at(i)) != NULL; i++)
 	{
-		WfProcess  *process = i < wf_processes->n_workers ? &wf_worker_slots[i].process :
-			&wf_keeper_slots[i - wf_processes->n_workers].process;
-
 		if (process->state == WF_PROCESS_NONE || process->database != database || process->pid == 0 ||
 			process->pid == MyProcPid)
 			continue;

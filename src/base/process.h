@@ -1,5 +1,5 @@
 /*
- * process.h: what our processes know of each other: the launcher, a keeper per database, workers.
+ * process.h: what our processes know of each other: the launcher, a keeper and a dispatcher per database, workers.
  *
  * One struct in shared memory, plain data, made by the postmaster when the library is preloaded and zero again after a
  * crash. Everything in it is under `lock`, but for what a worker executes (its slot's `mutex`) and atomics. Whoever
@@ -65,11 +65,18 @@ typedef struct WfKeeperSlot
 	TimestampTz rests_until;	/* it has ended because nothing is due before; 0: for another reason */
 } WfKeeperSlot;
 
-/* A role that could do with one more worker. */
+typedef struct WfDispatcherSlot
+{
+	WfProcess	process;
+	TimestampTz started;		/* when it came to be; 0: not yet */
+	int			calls;			/* WfDispatchCall: what it was told since it looked */
+} WfDispatcherSlot;
+
+/* A role that could do with one more worker; or a database that has requests, and no dispatcher. */
 typedef struct WfDemand
 {
 	Oid			database;
-	Oid			role;
+	Oid			role;			/* InvalidOid: a dispatcher */
 	TimestampTz since;
 } WfDemand;
 
@@ -103,6 +110,7 @@ typedef struct WfProcesses
 	bool		crashes_are_taken;	/* the launcher has seen what a crash left in the file of runs at work */
 	int			n_workers;		/* slots */
 	int			n_keepers;
+	int			n_dispatchers;
 	int			n_demands;
 	bool		demands_were_lost;	/* more than there is room for: keepers are to look again */
 	int			n_found;
@@ -122,12 +130,16 @@ extern WfProcesses *wf_processes;
 extern LWLock *wf_processes_lock;
 extern WfWorkerSlot *wf_worker_slots;
 extern WfKeeperSlot *wf_keeper_slots;
+extern WfDispatcherSlot *wf_dispatcher_slots;
 extern WfAwait *wf_awaits;
 
 /* The slot of this process; NULL in others. */
 extern WfWorkerSlot *wf_my_worker;
 extern WfKeeperSlot *wf_my_keeper;
+extern WfDispatcherSlot *wf_my_dispatcher;
 
+/* All that have slots: workers first, then keepers, then dispatchers; NULL behind the last. */
+extern WfProcess *wf_process_at(int index);
 extern int	wf_process_my_procno(void);
 /* Sets the latch of a process that has begun. Harmless when it has ended meanwhile. */
 extern void wf_process_wake(const WfProcess *process);
@@ -143,6 +155,8 @@ extern WfKeeperSlot *wf_process_keeper_of(Oid database);
 extern void wf_process_tell_keeper(Oid database, TimestampTz when, bool look);
 /* Messages are there for the role: an idle worker of it is woken; busy ones are told; the launcher is if there's need. */
 extern void wf_process_ring(Oid database, Oid role);
+/* The dispatcher of a database is told something, or started. */
+extern void wf_process_ring_dispatcher(Oid database, int calls);
 /* One more worker would do. `urgent`: there is none. */
 extern void wf_process_demand(Oid database, Oid role, bool urgent);
 extern void wf_process_forget_demand(Oid database, Oid role);
@@ -155,6 +169,9 @@ extern void wf_process_found(Oid database);
 extern void wf_process_begin_turn(void);
 /* It found none. False when messages came since it began to look: it is to look again. */
 extern bool wf_process_go_idle(void);
+/* The same of a dispatcher's: what it was told since it last asked. False: it was told something. */
+extern int	wf_process_take_calls(void);
+extern bool wf_process_dispatcher_go_idle(void);
 /* This worker leaves messages behind that it has no time for now: another one would do. */
 extern void wf_process_ask_for_help(void);
 /* Takes part in the one execution, server wide, of a run that had a crash; false: somebody else does now. */

@@ -31,6 +31,7 @@ int			wf_setting_max_definition_size;
 int			wf_setting_max_journal_size;
 int			wf_setting_expression_time;
 int			wf_setting_expression_memory;
+bool		wf_setting_http_log_bodies;
 bool		wf_setting_http_inline;
 char	   *wf_setting_http_allow = NULL;
 char	   *wf_setting_http_deny = NULL;
@@ -133,6 +134,8 @@ static const IntSetting int_settings[] = {
 static const BoolSetting bool_settings[] = {
 	{"workflow.http_inline", "Allows requests that are performed within the transaction.",
 	&wf_setting_http_inline, false, PGC_SUSET, 0},
+	{"workflow.http_log_bodies", "Keeps bodies of requests and answers in wf_requests.",
+	&wf_setting_http_log_bodies, false, PGC_SUSET, 0},
 };
 
 static const StringSetting string_settings[] = {

@@ -34,6 +34,7 @@ typedef enum NoteKind
 	NOTE_INTERRUPT,
 	NOTE_DATABASE,
 	NOTE_LOOK,
+	NOTE_DISPATCHER,
 } NoteKind;
 
 typedef struct Note
@@ -46,6 +47,7 @@ typedef struct Note
 		Oid			database;
 		TimestampTz when;
 		pg_uuid_t	run_id;
+		WfDispatchCall call;
 	}			about;
 } Note;
 
@@ -81,6 +83,8 @@ same(const Note *a, const Note *b)
 			return memcmp(&a->about.run_id, &b->about.run_id, sizeof(pg_uuid_t)) == 0;
 		case NOTE_DATABASE:
 			return a->about.database == b->about.database;
+		case NOTE_DISPATCHER:
+			return a->about.call == b->about.call;
 		case NOTE_KEEPER:
 		case NOTE_LOOK:
 			return true;
@@ -125,6 +129,12 @@ void
 wf_wake_keeper_at_commit(TimestampTz when)
 {
 	add_note(&(Note) {.kind = NOTE_KEEPER, .about.when = when});
+}
+
+void
+wf_wake_dispatcher_at_commit(WfDispatchCall call)
+{
+	add_note(&(Note) {.kind = NOTE_DISPATCHER, .about.call = call});
 }
 
 void
@@ -217,6 +227,9 @@ act(void)
 				break;
 			case NOTE_LOOK:
 				wf_process_tell_keeper(MyDatabaseId, DT_NOEND, true);
+				break;
+			case NOTE_DISPATCHER:
+				wf_process_ring_dispatcher(MyDatabaseId, note->about.call);
 				break;
 		}
 	}

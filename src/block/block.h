@@ -65,6 +65,7 @@ typedef enum WfWaitKind
 	WF_WAIT_TASK,				/* for a person or an external worker: `task` */
 	WF_WAIT_RUN,				/* for a child run: `call` */
 	WF_WAIT_NOTHING,			/* a child run that nobody waits for (detached): `call`; resume is called at once */
+	WF_WAIT_REQUEST,			/* for the answer to `request`; to one that is to be forgotten resume is called at once */
 } WfWaitKind;
 
 /* A task as a block describes it. */
@@ -86,6 +87,18 @@ typedef struct WfTaskSpec
 	Jsonb	   *escalate_to;	/* array of role names */
 } WfTaskSpec;
 
+/* A request as a block describes it. */
+typedef struct WfRequestSpec
+{
+	Jsonb	   *request;		/* the request object: README.md */
+	bool		forget;			/* nobody waits for the answer */
+	bool		at_once;		/* it is performed within the transaction */
+	const char *method;			/* for views, and for what is limited by host: in capitals */
+	const char *host;			/* name:port; *** where it holds a secret */
+	const char *path;			/* or NULL; *** for what is secret */
+	bool		own_limits;		/* the node has a rate or a concurrency of its own */
+} WfRequestSpec;
+
 /*
  * What a step waits for. The reply's `output` is, for TIME null; EVENT the payload; TASK {outcome, data, by, at} or the
  * external worker's result; RUN the child's output; NOTHING {"run_id"}. `timed_out` says that `until` has passed
@@ -99,6 +112,7 @@ typedef struct WfWait
 	const char *event;
 	const char *correlation;	/* or NULL: any */
 	const WfTaskSpec *task;
+	const WfRequestSpec *request;
 	WfCall		call;
 } WfWait;
 

@@ -178,6 +178,18 @@ put_task(WfJsonWriter *w, const WfTaskSpec *task)
 }
 
 static void
+put_request(WfJsonWriter *w, const WfRequestSpec *spec)
+{
+	put_jsonb(w, "request", spec->request);
+	if (spec->forget)
+		wf_json_put_field_bool(w, "forget", true);
+	if (spec->at_once)
+		wf_json_put_field_bool(w, "atOnce", true);
+	put_text(w, "as", psprintf("%s %s %s%s", spec->method, spec->host, spec->path == NULL ? "-" : spec->path,
+							   spec->own_limits ? " limited" : ""));
+}
+
+static void
 put_wait(WfJsonWriter *w, const WfWait *wait)
 {
 	static const char *const kinds[] = {"time", "event", "task", "run", "nothing", "request"};
@@ -190,9 +202,8 @@ put_wait(WfJsonWriter *w, const WfWait *wait)
 		put_task(w, wait->task);
 	if (wait->call.workflow != NULL)
 		put_call(w, &wait->call);
-	put_jsonb(w, "request", wait->request);
-	if (wait->forget)
-		wf_json_put_field_bool(w, "forget", true);
+	if (wait->request != NULL)
+		put_request(w, wait->request);
 }
 
 /* Writes the outcome; true when the step is not over. */

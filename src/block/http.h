@@ -87,6 +87,8 @@ extern char *wf_block_link_next(const char *header);
 extern bool wf_block_address_same_host(const char *from, const char *to);
 /* Is it the name of a host, or an address in numbers? Letters of other scripts count unless it must be `ascii`. */
 extern bool wf_block_address_is_host(const char *host, int len, bool ascii);
+/* Its host (small letters, with the port) and its path without query, each with *** for secrets. */
+extern void wf_block_address_face(const char *url, const char *nonce, const char **host, const char **path);
 /* Does the text hold a secret, so that what it will be is not known? */
 extern bool wf_block_has_marker(const char *text, const char *nonce);
 

@@ -344,6 +344,44 @@ wf_block_address_same_host(const char *from, const char *to)
 		strcmp(old_host + strlen(old_host) - 3, ":80") == 0 && strcmp(new_host + strlen(new_host) - 4, ":443") == 0;
 }
 
+/* -- as others see it -- */
+
+/* The text with *** for each marker. */
+static char *
+without_secrets(const char *text, const char *nonce)
+{
+	StringInfoData shown;
+
+	initStringInfo(&shown);
+	while (*text != '\0')
+	{
+		const char *end = marker_end(text, nonce);
+
+		if (end != NULL)
+			appendStringInfoString(&shown, "***");
+		else
+			appendStringInfoChar(&shown, *text);
+		text = end != NULL ? end : text + 1;
+	}
+	return shown.data;
+}
+
+void
+wf_block_address_face(const char *url, const char *nonce, const char **host, const char **path)
+{
+	char	   *shown = without_secrets(url, nonce);
+	Parts		parts;
+
+	*host = "***";
+	*path = NULL;
+	if (!split(shown, &parts))
+		return;					/* all of it comes from a secret */
+	*host = host_and_port(shown, &parts);
+	*path = pnstrdup(parts.path, strcspn(parts.path, "?#"));
+	if ((*path)[0] == '\0')
+		*path = "/";
+}
+
 /* -- the header Link -- */
 
 /* Has a link's parameters `rel="... next ..."`? */

@@ -228,6 +228,32 @@ wf_block_request_suspends(const WfNode *node)
 	return wf_block_request_is_awaited(node) && !is_inline(node);
 }
 
+/* How views and limits know the request. */
+static WfRequestSpec *
+spec_of(WfStep *step, Jsonb *request)
+{
+	WfRequestSpec *spec = palloc0(sizeof(WfRequestSpec));
+	JsonbValue	root;
+	JsonbValue	value;
+	char	   *url;
+
+	wf_json_root(request, &root);
+	spec->request = request;
+	spec->forget = !wf_block_request_is_awaited(step->node);
+	spec->at_once = is_inline(step->node);
+	spec->own_limits = wf_json_field(&root, "rateLimit", &value) || wf_json_field(&root, "hostConcurrency", &value);
+	spec->method = wf_json_get_cstring(&root, "method");
+	url = wf_json_get_cstring(&root, "url");
+	if (url == NULL)
+	{
+		spec->method = "MAIL";
+		spec->host = "mail";
+	}
+	else
+		wf_block_address_face(url, wf_json_get_cstring(&root, "nonce"), &spec->host, &spec->path);
+	return spec;
+}
+
 WfOutcome
 wf_block_request_wait(WfStep *step, Jsonb *request)
 {
@@ -237,12 +263,8 @@ wf_block_request_wait(WfStep *step, Jsonb *request)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("requests within the transaction are not allowed"),
 						errhint("Set workflow.http_inline, or leave out \"mode\".")));
-	if (is_inline(step->node))
-		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-						errmsg("requests within the transaction are not supported yet")));
 	outcome.wait.kind = WF_WAIT_REQUEST;
-	outcome.wait.request = request;
-	outcome.wait.forget = !wf_block_request_is_awaited(step->node);
+	outcome.wait.request = spec_of(step, request);
 	return outcome;
 }
 

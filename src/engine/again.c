@@ -4,8 +4,8 @@
  * The segment that failed was rolled back, so its run stands as the segment before left it. It is made live again as it
  * stood then (`again` in its state says so), and is given once more the messages that the segment was given, and those
  * that came after the failure (`last`). Other steps that were waiting beside it were given up when the run failed: their
- * waits are written again, their tasks opened again. Child runs that had not completed were cancelled, so steps that
- * waited for such are executed anew.
+ * waits are written again, their tasks opened again. Child runs that had not completed were cancelled, and requests
+ * withdrawn, so steps that waited for such are executed anew.
  *
  * Whatever message comes first begins this; a second GO finds nothing to do.
  *
@@ -49,6 +49,7 @@ wait_again(Run *run, Frame *frame, OpenStep *step, void *arg)
 				wf_park_put_wait(run, frame, step);
 			return;
 		case STEP_CHILD:
+		case STEP_REQUEST:
 			execute_anew(run, frame, step);
 			return;
 		case STEP_HOLDS:
@@ -159,11 +160,15 @@ get_number(const JsonbValue *object, const char *key)
 	return wf_json_field(object, key, &value) && wf_json_int64(&value, &number) ? number : 0;
 }
 
-/* A child run that failed is what is to be tried again. */
+/* A child run or a request that failed is what is to be tried again. */
 static bool
-is_failed_child(const WfMessage *message, const JsonbValue *payload)
+is_failed(const WfMessage *message, const JsonbValue *payload)
 {
 	const char *status = wf_json_is_object(payload) ? wf_json_get_cstring(payload, "status") : NULL;
+	JsonbValue	error;
+
+	if (message->kind == WF_MESSAGE_REPLY)
+		return wf_json_field(payload, "failed", &error);
 
 	return message->kind == WF_MESSAGE_CHILD && (status == NULL || strcmp(status, "completed") != 0);
 }
@@ -193,7 +198,7 @@ deliver_last(Run *run, const JsonbValue *root)
 
 			message.payload = wf_json_copy(&payload);
 			MemoryContextSwitchTo(old);
-			if (is_failed_child(&message, &payload))
+			if (is_failed(&message, &payload))
 				continue;
 		}
 		wf_turn_deliver(run, &message);

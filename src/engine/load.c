@@ -366,7 +366,7 @@ wait_of(const char *name)
 		StepWait	waits;
 	}			names[] = {
 		{"holds", STEP_HOLDS}, {"time", STEP_TIME}, {"event", STEP_EVENT}, {"task", STEP_TASK}, {"child", STEP_CHILD},
-		{"retry", STEP_RETRY},
+		{"retry", STEP_RETRY}, {"request", STEP_REQUEST},
 	};
 
 	for (int i = 0; name != NULL && i < lengthof(names); i++)
@@ -561,8 +561,9 @@ load_step(Frame *frame, const JsonbValue *saved)
 	step->wait_until = get_number(saved, "until");
 	step->event = wf_json_get_cstring(saved, "event");
 	step->correlation = wf_json_get_cstring(saved, "correlation");
-	if (step->waits == STEP_CHILD && !wf_engine_uuid_read(wf_json_get_cstring(saved, "child"), &step->child))
-		refuse("there is no child run at node", id);
+	if ((step->waits == STEP_CHILD || step->waits == STEP_REQUEST) &&
+		!wf_engine_uuid_read(wf_json_get_cstring(saved, "child"), &step->child))
+		refuse("there is no child run or request at node", id);
 	if ((step->waits == STEP_RETRY) != (step->node->block->resume == NULL) && step->waits != STEP_RETRY)
 		refuse("does not wait any more: node", id);
 	frame->open = step;

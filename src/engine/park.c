@@ -24,10 +24,12 @@
 #include "engine/frame.h"
 #include "engine/mail.h"
 #include "engine/park.h"
+#include "engine/request.h"
 #include "engine/start.h"
 #include "engine/step.h"
 #include "engine/task.h"
 #include "miscadmin.h"
+#include "store/request.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -145,6 +147,8 @@ kind_of(const OpenStep *step)
 			return "child";
 		case STEP_RETRY:
 			return "retry";
+		case STEP_REQUEST:
+			return "request";
 		case STEP_HOLDS:
 		case STEP_RUNS:
 			break;
@@ -184,6 +188,20 @@ start_detached(Run *run, Frame *frame, const WfWait *wait, WfReply *reply)
 	wf_json_root(wf_mail_object1("run_id", &id), &reply->output);
 }
 
+/* The request is sent, and nobody looks at the answer. */
+static void
+send_and_forget(Run *run, Frame *frame, const WfWait *wait, WfReply *reply)
+{
+	pg_uuid_t	request_id = wf_request_insert(run, frame, wait);
+	WfJsonWriter *w = wf_json_writer_begin();
+
+	wf_json_begin_object(w);
+	wf_json_put_field_bool(w, "queued", true);
+	wf_json_put_field_cstring(w, "request_id", wf_engine_uuid_text(&request_id));
+	wf_json_end_object(w);
+	wf_json_root(wf_json_finish(w), &reply->output);
+}
+
 /* What this step waits for is the frame's to keep. */
 static char *
 keep(Frame *frame, const char *text)
@@ -220,6 +238,10 @@ begin_wait(Run *run, Frame *frame, const WfWait *wait)
 				open->child = wf_start_child(run, open->callee, &wait->call.input, &parent);
 				break;
 			}
+		case WF_WAIT_REQUEST:
+			open->waits = STEP_REQUEST;
+			open->child = wf_request_insert(run, frame, wait);
+			break;
 		case WF_WAIT_NOTHING:
 			break;
 	}
@@ -237,6 +259,16 @@ wf_park_wait(Run *run, Frame *frame, const WfWait *wait, WfReply *reply)
 	if (wait->kind == WF_WAIT_NOTHING)
 	{
 		start_detached(run, frame, wait, reply);
+		return true;
+	}
+	if (wait->kind == WF_WAIT_REQUEST && wait->request->at_once)
+	{
+		wf_request_perform_now(run, frame, wait, reply);
+		return true;
+	}
+	if (wait->kind == WF_WAIT_REQUEST && wait->request->forget)
+	{
+		send_and_forget(run, frame, wait, reply);
 		return true;
 	}
 	require_suspendable(run, open->node);
@@ -333,6 +365,9 @@ wf_park_withdraw(Run *run, OpenStep *step)
 			break;
 		case STEP_CHILD:
 			wf_mail_cancel(run, &step->child);
+			break;
+		case STEP_REQUEST:
+			(void) wf_store_drop_requests(&run->tenant.tenant_id, &run->run_id, step->seq);
 			break;
 		default:
 			break;

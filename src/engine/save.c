@@ -227,6 +227,8 @@ wait_name(StepWait waits)
 			return "child";
 		case STEP_RETRY:
 			return "retry";
+		case STEP_REQUEST:
+			return "request";
 	}
 	return "holds";
 }
@@ -319,7 +321,7 @@ put_step(WfJsonWriter *w, Run *run, Frame *frame, OpenStep *step)
 	put_number(w, "until", step->wait_until);
 	put_text(w, "event", step->event);
 	put_text(w, "correlation", step->correlation);
-	if (step->waits == STEP_CHILD)
+	if (step->waits == STEP_CHILD || step->waits == STEP_REQUEST)
 		put_text(w, "child", wf_engine_uuid_text(&step->child));
 	if (step->log != NIL)
 	{

@@ -28,6 +28,7 @@
 #include "engine/step.h"
 #include "engine/undo.h"
 #include "miscadmin.h"
+#include "store/request.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 #include "utils/timestamp.h"
@@ -238,6 +239,7 @@ clear_rows(Run *run)
 		return;
 	wf_store_delete_wait(&run->tenant.tenant_id, &run->run_id, -1);
 	wf_store_close_task(&run->tenant.tenant_id, &run->run_id, -1, "cancelled");
+	(void) wf_store_drop_requests(&run->tenant.tenant_id, &run->run_id, -1);
 }
 
 static void

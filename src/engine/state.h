@@ -115,6 +115,7 @@ typedef enum StepWait
 	STEP_TASK,
 	STEP_CHILD,					/* a child run */
 	STEP_RETRY,					/* its next attempt */
+	STEP_REQUEST,				/* an answer */
 } StepWait;
 
 /* A child run that executes a region for a container (mode workers). */
@@ -150,10 +151,10 @@ struct OpenStep
 	List	   *frames;			/* Frame *: entered for it and not ended */
 	List	   *spawned;		/* Spawned *: child runs of regions that have not ended */
 	StepWait	waits;
-	TimestampTz wait_until;		/* TIME, EVENT, TASK, CHILD, RETRY; 0: for ever */
+	TimestampTz wait_until;		/* 0: for ever */
 	const char *event;			/* EVENT; in frame memory */
 	const char *correlation;	/* EVENT, or NULL */
-	pg_uuid_t	child;			/* CHILD */
+	pg_uuid_t	child;			/* CHILD: the run; REQUEST: the request */
 };
 
 struct Frame

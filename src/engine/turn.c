@@ -222,6 +222,7 @@ stored_error(Run *run, const JsonbValue *json, const char *otherwise)
 {
 	MemoryContext old = MemoryContextSwitchTo(run->memory);
 	WfError    *error = wf_error_make(WF_ERRCODE_NODE_FAILED, NULL, "%s", otherwise);
+	JsonbValue	details;
 	char	   *text;
 
 	if (json != NULL && wf_json_is_object(json))
@@ -232,6 +233,11 @@ stored_error(Run *run, const JsonbValue *json, const char *otherwise)
 			error->code = text;
 		error->detail = wf_json_get_cstring(json, "detail");
 		error->hint = wf_json_get_cstring(json, "hint");
+		if (wf_json_field(json, "details", &details))
+		{
+			error->details = palloc(sizeof(JsonbValue));
+			wf_json_root(wf_json_copy(&details), error->details);
+		}
 	}
 	else if (json != NULL && json->type == jbvString)
 		error->message = wf_json_cstring(json);
@@ -363,6 +369,27 @@ deliver_task(Run *run, Frame *frame, OpenStep *step, const JsonbValue *payload)
 }
 
 static void
+deliver_answer(Run *run, Frame *frame, OpenStep *step, const JsonbValue *payload)
+{
+	WfReply		reply = {.region = -1};
+	pg_uuid_t	request_id;
+	JsonbValue	error;
+
+	/* an earlier attempt's, which was given up */
+	if (step->waits != STEP_REQUEST || !wf_engine_uuid_read(wf_json_get_cstring(payload, "request_id"), &request_id) ||
+		memcmp(&request_id, &step->child, sizeof(request_id)) != 0)
+		return;
+	if (!wf_json_field(payload, "result", &reply.output))
+		wf_json_set_null(&reply.output);
+	if (wf_json_field(payload, "failed", &error))
+	{
+		reply.failed = true;
+		reply.error = stored_error(run, &error, "the request failed");
+	}
+	resume_step(run, frame, step, &reply);
+}
+
+static void
 deliver_event(Run *run, Frame *frame, OpenStep *step, const JsonbValue *message)
 {
 	WfReply		reply = {.region = -1};
@@ -445,6 +472,9 @@ wf_turn_deliver(Run *run, const WfMessage *message)
 			return;
 		case WF_MESSAGE_CHILD:
 			deliver_child(run, frame, step, &payload);
+			return;
+		case WF_MESSAGE_REPLY:
+			deliver_answer(run, frame, step, &payload);
 			return;
 		default:
 			return;
@@ -704,7 +734,8 @@ turn_after_end(const WfMessage *message)
 {
 	bool		is_locked;
 
-	if (message->kind != WF_MESSAGE_TASK && message->kind != WF_MESSAGE_SIGNAL && message->kind != WF_MESSAGE_CHILD)
+	if (message->kind != WF_MESSAGE_TASK && message->kind != WF_MESSAGE_SIGNAL && message->kind != WF_MESSAGE_CHILD &&
+		message->kind != WF_MESSAGE_REPLY)
 		return WF_TURN_DONE;
 	if (wf_store_mail_failed(&message->tenant_id, &message->run_id, wf_save_message(message), &is_locked))
 		return WF_TURN_DONE;

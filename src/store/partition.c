@@ -1,5 +1,6 @@
 /*
- * partition.c: history in time: wf.run and wf.segment are partitioned by run ids, which begin with the time.
+ * partition.c: history in time: wf.run, wf.segment and wf.request_log are partitioned by run ids, which begin with the
+ * time.
  *
  * 1. The keeper makes partitions ahead, one a week (UTC, from Monday on). The first one begins a minute from now, where
  *    no row can be yet; what comes before, and what comes while no keeper makes partitions, is in the default partition.
@@ -38,7 +39,13 @@
 /* So far from now the first partition begins. */
 #define BEGIN_US (60 * USECS_PER_SEC)
 
-static const char *const tables[] = {"run", "segment"};
+static const struct
+{
+	const char *name;
+	const char *key;
+}			tables[] = {
+	{"run", "tenant_id, run_id"}, {"segment", "tenant_id, run_id, segment"}, {"request_log", "tenant_id, run_id, request_id"}
+};
 
 /* -- finding -- */
 
@@ -131,17 +138,16 @@ time_name(TimestampTz time)
 	return psprintf("%04d%02d%02d_%02d%02d", tm.tm_year, tm.tm_mon, tm.tm_mday, tm.tm_hour, tm.tm_min);
 }
 
-/* Makes the partitions of both tables for a range of time. */
+/* Makes the partitions of all tables for a range of time. */
 static void
 make_partition(TimestampTz from, TimestampTz to)
 {
 	for (int i = 0; i < lengthof(tables); i++)
 	{
-		const char *name = psprintf("wf.%s_%s", tables[i], time_name(from));
-		const char *key = i == 0 ? "tenant_id, run_id" : "tenant_id, run_id, segment";
-		Relation	table = table_open(wf_store_table(tables[i]), ShareUpdateExclusiveLock);
+		const char *name = psprintf("wf.%s_%s", tables[i].name, time_name(from));
+		Relation	table = table_open(wf_store_table(tables[i].name), ShareUpdateExclusiveLock);
 		const char *owner = quote_identifier(GetUserNameFromId(table->rd_rel->relowner, false));
-		Relation	defaults = table_open(wf_store_table(psprintf("%s_default", tables[i])), AccessShareLock);
+		Relation	defaults = table_open(wf_store_table(psprintf("%s_default", tables[i].name)), AccessShareLock);
 		int			target = RelationGetToastTupleTarget(defaults, 0);
 		pg_uuid_t	low;
 		pg_uuid_t	high;
@@ -149,13 +155,13 @@ make_partition(TimestampTz from, TimestampTz to)
 		table_close(defaults, AccessShareLock);
 		table_close(table, NoLock);
 		run_utility("CREATE TABLE %s (LIKE wf.%s INCLUDING STORAGE INCLUDING COMPRESSION) WITH (toast_tuple_target = %d)",
-					name, tables[i], target);
+					name, tables[i].name, target);
 		run_utility("ALTER TABLE %s OWNER TO %s", name, owner);
-		run_utility("ALTER TABLE %s ADD PRIMARY KEY (%s)", name, key);
+		run_utility("ALTER TABLE %s ADD PRIMARY KEY (%s)", name, tables[i].key);
 		run_utility("ALTER TABLE %s ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY", name);
 		run_utility("REVOKE ALL ON %s FROM PUBLIC", name);
-		run_utility("COMMENT ON TABLE %s IS 'a partition of wf.%s'", name, tables[i]);
-		run_utility("ALTER TABLE wf.%s ATTACH PARTITION %s FOR VALUES FROM ('%s') TO ('%s')", tables[i], name,
+		run_utility("COMMENT ON TABLE %s IS 'a partition of wf.%s'", name, tables[i].name);
+		run_utility("ALTER TABLE wf.%s ATTACH PARTITION %s FOR VALUES FROM ('%s') TO ('%s')", tables[i].name, name,
 					first_id(from, &low), first_id(to, &high));
 	}
 }
@@ -282,8 +288,8 @@ drop_range(const TimestampTz *range, TimestampTz before)
 		return false;
 	for (int i = 0; i < lengthof(tables); i++)
 	{
-		leaves[i] = wf_store_leaf(tables[i], &low);
-		if (leaves[i] == wf_store_table(psprintf("%s_default", tables[i])))
+		leaves[i] = wf_store_leaf(tables[i].name, &low);
+		if (leaves[i] == wf_store_table(psprintf("%s_default", tables[i].name)))
 			return false;
 	}
 	wf_store_execute(WF_SQL_CLEAR_RANGE, values, NULL);

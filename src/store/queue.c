@@ -133,7 +133,13 @@ wf_store_release_held(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id)
 void
 wf_store_walk_begin(WfWalk *walk, const char *index)
 {
-	walk->heap = table_open(wf_store_table("queue"), RowExclusiveLock);
+	wf_store_walk_begin_in(walk, "queue", index);
+}
+
+void
+wf_store_walk_begin_in(WfWalk *walk, const char *table, const char *index)
+{
+	walk->heap = table_open(wf_store_table(table), RowExclusiveLock);
 	walk->index = index_open(wf_store_table(index), RowExclusiveLock);
 	walk->snapshot = RegisterSnapshot(GetLatestSnapshot());
 	walk->slot = table_slot_create(walk->heap, NULL);
@@ -188,8 +194,14 @@ wf_store_walk_id(const WfWalk *walk, int column)
 bool
 wf_store_walk_hold(const WfWalk *walk, bool ours_too)
 {
-	uint64		hash = wf_store_hash(0, wf_store_walk_id(walk, MESSAGE_MESSAGE_ID)->data, UUID_LEN);
-	WfHold		result = wf_store_lock_thing(RelationGetRelid(walk->heap), hash, true);
+	return wf_store_walk_hold_by(walk, MESSAGE_MESSAGE_ID, ours_too, true);
+}
+
+bool
+wf_store_walk_hold_by(const WfWalk *walk, int column, bool ours_too, bool dont_wait)
+{
+	uint64		hash = wf_store_hash(0, wf_store_walk_id(walk, column)->data, UUID_LEN);
+	WfHold		result = wf_store_lock_thing(RelationGetRelid(walk->heap), hash, dont_wait);
 
 	if (result == WF_HOLD_NOT || (result == WF_HOLD_OURS && !ours_too))
 		return false;

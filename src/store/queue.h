@@ -1,5 +1,5 @@
 /*
- * queue.h: walking through wf.queue. Private to this room.
+ * queue.h: walking through wf.queue, and other tables whose rows are held by locks of things. Private to this room.
  */
 #ifndef WF_STORE_QUEUE_H
 #define WF_STORE_QUEUE_H
@@ -36,7 +36,7 @@ enum
 	HELD_COLUMNS
 };
 
-/* A walk through the queue by one of its indexes. */
+/* A walk through the queue, or another such table, by one of its indexes. */
 typedef struct WfWalk
 {
 	Relation	heap;
@@ -48,6 +48,8 @@ typedef struct WfWalk
 
 /* The index is one of wf.queue's, by its name; what is committed by now is seen. Needs a transaction. */
 extern void wf_store_walk_begin(WfWalk *walk, const char *index);
+/* The same in another table. */
+extern void wf_store_walk_begin_in(WfWalk *walk, const char *table, const char *index);
 extern void wf_store_walk_end(WfWalk *walk);
 /* Begins, or begins again, with these keys. */
 extern void wf_store_walk_from(WfWalk *walk, ScanKeyData *keys, int n_keys);
@@ -58,6 +60,8 @@ extern Datum wf_store_walk_column(const WfWalk *walk, int column);
 extern const pg_uuid_t *wf_store_walk_id(const WfWalk *walk, int column);
 /* Holds the message at hand; false when somebody else does, or it is gone, or, unless `ours_too`, we do already. */
 extern bool wf_store_walk_hold(const WfWalk *walk, bool ours_too);
+/* The same in another table, whose things are named by this column, a uuid. */
+extern bool wf_store_walk_hold_by(const WfWalk *walk, int column, bool ours_too, bool dont_wait);
 /* The message at hand, copied. */
 extern WfMessage *wf_store_walk_message(const WfWalk *walk);
 

@@ -24,7 +24,7 @@ typedef enum WfMessageKind
 	WF_MESSAGE_CHILD,			/* to `step`; payload: {"run_id", "index", "region", "status", "output", "error"} */
 	WF_MESSAGE_CANCEL,			/* payload: the reason, a string, or NULL */
 	WF_MESSAGE_GO,				/* go on: after a retry by hand, a resume, with a compensation */
-	WF_MESSAGE_REPLY,			/* to `step`; payload: the answer to a request */
+	WF_MESSAGE_REPLY,			/* to `step`; payload: {"request_id", "result": the answer} or {"request_id", "failed": error} */
 	WF_MESSAGE_PARK,			/* it took its worker down too often */
 	WF_MESSAGE_PAUSE,			/* messages are kept back from now on */
 } WfMessageKind;

@@ -483,6 +483,7 @@ static const Statement statements[WF_SQL_COUNT] = {
 		"SELECT EXISTS (SELECT 1 FROM wf.live WHERE run_id OPERATOR(pg_catalog.>=) $1 AND run_id OPERATOR(pg_catalog.<) $2)"
 		" OR EXISTS (SELECT 1 FROM wf.queue WHERE run_id OPERATOR(pg_catalog.>=) $1 AND run_id OPERATOR(pg_catalog.<) $2)"
 		" OR EXISTS (SELECT 1 FROM wf.held WHERE run_id OPERATOR(pg_catalog.>=) $1 AND run_id OPERATOR(pg_catalog.<) $2)"
+		" OR EXISTS (SELECT 1 FROM wf.request WHERE run_id OPERATOR(pg_catalog.>=) $1 AND run_id OPERATOR(pg_catalog.<) $2)"
 		" OR EXISTS (SELECT 1 FROM wf.run WHERE run_id OPERATOR(pg_catalog.>=) $1 AND run_id OPERATOR(pg_catalog.<) $2"
 		"  AND finished_at OPERATOR(pg_catalog.>=) $3)",
 	3, {UUIDOID, UUIDOID, TIMESTAMPTZOID}},
@@ -500,6 +501,8 @@ static const Statement statements[WF_SQL_COUNT] = {
 		" t AS (DELETE FROM wf.task WHERE tenant_id" EQ "$1 AND run_id IN (SELECT run_id FROM old)),"
 		" f AS (DELETE FROM wf.failed WHERE tenant_id" EQ "$1 AND run_id IN (SELECT run_id FROM old)),"
 		" s AS (DELETE FROM wf.segment WHERE tenant_id" EQ "$1 AND run_id OPERATOR(pg_catalog.<) $2"
+		"  AND run_id IN (SELECT run_id FROM old)),"
+		" r AS (DELETE FROM wf.request_log WHERE tenant_id" EQ "$1 AND run_id OPERATOR(pg_catalog.<) $2"
 		"  AND run_id IN (SELECT run_id FROM old))"
 		" DELETE FROM wf.run WHERE tenant_id" EQ "$1 AND run_id OPERATOR(pg_catalog.<) $2"
 		"  AND run_id IN (SELECT run_id FROM old)",
@@ -534,6 +537,44 @@ static const Statement statements[WF_SQL_COUNT] = {
 		"SELECT name, version, key_id, nonce, ciphertext FROM wf.secret"
 		" WHERE tenant_id OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) ANY ($2) AND ended_at IS NULL",
 	2, {UUIDOID, TEXTARRAYOID}},
+	[WF_SQL_HAS_REQUESTS] = {
+		"SELECT EXISTS (SELECT 1 FROM wf.request)",
+	0, {0}},
+	[WF_SQL_BEGIN_ATTEMPTS] = {
+		"UPDATE wf.request SET attempts = attempts OPERATOR(pg_catalog.+) 1, sent_at = $2"
+		" WHERE ctid" EQ "ANY ($1)",
+	2, {TIDARRAYOID, TIMESTAMPTZOID}},
+	[WF_SQL_RETRY_REQUEST] = {
+		"UPDATE wf.request SET due_at = $2, failures = $3, duration_ms = $4, error = $5, sent_at = NULL WHERE ctid" EQ "$1",
+	5, {TIDOID, TIMESTAMPTZOID, INT4OID, FLOAT8OID, JSONBOID}},
+	/* those that somebody awaits, which are held */
+	[WF_SQL_CANCEL_REQUESTS] = {
+		"WITH r AS (DELETE FROM wf.request WHERE ctid" EQ "ANY ($1) RETURNING *)"
+		" INSERT INTO wf.request_log (tenant_id, run_id, request_id, step, workflow_id, node, method, host, path, state,"
+		"   attempts, created_at, ended_at, total_ms, error)"
+		" SELECT tenant_id, run_id, request_id, step, workflow_id, node, method, host, path, 'cancelled', attempts, created_at, $2,"
+		"   duration_ms, error FROM r",
+	2, {TIDARRAYOID, TIMESTAMPTZOID}},
+	[WF_SQL_PUT_CIRCUIT] = {
+		"INSERT INTO wf.circuit (tenant_id, host, state, attempts, failures, changed_at, retry_at, times_opened)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+		" ON CONFLICT (tenant_id, host) DO UPDATE SET state = excluded.state, attempts = excluded.attempts,"
+		"   failures = excluded.failures, changed_at = excluded.changed_at, retry_at = excluded.retry_at,"
+		"   times_opened = excluded.times_opened",
+	8, {UUIDOID, TEXTOID, TEXTOID, INT4OID, INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID}},
+	[WF_SQL_OPEN_CIRCUITS] = {
+		"SELECT tenant_id, host, state, attempts, failures, changed_at, retry_at, times_opened FROM wf.circuit"
+		" WHERE state OPERATOR(pg_catalog.<>) 'closed'",
+	0, {0}},
+	[WF_SQL_RESET_CIRCUIT] = {
+		"DELETE FROM wf.circuit WHERE tenant_id" EQ "$1 AND host" EQ "$2",
+	2, {UUIDOID, TEXTOID}},
+	[WF_SQL_SET_HTTP_POLICY] = {
+		"UPDATE wf.tenant SET http_allow = nullif($2, ''), http_deny = nullif($3, '') WHERE tenant_id" EQ "$1",
+	3, {UUIDOID, TEXTOID, TEXTOID}},
+	[WF_SQL_HTTP_POLICIES] = {
+		"SELECT tenant_id, http_allow, http_deny FROM wf.tenant WHERE http_allow IS NOT NULL OR http_deny IS NOT NULL",
+	0, {0}},
 };
 
 static SPIPlanPtr plans[WF_SQL_COUNT];

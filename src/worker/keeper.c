@@ -34,6 +34,7 @@
 #include "postmaster/interrupt.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
+#include "store/request.h"
 #include "store/runtime.h"
 #include "tcop/tcopprot.h"
 #include "utils/backend_status.h"
@@ -299,6 +300,26 @@ do_roles(Look *look)
 }
 
 static void
+find_requests(void *arg)
+{
+	wf_transaction_open(look_memory);
+	((Look *) arg)->n = wf_store_has_requests() ? 1 : 0;
+	wf_transaction_close(look_memory);
+}
+
+/* Requests that were left behind, by a server that went down or by whoever restored them, have a dispatcher started. */
+static void
+do_requests(Look *look)
+{
+	must(find_requests, look);
+	if (look->n == 0)
+		return;
+	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
+	wf_process_ring_dispatcher(MyDatabaseId, WF_DISPATCH_REQUESTS);
+	LWLockRelease(wf_processes_lock);
+}
+
+static void
 look_at(bool everything, bool poked)
 {
 	Look		look = {0};
@@ -320,7 +341,10 @@ look_at(bool everything, bool poked)
 		WF_FAULT("keeper.events_matched");
 	}
 	if (everything)
+	{
 		do_roles(&look);
+		do_requests(&look);
+	}
 	if (upkeep_at <= now)
 		do_upkeep(&look);
 }

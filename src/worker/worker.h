@@ -22,6 +22,7 @@ extern void wf_worker_init(void);
 extern PGDLLEXPORT void wf_worker_launcher_main(Datum arg);
 extern PGDLLEXPORT void wf_worker_keeper_main(Datum arg);
 extern PGDLLEXPORT void wf_worker_main(Datum arg);
+extern PGDLLEXPORT void wf_worker_dispatcher_main(Datum arg);
 
 /* -- session.c -- */
 

@@ -17,9 +17,10 @@ declare -A PARTS=(
 	[sync]="statements pure size"
 	[expressions]="expressions"
 	[net]="requests hanging"
+	[dispatch]="sending awaiting wire"
 	[runtime]="runs starts latency history timers memory rest"
 )
-SUBJECTS="sync expressions net runtime"
+SUBJECTS="sync expressions net dispatch runtime"
 
 ONLY=${B:-${BENCH_ONLY:-}}
 for name in $ONLY; do

@@ -32,7 +32,7 @@ SELECT count(*) FROM wf_runs;
 SELECT count(*) FROM wf_steps;
 -- partitions have what the default ones have, and nobody may look around the policies
 SELECT c.relname, c.relrowsecurity, c.relforcerowsecurity, c.reloptions = d.reloptions AS same_options, obj_description(c.oid) FROM pg_class c, pg_class d
-	WHERE c.relname ~ '2030010[27]' AND c.relkind = 'r' AND d.oid = (CASE WHEN c.relname ~ '^run' THEN 'wf.run_default' ELSE 'wf.segment_default' END)::regclass ORDER BY 1;
+	WHERE c.relname ~ '2030010[27]' AND c.relkind = 'r' AND d.oid = ('wf.' || regexp_replace(c.relname, '_2030.*', '_default'))::regclass ORDER BY 1;
 CREATE ROLE wf_test_reader;
 SELECT wf_grant('wf_test_reader', 'default', 'viewer');
 SET ROLE wf_test_reader;

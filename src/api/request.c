@@ -1,0 +1,54 @@
+/*
+ * request.c: wf_reset_circuit, wf_set_http_policy.
+ */
+#include "postgres.h"
+
+#include "api/api.h"
+#include "dispatch/dispatch.h"
+#include "executor/spi.h"
+#include "store/request.h"
+#include "store/store.h"
+#include "utils/builtins.h"
+
+PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_reset_circuit);
+
+Datum
+wf_sql_reset_circuit(PG_FUNCTION_ARGS)
+{
+	char	   *host = wf_api_text(fcinfo, 0, "host");
+	WfTenant	tenant;
+	bool		found;
+
+	SPI_connect();
+	wf_store_require(WF_CONNECTOR_UPDATE, &tenant);
+	found = wf_store_reset_circuit(&tenant.tenant_id, host);
+	SPI_finish();
+	PG_RETURN_BOOL(found);
+}
+
+/* A list of rules; empty when it is NULL. */
+static char *
+rules(FunctionCallInfo fcinfo, int n)
+{
+	return PG_ARGISNULL(n) ? "" : text_to_cstring(PG_GETARG_TEXT_PP(n));
+}
+
+PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_set_http_policy);
+
+Datum
+wf_sql_set_http_policy(PG_FUNCTION_ARGS)
+{
+	char	   *allow = rules(fcinfo, 0);
+	char	   *deny = rules(fcinfo, 1);
+	char	   *problem = wf_dispatch_rules_problem(allow, deny);
+	WfTenant	tenant;
+
+	SPI_connect();
+	wf_store_require(WF_TEAM_MANAGE, &tenant);
+	if (problem != NULL)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("invalid list of addresses: %s", problem),
+						errhint("A rule is an address, a block (10.0.0.0/8), a host or a pattern (*.example.com), perhaps with a port.")));
+	wf_store_set_http_policy(&tenant.tenant_id, allow, deny);
+	SPI_finish();
+	PG_RETURN_VOID();
+}

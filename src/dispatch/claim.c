@@ -1,0 +1,441 @@
+/*
+ * claim.c: what to send next.
+ *
+ * 1. The outbox is looked at lane by lane (store/request.c). Which lanes there are is found out when the process is told of
+ *    new requests; in between it knows of each lane when to look again: when something in it is due, when its rate lets something
+ *    through, or when a place is free.
+ * 2. A lane is given what limits allow: its own, those of the process (workflow.http_max_in_flight, bytes), and its circuit's.
+ *    Lanes take turns, each beginning where the last one that got something was.
+ * 3. What is taken is a flight at once; it is sent when the transaction has committed, and forgotten when it has not.
+ */
+#include "postgres.h"
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/settings.h"
+#include "base/wake.h"
+#include "dispatch/flight.h"
+#include "dispatch/named.h"
+#include "miscadmin.h"
+#include "store/secret.h"
+#include "utils/builtins.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+#include "utils/uuid.h"
+
+#define MOST_CLAIMED 500		/* by one transaction */
+#define MOST_CUT_SHORT 50		/* attempts of a request that crashes ended */
+#define MOST_BYTES ((Size) 256 * 1024 * 1024)	/* of requests in flight: beyond it one at a time */
+
+/* A lane that has something in the outbox. */
+typedef struct Due
+{
+	WfNamed		head;
+	TimestampTz at;				/* when to look at it; DT_NOEND: when a place is free */
+} Due;
+
+static WfNames dues;
+static MemoryContext dues_memory;
+static bool look_at_all = true;		/* which lanes there are is to be found out */
+static bool cancels = false;
+static bool circuits = true;
+static bool policies = true;
+static bool some_ended = false;
+static char *last_lane = NULL;	/* in TopMemoryContext */
+static int	n_claimed;			/* by the transaction at hand */
+
+void
+wf_claim_init(MemoryContext parent)
+{
+	dues_memory = AllocSetContextCreate(parent, "workflow lanes that are due", ALLOCSET_DEFAULT_SIZES);
+	wf_named_create(&dues, "workflow lanes that are due", sizeof(Due), dues_memory);
+	look_at_all = circuits = true;
+}
+
+void
+wf_claim_told(int calls)
+{
+	look_at_all |= (calls & WF_DISPATCH_REQUESTS) != 0;
+	cancels |= (calls & WF_DISPATCH_CANCELS) != 0;
+	circuits |= (calls & WF_DISPATCH_CIRCUITS) != 0;
+	policies |= (calls & WF_DISPATCH_POLICIES) != 0;
+}
+
+void
+wf_claim_some_ended(void)
+{
+	some_ended = true;
+}
+
+void
+wf_claim_again(const char *lane, TimestampTz at)
+{
+	Due		   *due = wf_named_find(&dues, lane);
+
+	if (due == NULL)
+		((Due *) wf_named_enter(&dues, lane))->at = at;
+	else if (due->at != DT_NOEND)
+		due->at = Min(due->at, at);
+}
+
+/* What is in the outbox is in flight, or in a lane that is due. */
+bool
+wf_claim_outbox_is_empty(void)
+{
+	return !look_at_all && wf_named_count(&dues) == 0;
+}
+
+static bool
+has_room(void)
+{
+	return wf_flights_total() == 0 ||
+		(wf_flights_total() < wf_setting_http_max_in_flight && wf_flights_bytes() < MOST_BYTES);
+}
+
+TimestampTz
+wf_claim_next(void)
+{
+	TimestampTz next = DT_NOEND;
+	HASH_SEQ_STATUS seq;
+	Due		   *due;
+
+	if (cancels || circuits || policies)
+		return 0;
+	if (!has_room())
+		return DT_NOEND;
+	if (look_at_all)
+		return 0;
+	hash_seq_init(&seq, dues.table);
+	while ((due = hash_seq_search(&seq)) != NULL)
+	{
+		TimestampTz at = some_ended && due->at == DT_NOEND ? 0 : due->at;
+
+		next = Min(next, at);
+	}
+	return next;
+}
+
+bool
+wf_claim_is_wanted(void)
+{
+	return wf_claim_next() <= wf_clock_now();
+}
+
+/* -- one lane -- */
+
+static int
+int_of(const JsonbValue *object, const char *key)
+{
+	JsonbValue	value;
+	int64		number;
+
+	if (!wf_json_field(object, key, &value) || !wf_json_int64(&value, &number))
+		return 0;
+	return (int) Max(0, Min(number, PG_INT32_MAX));
+}
+
+/* Limits of the node's own, as its latest request has them. */
+static void
+read_limits(WfLane *lane, const WfRequestRow *row, int64 now_ms)
+{
+	WfLaneLimits limits = {0};
+	JsonbValue	root;
+	JsonbValue	rate;
+
+	wf_json_root(row->request, &root);
+	limits.most = int_of(&root, "hostConcurrency");
+	if (wf_json_field(&root, "rateLimit", &rate))
+	{
+		limits.requests = int_of(&rate, "requests");
+		limits.per_ms = int_of(&rate, "perMs");
+		limits.burst = int_of(&rate, "burst");
+	}
+	wf_lane_limit(lane, &limits, now_ms);
+}
+
+static WfError *
+circuit_error(const Flight *flight, int64 retry_at_ms, int64 now_ms)
+{
+	return wf_error_make(WF_ERRCODE_CIRCUIT_OPEN,
+						 "Others have failed there: it is tried again by itself, or call wf_reset_circuit().",
+						 "circuit of \"%s\" is open for " INT64_FORMAT " ms more", flight->row.host, Max(0, retry_at_ms - now_ms));
+}
+
+/* False: it was cut short so often that it may be what takes the process down, and the flight has ended with that. */
+static bool
+is_harmless(Flight *flight)
+{
+	int			cut_short = flight->row.attempts - flight->row.failures;
+
+	if (cut_short < MOST_CUT_SHORT)
+		return true;
+	wf_end_unsent(flight, wf_error_make(WF_ERRCODE_PARKED, "The server's log tells what went down.",
+										"request was cut short %d times by crashes while it was sent", cut_short), false, -1);
+	return false;
+}
+
+/* False: the circuit is open, and the flight has ended with that. */
+static bool
+pass_circuit(Flight *flight, TimestampTz now)
+{
+	WfCircuitPass pass;
+	JsonbValue	value;
+	int64		now_ms = wf_dispatch_unix_ms(now);
+
+	if (wf_json_field(&flight->request, "circuit", &value) && value.type == jbvBool && !value.val.boolean)
+		return true;
+	flight->circuit = MemoryContextStrdup(flight->memory,
+										  psprintf("%s %s", DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(&flight->row.tenant_id))),
+												   flight->row.host));
+	flight->passed = wf_circuit_pass(wf_dispatch_circuits, flight->circuit, now_ms, &pass);
+	flight->ticket = pass.ticket;
+	if (!flight->passed)
+		wf_end_unsent(flight, circuit_error(flight, pass.retry_at_ms, now_ms), wf_json_field(&flight->request, "retry", &value),
+					  Max(0, pass.retry_at_ms - now_ms));
+	return flight->passed;
+}
+
+WfError *
+wf_claim_open_secrets(const JsonbValue *request, const pg_uuid_t *tenant_id, WfSecretValue **secrets, int *n)
+{
+	JsonbValue	names;
+	JsonbValue	name;
+	const char **list;
+	WfError    *problem;
+
+	*secrets = NULL;
+	*n = 0;
+	if (!wf_json_field(request, "secrets", &names) || wf_json_count(&names) == 0)
+		return NULL;
+	*n = wf_json_count(&names);
+	list = palloc(sizeof(char *) * *n);
+	for (int i = 0; i < *n; i++)
+	{
+		(void) wf_json_element(&names, i, &name);
+		list[i] = wf_json_is_string(&name) ? wf_json_cstring(&name) : "";
+	}
+	problem = wf_store_open_secrets(tenant_id, list, *n, secrets);
+	if (problem != NULL)
+		*n = 0;
+	return problem;
+}
+
+/* False: a secret is not there, and the flight has ended with that. */
+static bool
+open_secrets(Flight *flight)
+{
+	MemoryContext old = MemoryContextSwitchTo(flight->memory);
+	WfError    *problem = wf_claim_open_secrets(&flight->request, &flight->row.tenant_id, &flight->secrets, &flight->n_secrets);
+
+	MemoryContextSwitchTo(old);
+	if (problem != NULL)
+		wf_end_unsent(flight, problem, false, -1);
+	return problem == NULL;
+}
+
+/* Makes flights of what was taken; those that are to be sent are added to `begun`. */
+static List *
+begin_flights(List *begun, WfLane *lane, List *rows, TimestampTz now)
+{
+	ListCell   *cell;
+
+	foreach(cell, rows)
+	{
+		WfRequestRow *row = lfirst(cell);
+		Flight	   *flight = wf_flight_make(row);
+
+		n_claimed++;
+		flight->lane = lane;
+		wf_lane_begin(lane, wf_dispatch_unix_ms(now));
+		if (!is_harmless(flight) || !pass_circuit(flight, now) || !open_secrets(flight))
+			continue;
+		flight->was_begun = true;
+		flight->begun_at = now;
+		begun = lappend(begun, row);
+	}
+	return begun;
+}
+
+static void
+set_last_lane(const char *name)
+{
+	if (last_lane != NULL)
+		pfree(last_lane);
+	last_lane = MemoryContextStrdup(TopMemoryContext, name);
+}
+
+/* When to look at the lane again; 0: there is nothing in it. */
+static TimestampTz
+claim_lane(WfOutbox *outbox, const char *name, TimestampTz now, List **begun)
+{
+	WfLane	   *lane = wf_lane_find(wf_dispatch_lanes, name);
+	int			most_in_flight = Max(wf_setting_http_max_in_flight, 1);
+	int64		again_ms;
+	int			room = has_room() ? wf_lane_room(lane, MOST_CLAIMED - n_claimed, most_in_flight, wf_dispatch_unix_ms(now), &again_ms) : 0;
+	TimestampTz next;
+	List	   *rows;
+
+	if (!has_room() || n_claimed >= MOST_CLAIMED)
+		return n_claimed > 0 ? now : DT_NOEND;
+	if (room == 0)
+		return again_ms < 0 ? DT_NOEND : TimestampTzPlusMilliseconds(now, again_ms);
+	/* a large body counts for itself: one is looked at before the next */
+	rows = wf_store_outbox_take(outbox, name, now, room, wf_flight_is_there, NULL, &next);
+	if (rows != NIL)
+	{
+		read_limits(lane, llast(rows), wf_dispatch_unix_ms(now));
+		/* what its limits, which may be new, do not allow is left for later */
+		room = wf_lane_room(lane, list_length(rows), most_in_flight, wf_dispatch_unix_ms(now), &again_ms);
+		if (room < list_length(rows))
+		{
+			rows = list_truncate(rows, room);
+			next = again_ms < 0 ? DT_NOEND : TimestampTzPlusMilliseconds(now, again_ms);
+		}
+		*begun = begin_flights(*begun, lane, rows, now);
+		set_last_lane(name);
+	}
+	return next;
+}
+
+/* -- all of them -- */
+
+static void
+set_due(const char *name, TimestampTz at)
+{
+	Due		   *due = at == 0 ? wf_named_find(&dues, name) : wf_named_enter(&dues, name);
+
+	if (at != 0)
+		due->at = at;
+	else if (due != NULL)
+		wf_named_drop(&dues, due);
+}
+
+static void
+forget_dues(void)
+{
+	HASH_SEQ_STATUS seq;
+	Due		   *due;
+
+	hash_seq_init(&seq, dues.table);
+	while ((due = hash_seq_search(&seq)) != NULL)
+		wf_named_drop(&dues, due);
+}
+
+/* Finds out which lanes there are, and claims from them, beginning behind the one that had the last turn. */
+static List *
+claim_all(WfOutbox *outbox, TimestampTz now)
+{
+	List	   *begun = NIL;
+	char	   *first = pstrdup(last_lane == NULL ? "" : last_lane);
+	char	   *lane;
+	bool		wrapped = false;
+
+	forget_dues();
+	lane = wf_store_outbox_lane(outbox, first);
+	for (;;)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (lane == NULL && (wrapped || first[0] == '\0'))
+			break;
+		if (lane == NULL)
+		{
+			wrapped = true;
+			lane = wf_store_outbox_lane(outbox, "");
+			continue;
+		}
+		if (wrapped && strcmp(lane, first) > 0)
+			break;
+		set_due(lane, claim_lane(outbox, lane, now, &begun));
+		lane = wf_store_outbox_lane(outbox, lane);
+	}
+	return begun;
+}
+
+/* Claims from the lanes whose time has come. */
+static List *
+claim_due(WfOutbox *outbox, TimestampTz now)
+{
+	List	   *begun = NIL;
+	List	   *names = NIL;
+	HASH_SEQ_STATUS seq;
+	ListCell   *cell;
+	Due		   *due;
+
+	hash_seq_init(&seq, dues.table);
+	while ((due = hash_seq_search(&seq)) != NULL)
+		if (due->at <= now || (some_ended && due->at == DT_NOEND))
+			names = lappend(names, pstrdup(due->head.name));
+	foreach(cell, names)
+		set_due(lfirst(cell), claim_lane(outbox, lfirst(cell), now, &begun));
+	return begun;
+}
+
+/* Flights whose request was withdrawn. */
+static void
+drop_gone(void)
+{
+	static const FlightPhase phases[] = {FLIGHT_READY, FLIGHT_TOKEN, FLIGHT_SENT};
+	int			n = 0;
+	Flight	  **flights = palloc(sizeof(Flight *) * Max(wf_flights_total(), 1));
+	const WfRequestRow **rows = palloc(sizeof(WfRequestRow *) * Max(wf_flights_total(), 1));
+	dlist_iter	it;
+	ListCell   *cell;
+
+	for (int i = 0; i < lengthof(phases); i++)
+		dlist_foreach(it, wf_flights_of(phases[i]))
+		{
+			flights[n] = dlist_container(Flight, node, it.cur);
+			rows[n] = &flights[n]->row;
+			n++;
+		}
+	foreach(cell, wf_store_gone_requests(rows, n))
+		wf_send_drop(flights[lfirst_int(cell)]);
+}
+
+void
+wf_claim_work(MemoryContext memory)
+{
+	TimestampTz now = wf_clock_now();
+	List	   *begun;
+	WfOutbox   *outbox;
+
+	n_claimed = 0;
+	if (circuits)
+		wf_dispatch_read_circuits();
+	if (policies)
+		wf_policies_read();
+	if (cancels)
+		drop_gone();
+	circuits = cancels = policies = false;
+	if (wf_claim_next() > now)
+		return;
+	outbox = wf_store_outbox_begin();
+	begun = look_at_all ? claim_all(outbox, now) : claim_due(outbox, now);
+	wf_store_outbox_end(outbox);
+	look_at_all = some_ended = false;
+	if (begun != NIL)
+		WF_FAULT("dispatch.claimed");
+	wf_store_begin_attempts(begun, now);
+}
+
+void
+wf_claim_settle(bool committed)
+{
+	dlist_mutable_iter it;
+
+	dlist_foreach_modify(it, wf_flights_of(FLIGHT_CLAIMED))
+	{
+		Flight	   *flight = dlist_container(Flight, node, it.cur);
+
+		if (!committed)
+		{
+			wf_flight_free(flight);
+			continue;
+		}
+		flight->row.attempts++;
+		wf_flight_set_phase(flight, FLIGHT_READY);
+	}
+	if (!committed)
+		look_at_all = circuits = cancels = policies = true;
+}

@@ -1,0 +1,377 @@
+/*
+ * dispatch.c: the state of a dispatcher, and its transactions.
+ *
+ * One transaction records what has ended since the last one and claims what is to be sent next, so that a busy dispatcher pays
+ * one commit for many requests. What it claims is sent only when that commit has come back from the disk
+ * (synchronous_commit is on in this process): the run that has asked may have committed without waiting for the disk,
+ * and what a crash takes back must not have been sent.
+ */
+#include "postgres.h"
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/settings.h"
+#include "dispatch/dispatch.h"
+#include "dispatch/flight.h"
+#include "executor/spi.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#define MOST_EVENTS 256			/* of a turn of the network */
+#define MOST_RECORDED 1000		/* by one transaction */
+#define LOCKED_MS 10			/* until what somebody has locked is looked at again */
+#define SWEEP_MS 60000
+
+WfNet	   *wf_dispatch_net;
+WfLanes    *wf_dispatch_lanes;
+WfCircuits *wf_dispatch_circuits;
+
+static MemoryContext dispatch_memory;
+static List *changed_circuits = NIL;	/* WfCircuitRow *, with their names in `host`; in dispatch_memory */
+static List *open_circuits = NIL;	/* names of those that are written down as open; in dispatch_memory */
+static int	most_recorded = MOST_RECORDED;	/* by the next transaction: one, when it is not known whose fault it is that none commits */
+static bool some_locked = false;	/* of what the transaction at hand was to record */
+static TimestampTz locked_until = 0;	/* something that has ended could not be recorded yet */
+static TimestampTz swept_at = 0;
+static bool more_to_move = false;
+
+int64
+wf_dispatch_unix_ms(TimestampTz time)
+{
+	return time / 1000 + (int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY * 1000;
+}
+
+static TimestampTz
+time_of(int64 unix_ms)
+{
+	return unix_ms == 0 ? 0 : (unix_ms - (int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY * 1000) * 1000;
+}
+
+void
+wf_dispatch_begin(void)
+{
+	WfNetLimits limits = {.max_idle_connections = Max(100, wf_setting_http_max_in_flight)};
+	MemoryContext old;
+
+	dispatch_memory = AllocSetContextCreate(TopMemoryContext, "workflow dispatcher", ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(dispatch_memory);
+	wf_flights_init(dispatch_memory);
+	wf_claim_init(dispatch_memory);
+	wf_dispatch_net = wf_net_create(&limits);
+	wf_dispatch_lanes = wf_lanes_create();
+	wf_dispatch_circuits = wf_circuits_create();
+	MemoryContextSwitchTo(old);
+}
+
+/* -- circuits -- */
+
+/* The state that is kept of a circuit, by its name in the row's `host`. */
+static char *
+circuit_name(const WfCircuitRow *row)
+{
+	return psprintf("%s %s", DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(&row->tenant_id))), row->host);
+}
+
+void
+wf_dispatch_note_circuit(const Flight *flight)
+{
+	MemoryContext old = MemoryContextSwitchTo(dispatch_memory);
+	WfCircuitRow *row = palloc0(sizeof(WfCircuitRow));
+
+	row->tenant_id = flight->row.tenant_id;
+	row->host = pstrdup(flight->row.host);
+	changed_circuits = lappend(changed_circuits, row);
+	MemoryContextSwitchTo(old);
+}
+
+static void
+write_circuits(void)
+{
+	int64		now_ms = wf_dispatch_unix_ms(wf_clock_now());
+	ListCell   *cell;
+
+	foreach(cell, changed_circuits)
+	{
+		WfCircuitRow row = *(WfCircuitRow *) lfirst(cell);
+		WfCircuitLook look;
+
+		wf_circuit_look(wf_dispatch_circuits, circuit_name(&row), now_ms, &look);
+		row.state = wf_circuit_state_name(look.state);
+		row.attempts = look.attempts;
+		row.failures = look.failures;
+		row.changed_at = time_of(now_ms);
+		row.retry_at = look.state == WF_CIRCUIT_CLOSED ? 0 : time_of(look.retry_at_ms);
+		row.times_opened = look.times_opened;
+		wf_store_put_circuit(&row);
+	}
+}
+
+/* Those that were written down as open, or read so; names in dispatch_memory. */
+static void
+remember_open(const char *name, bool is_open)
+{
+	MemoryContext old = MemoryContextSwitchTo(dispatch_memory);
+	ListCell   *cell;
+
+	foreach(cell, open_circuits)
+	{
+		if (strcmp(lfirst(cell), name) != 0)
+			continue;
+		if (!is_open)
+		{
+			pfree(lfirst(cell));
+			open_circuits = foreach_delete_current(open_circuits, cell);
+		}
+		break;
+	}
+	if (cell == NULL && is_open)
+		open_circuits = lappend(open_circuits, pstrdup(name));
+	MemoryContextSwitchTo(old);
+}
+
+/* They are written. */
+static void
+settle_circuits(void)
+{
+	int64		now_ms = wf_dispatch_unix_ms(wf_clock_now());
+	ListCell   *cell;
+
+	foreach(cell, changed_circuits)
+	{
+		WfCircuitRow *row = lfirst(cell);
+		char	   *name = circuit_name(row);
+		WfCircuitLook look;
+
+		wf_circuit_look(wf_dispatch_circuits, name, now_ms, &look);
+		remember_open(name, look.state != WF_CIRCUIT_CLOSED);
+		pfree(unconstify(char *, row->host));
+		pfree(row);
+	}
+	list_free(changed_circuits);
+	changed_circuits = NIL;
+}
+
+static bool
+is_known_open(const char *name)
+{
+	ListCell   *cell;
+
+	foreach(cell, open_circuits)
+		if (strcmp(lfirst(cell), name) == 0)
+			return true;
+	return false;
+}
+
+static bool
+is_listed(const List *rows, const char *name)
+{
+	ListCell   *cell;
+
+	foreach(cell, rows)
+		if (strcmp(circuit_name(lfirst(cell)), name) == 0)
+			return true;
+	return false;
+}
+
+void
+wf_dispatch_read_circuits(void)
+{
+	List	   *rows = wf_store_open_circuits();
+	ListCell   *cell;
+
+	foreach(cell, open_circuits)
+	{
+		if (is_listed(rows, lfirst(cell)))
+			continue;
+		wf_circuit_set(wf_dispatch_circuits, lfirst(cell), NULL);
+		pfree(lfirst(cell));
+		open_circuits = foreach_delete_current(open_circuits, cell);
+	}
+	foreach(cell, rows)
+	{
+		const WfCircuitRow *row = lfirst(cell);
+		char	   *name = circuit_name(row);
+		WfCircuitLook look = {.state = WF_CIRCUIT_OPEN};
+
+		if (is_known_open(name))
+			continue;
+		look.attempts = row->attempts;
+		look.failures = row->failures;
+		look.changed_ms = wf_dispatch_unix_ms(row->changed_at);
+		look.retry_at_ms = row->retry_at == 0 ? 0 : wf_dispatch_unix_ms(row->retry_at);
+		look.times_opened = row->times_opened;
+		wf_circuit_set(wf_dispatch_circuits, name, &look);
+		remember_open(name, true);
+	}
+}
+
+/* -- the transaction -- */
+
+bool
+wf_dispatch_wants(int calls)
+{
+	wf_claim_told(calls);
+	return (wf_flights_count(FLIGHT_ENDED) > 0 && wf_clock_now() >= locked_until) || changed_circuits != NIL ||
+		wf_refresh_is_wanted() || wf_claim_is_wanted();
+}
+
+/* Flights that have ended, at most most_recorded; how many. */
+static int
+list_ended(Flight **flights)
+{
+	dlist_iter	it;
+	int			n = 0;
+
+	dlist_foreach(it, wf_flights_of(FLIGHT_ENDED))
+	{
+		if (n == most_recorded)
+			break;
+		flights[n++] = dlist_container(Flight, node, it.cur);
+	}
+	return n;
+}
+
+static void
+record(void)
+{
+	int			n_ended = Min(wf_flights_count(FLIGHT_ENDED), most_recorded);
+	Flight	  **flights = palloc(sizeof(Flight *) * Max(n_ended, 1));
+	WfRequestEnd *ends = palloc(sizeof(WfRequestEnd) * Max(n_ended, 1));
+	int			n = list_ended(flights);
+
+	if (n == 0)
+		return;
+	for (int i = 0; i < n; i++)
+		ends[i] = flights[i]->end;
+	WF_FAULT("dispatch.record");
+	wf_store_end_attempts(ends, n);
+	WF_FAULT("dispatch.recorded");
+	for (int i = 0; i < n; i++)
+	{
+		flights[i]->end.is_settled = ends[i].is_settled;
+		some_locked |= !ends[i].is_settled;
+	}
+}
+
+void
+wf_dispatch_work(MemoryContext memory)
+{
+	SPI_connect();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	MemoryContextSwitchTo(memory);
+	some_locked = false;
+	write_circuits();
+	wf_refresh_write();
+	record();
+	wf_claim_work(memory);
+	PopActiveSnapshot();
+	SPI_finish();
+	MemoryContextSwitchTo(memory);
+}
+
+/*
+ * The transaction could not be committed. From now on what has ended is recorded one by one; one whose answer cannot be
+ * stored at all (its size, its text) ends with that error instead.
+ */
+static void
+settle_error(const ErrorData *error)
+{
+	int			class = ERRCODE_TO_CATEGORY(error->sqlerrcode);
+	dlist_head *ended = wf_flights_of(FLIGHT_ENDED);
+
+	if (most_recorded == 1 && !dlist_is_empty(ended) &&
+		(class == ERRCODE_DATA_EXCEPTION || class == ERRCODE_PROGRAM_LIMIT_EXCEEDED))
+	{
+		Flight	   *flight = dlist_head_element(Flight, node, ended);
+
+		wf_end_unsent(flight, wf_error_make(error->sqlerrcode, NULL, "answer could not be stored: %s", error->message), false, -1);
+	}
+	most_recorded = 1;
+}
+
+void
+wf_dispatch_settle(const ErrorData *error)
+{
+	bool		committed = error == NULL;
+	dlist_mutable_iter it;
+
+	if (committed)
+		most_recorded = Min(most_recorded * 2, MOST_RECORDED);
+	if (!committed)
+		settle_error(error);
+
+	wf_refresh_settle(committed);
+	if (committed)
+		settle_circuits();
+	locked_until = committed && some_locked ? TimestampTzPlusMilliseconds(wf_clock_now(), LOCKED_MS) : 0;
+	dlist_foreach_modify(it, wf_flights_of(FLIGHT_ENDED))
+	{
+		Flight	   *flight = dlist_container(Flight, node, it.cur);
+
+		if (committed && flight->end.is_settled)
+		{
+			/* while it was in flight its lane may have had nothing else, and been forgotten */
+			if (flight->end.state == NULL)
+				wf_claim_again(flight->row.lane, flight->end.due_at);
+			wf_flight_free(flight);
+			continue;
+		}
+		flight->end.is_settled = false;
+	}
+	wf_claim_settle(committed);
+}
+
+/* -- the network -- */
+
+static void
+sweep(TimestampTz now)
+{
+	if (now < TimestampTzPlusMilliseconds(swept_at, SWEEP_MS) && now >= swept_at)
+		return;
+	swept_at = now;
+	wf_lanes_sweep(wf_dispatch_lanes, wf_dispatch_unix_ms(now));
+	wf_circuits_sweep(wf_dispatch_circuits, wf_dispatch_unix_ms(now));
+}
+
+void
+wf_dispatch_move(void)
+{
+	wf_send_ready();
+	more_to_move = wf_net_turn(wf_dispatch_net, MOST_EVENTS);
+	wf_send_receive();
+	more_to_move |= wf_flights_count(FLIGHT_READY) > 0;
+	sweep(wf_clock_now());
+}
+
+int
+wf_dispatch_fd(void)
+{
+	return wf_net_fd(wf_dispatch_net);
+}
+
+long
+wf_dispatch_timeout_ms(void)
+{
+	TimestampTz now = wf_clock_now();
+	TimestampTz next = wf_claim_next();
+	long		timeout = wf_net_timeout_ms(wf_dispatch_net);
+
+	if (more_to_move)
+		return 0;
+	if (wf_flights_count(FLIGHT_ENDED) > 0)
+		next = Min(next, locked_until);
+	if (next == DT_NOEND)
+		return timeout;
+	if (next <= now)
+		return 0;
+	return timeout < 0 ? (next - now) / 1000 + 1 : Min(timeout, (next - now) / 1000 + 1);
+}
+
+bool
+wf_dispatch_is_idle(void)
+{
+	return wf_flights_total() == 0 && wf_claim_outbox_is_empty();
+}

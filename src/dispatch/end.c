@@ -1,0 +1,139 @@
+/*
+ * end.c: what came of an attempt: the answer for the run, another attempt later, or the end of the request.
+ *
+ * A circuit that is open is a failed attempt that was not sent. A request that says nothing of retries fails with that at
+ * once, since its host is known to be down; one that has a policy of its own is tried again by it, not before the circuit
+ * lets somebody through.
+ */
+#include "postgres.h"
+
+#include "base/clock.h"
+#include "common/pg_prng.h"
+#include "dispatch/flight.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+#include "utils/uuid.h"
+
+static char *
+id_text(const pg_uuid_t *id)
+{
+	return DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(id)));
+}
+
+/* The payload of the message to the run. */
+static Jsonb *
+reply_of(const Flight *flight, const WfAnswer *answer, const Jsonb *error)
+{
+	WfJsonWriter *w = wf_json_writer_begin();
+
+	wf_json_begin_object(w);
+	wf_json_put_field_cstring(w, "request_id", id_text(&flight->row.request_id));
+	wf_json_key(w, answer->failed ? "failed" : "result", 6);
+	wf_json_put_jsonb(w, answer->failed ? error : answer->output);
+	wf_json_end_object(w);
+	return wf_json_finish(w);
+}
+
+static void
+tell_circuit(Flight *flight, const WfAnswer *answer, TimestampTz now)
+{
+	if (!flight->passed)
+		return;
+	flight->passed = false;
+	if (wf_circuit_tell(wf_dispatch_circuits, flight->circuit, flight->ticket, answer->failed && answer->counts_against_host,
+						wf_dispatch_unix_ms(now)))
+		wf_dispatch_note_circuit(flight);
+}
+
+int64
+wf_end_retry_delay_ms(const JsonbValue *request, const WfAttempt *attempt)
+{
+	JsonbValue	retry;
+
+	return wf_retry_delay_ms(wf_json_field(request, "retry", &retry) ? &retry : NULL, attempt);
+}
+
+/* In how many ms it is tried again; -1: it is not. */
+static int64
+delay_of(const Flight *flight, const WfAnswer *answer, int64 retry_after_ms, TimestampTz now)
+{
+	WfAttempt	attempt = {0};
+
+	attempt.failures = flight->row.failures + 1;
+	attempt.elapsed_ms = (now - flight->row.created_at) / 1000;
+	attempt.status = answer->status;
+	attempt.code = answer->error->code;
+	attempt.is_retryable = answer->is_retryable;
+	attempt.retry_after_ms = retry_after_ms;
+	attempt.random = pg_prng_double(&pg_global_prng_state);
+	return wf_end_retry_delay_ms(&flight->request, &attempt);
+}
+
+static double
+ms_of(int64 us)
+{
+	return us / 1000.0;
+}
+
+void
+wf_end_fill_times(WfRequestEnd *end, const WfNetResult *result)
+{
+	end->dns_ms = end->connect_ms = end->tls_ms = end->first_byte_ms = -1;
+	if (result == NULL)
+		return;
+	end->total_ms += ms_of(result->total_us);
+	end->dns_ms = ms_of(result->dns_us);
+	end->connect_ms = ms_of(result->connect_us);
+	end->tls_ms = ms_of(result->tls_us);
+	end->first_byte_ms = ms_of(result->first_byte_us);
+}
+
+static void
+end_with(Flight *flight, const WfAnswer *answer, const WfNetResult *result, int64 retry_after_ms)
+{
+	MemoryContext old = MemoryContextSwitchTo(flight->memory);
+	TimestampTz now = wf_clock_now();
+	WfRequestEnd *end = &flight->end;
+	int64		delay_ms = answer->failed ? delay_of(flight, answer, retry_after_ms, now) : -1;
+
+	memset(end, 0, sizeof(*end));
+	end->row = &flight->row;
+	end->status = answer->status;
+	end->attempts = flight->row.attempts;
+	end->ended_at = now;
+	end->total_ms = flight->row.duration_ms;
+	wf_end_fill_times(end, result);
+	if (answer->failed)
+		end->error = wf_error_to_json(answer->error);
+	end->bodies = wf_bodies_of(&flight->request, answer, flight->secrets, flight->n_secrets);
+	if (delay_ms >= 0)
+	{
+		end->failures = flight->row.failures + 1;
+		end->due_at = TimestampTzPlusMilliseconds(now, delay_ms);
+	}
+	else
+	{
+		end->state = answer->failed ? "failed" : "completed";
+		if (!flight->row.forget)
+			end->reply = reply_of(flight, answer, end->error);
+	}
+	wf_flight_set_phase(flight, FLIGHT_ENDED);
+	MemoryContextSwitchTo(old);
+}
+
+void
+wf_end_flight(Flight *flight, const WfAnswer *answer, const WfNetResult *result)
+{
+	TimestampTz now = wf_clock_now();
+
+	tell_circuit(flight, answer, now);
+	end_with(flight, answer, result, wf_net_result_retry_after_ms(result, wf_dispatch_unix_ms(now)));
+}
+
+void
+wf_end_unsent(Flight *flight, const WfError *error, bool is_retryable, int64 retry_after_ms)
+{
+	WfAnswer	answer = {.failed = true, .error = unconstify(WfError *, error), .is_retryable = is_retryable};
+
+	end_with(flight, &answer, NULL, retry_after_ms);
+}

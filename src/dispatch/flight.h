@@ -1,0 +1,124 @@
+/*
+ * flight.h: requests between their claim and the record of what came of them. Private to this room.
+ */
+#ifndef WF_DISPATCH_FLIGHT_H
+#define WF_DISPATCH_FLIGHT_H
+
+#include "postgres.h"
+#include "dispatch/compose.h"
+#include "dispatch/policy.h"
+#include "lib/ilist.h"
+#include "store/request.h"
+
+typedef enum FlightPhase
+{
+	FLIGHT_CLAIMED,				/* by a transaction that has not committed */
+	FLIGHT_READY,				/* its attempt is recorded */
+	FLIGHT_TOKEN,				/* waits for an access token */
+	FLIGHT_SENT,
+	FLIGHT_ENDED,				/* `end` is to be recorded */
+} FlightPhase;
+
+typedef struct Flight
+{
+	dlist_node	node;			/* in the list of its phase */
+	FlightPhase phase;
+	MemoryContext memory;		/* of all that is below */
+	int64		id;				/* in src/net/ */
+	WfRequestRow row;			/* row.request without what only sending needs, once it is sent */
+	JsonbValue	request;		/* its root */
+	WfLane	   *lane;			/* a place in it is taken */
+	char	   *circuit;		/* its name; NULL: the request has none */
+	bool		passed;			/* the circuit waits to be told, with the ticket */
+	uint64		ticket;
+	bool		was_begun;		/* the attempt is recorded, or will be by this transaction */
+	WfSecretValue *secrets;		/* until it is sent */
+	int			n_secrets;
+	char	   *token_key;		/* auth of type oauth2; or NULL */
+	Size		bytes;			/* counted in flights_bytes */
+	TimestampTz begun_at;
+	WfRequestEnd end;			/* ENDED */
+} Flight;
+
+/* -- flights.c: all of them -- */
+
+extern void wf_flights_init(MemoryContext parent);
+/* A flight of a row, which is copied; CLAIMED. */
+extern Flight *wf_flight_make(const WfRequestRow *row);
+extern void wf_flight_set_phase(Flight *flight, FlightPhase phase);
+/* Frees it, and its place in its lane; a circuit that was not told is. */
+extern void wf_flight_free(Flight *flight);
+extern bool wf_flight_is_there(const pg_uuid_t *request_id, void *unused);
+extern Flight *wf_flight_find(int64 id);
+extern dlist_head *wf_flights_of(FlightPhase phase);
+extern int	wf_flights_count(FlightPhase phase);
+extern int	wf_flights_total(void);
+extern Size wf_flights_bytes(void);
+
+/* -- send.c -- */
+
+/* Composes and submits what is READY, and gives up what cannot be. */
+extern void wf_send_ready(void);
+/* Takes results of src/net/, at most so many bytes of them. */
+extern void wf_send_receive(void);
+/* Drops a flight that nobody wants any more. */
+extern void wf_send_drop(Flight *flight);
+
+/* -- end.c: what came of an attempt -- */
+
+/* It has ended with this answer; `result` (or NULL: nothing was sent) has the timings. Decides whether it is tried again. */
+extern void wf_end_flight(Flight *flight, const WfAnswer *answer, const WfNetResult *result);
+/* Timings of an attempt (NULL: unknown); its time is added to that of all. */
+extern void wf_end_fill_times(WfRequestEnd *end, const WfNetResult *result);
+/* By the request's policy: see wf_retry_delay_ms. */
+extern int64 wf_end_retry_delay_ms(const JsonbValue *request, const WfAttempt *attempt);
+/* It ends without having been sent. */
+extern void wf_end_unsent(Flight *flight, const WfError *error, bool is_retryable, int64 retry_after_ms);
+
+/* -- claim.c -- */
+
+extern void wf_claim_init(MemoryContext parent);
+extern void wf_claim_told(int calls);
+extern bool wf_claim_is_wanted(void);
+/* In a transaction. */
+extern void wf_claim_work(MemoryContext memory);
+extern void wf_claim_settle(bool committed);
+extern TimestampTz wf_claim_next(void);	/* when something is to be claimed; DT_NOEND: when told */
+extern void wf_claim_some_ended(void);
+/* A request of this lane, which was in flight, is in the outbox again and due then. */
+extern void wf_claim_again(const char *lane, TimestampTz at);
+extern bool wf_claim_outbox_is_empty(void);
+/* The values of the secrets that a request names, in memory of wf_secret_alloc; NULL, or why not. In a transaction. */
+extern WfError *wf_claim_open_secrets(const JsonbValue *request, const pg_uuid_t *tenant_id, WfSecretValue **secrets, int *n);
+
+/* -- bodies.c -- */
+
+/* {request, response} of an attempt without secrets, when they are to be kept; else NULL. */
+extern Jsonb *wf_bodies_of(const JsonbValue *request, const WfAnswer *answer, const WfSecretValue *secrets, int n_secrets);
+
+/* -- refresh.c: tokens that were replaced -- */
+
+extern void wf_refresh_keep(const Flight *flight, const char *value);
+extern bool wf_refresh_is_wanted(void);
+extern void wf_refresh_write(void); /* in a transaction */
+extern void wf_refresh_settle(bool committed);
+
+/* -- policies.c: where requests may go -- */
+
+/* For a tenant; NULL, with *problem, when a setting is malformed. Lives until settings change. */
+extern const WfNetPolicy *wf_policies_of(const pg_uuid_t *tenant_id, char **problem);
+/* Takes over what the store says of tenants. In a transaction. */
+extern void wf_policies_read(void);
+
+/* Shared by these files; made by wf_dispatch_begin. */
+extern WfNet *wf_dispatch_net;
+extern WfLanes *wf_dispatch_lanes;
+extern WfCircuits *wf_dispatch_circuits;
+
+extern int64 wf_dispatch_unix_ms(TimestampTz time);
+/* The circuit's state has changed: it is to be written down. */
+extern void wf_dispatch_note_circuit(const Flight *flight);
+/* Takes over what the store says of open circuits. In a transaction. */
+extern void wf_dispatch_read_circuits(void);
+
+#endif

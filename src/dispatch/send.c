@@ -1,0 +1,300 @@
+/*
+ * send.c: flights to src/net/ and back.
+ *
+ * Secrets are there from the claim until net has its copy of the request. A request that needs an access token waits for it;
+ * the request for the token is sent once for all that wait, under a negative id, and is in no table.
+ */
+#include "postgres.h"
+
+#include "base/clock.h"
+#include "base/settings.h"
+#include "dispatch/flight.h"
+#include "utils/memutils.h"
+
+#define MOST_RECEIVED_BYTES (64 * 1024 * 1024)	/* in one go, until it is recorded */
+#define BIG_BYTES 8192			/* of a request: what only sending needs is let go then */
+
+/* A request for a token that is under way. */
+typedef struct TokenAsk
+{
+	dlist_node	node;
+	int64		id;				/* negative */
+	char	   *key;
+} TokenAsk;
+
+static dlist_head asks = DLIST_STATIC_INIT(asks);
+static int64 last_ask = 0;
+
+static void
+fill(const Flight *flight, WfCompose *in)
+{
+	memset(in, 0, sizeof(*in));
+	in->request = &flight->request;
+	in->tenant_id = flight->row.tenant_id;
+	in->request_id = flight->row.request_id;
+	in->trace = flight->row.trace;
+	in->attempt = flight->row.attempts;
+	in->now_unix_ms = wf_dispatch_unix_ms(wf_clock_now());
+	in->secrets = flight->secrets;
+	in->n_secrets = flight->n_secrets;
+}
+
+/* What answers need of a request stays; a large body and a mail do not. */
+static void
+strip(Flight *flight)
+{
+	WfJsonWriter *w;
+	WfJsonIter	it;
+	JsonbValue	key;
+	JsonbValue	value;
+	MemoryContext old;
+	Jsonb	   *old_request = flight->row.request;
+
+	if (VARSIZE(old_request) < BIG_BYTES)
+		return;
+	old = MemoryContextSwitchTo(flight->memory);
+	w = wf_json_writer_begin();
+	wf_json_begin_object(w);
+	wf_json_iter_begin(&it, &flight->request);
+	while (wf_json_iter_next(&it, &key, &value))
+	{
+		char	   *name = wf_json_cstring(&key);
+
+		if (strcmp(name, "body") != 0 && strcmp(name, "mail") != 0)
+			wf_json_put_field(w, name, &value);
+		pfree(name);
+	}
+	wf_json_end_object(w);
+	flight->row.request = wf_json_finish(w);
+	wf_json_root(flight->row.request, &flight->request);
+	pfree(old_request);
+	MemoryContextSwitchTo(old);
+}
+
+/* The policy of the tenant is known to be in order. */
+static void
+submit(Flight *flight, int64 id, WfNetRequest *request)
+{
+	char	   *unused;
+
+	request->id = id;
+	request->policy = wf_policies_of(&flight->row.tenant_id, &unused);
+	wf_net_submit(wf_dispatch_net, request);
+	wf_compose_wipe(request);
+}
+
+static bool
+is_asked(const char *key)
+{
+	dlist_iter	it;
+
+	dlist_foreach(it, &asks)
+		if (strcmp(dlist_container(TokenAsk, node, it.cur)->key, key) == 0)
+			return true;
+	return false;
+}
+
+/* Asks for the token that the flight needs, unless that is done already. */
+static WfError *
+ask_for_token(Flight *flight, const WfCompose *in)
+{
+	WfNetRequest request;
+	WfError    *problem;
+	TokenAsk   *ask;
+
+	if (is_asked(flight->token_key))
+		return NULL;
+	problem = wf_token_compose(in, &request);
+	if (problem != NULL)
+		return problem;
+	ask = MemoryContextAlloc(TopMemoryContext, sizeof(TokenAsk));
+	ask->id = --last_ask;
+	ask->key = MemoryContextStrdup(TopMemoryContext, flight->token_key);
+	dlist_push_tail(&asks, &ask->node);
+	submit(flight, ask->id, &request);
+	return NULL;
+}
+
+/* One flight; NULL, or why it cannot be sent. */
+static WfError *
+send_one(Flight *flight)
+{
+	WfCompose	in;
+	WfNetRequest request;
+	WfError    *problem = NULL;
+	char	   *key = NULL;
+
+	fill(flight, &in);
+	in.access_token = wf_token_find(&in, &key, &problem);
+	if (problem != NULL)
+		return problem;
+	if (key != NULL && flight->token_key == NULL)
+		flight->token_key = MemoryContextStrdup(flight->memory, key);
+	if (key != NULL && in.access_token == NULL)
+	{
+		problem = ask_for_token(flight, &in);
+		if (problem == NULL)
+			wf_flight_set_phase(flight, FLIGHT_TOKEN);
+		return problem;
+	}
+	problem = wf_compose(&in, &request);
+	if (problem != NULL)
+		return problem;
+	submit(flight, flight->id, &request);
+	if (!wf_setting_http_log_bodies)
+	{
+		if (flight->secrets != NULL)
+			wf_marker_wipe(flight->secrets, flight->n_secrets);
+		flight->secrets = NULL;
+		flight->n_secrets = 0;
+		strip(flight);
+	}
+	wf_flight_set_phase(flight, FLIGHT_SENT);
+	return NULL;
+}
+
+/*
+ * Does the work for one flight. An error ends that flight and nothing else: it must not take the process down, which would send
+ * the request again and come to the same. No transaction is open, so there is nothing to roll back.
+ */
+static void
+guarded(Flight *flight, void (*work) (Flight *flight, const WfNetResult *result), const WfNetResult *result)
+{
+	MemoryContext memory = CurrentMemoryContext;
+
+	PG_TRY();
+	{
+		work(flight, result);
+	}
+	PG_CATCH();
+	{
+		WfError    *problem;
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(memory);
+		error = CopyErrorData();
+		FlushErrorState();
+		problem = wf_error_from_data(error);
+		ereport(LOG, (errcode(error->sqlerrcode), errmsg("workflow dispatcher: request of node \"%s\": %s", flight->row.node, error->message)));
+		wf_end_unsent(flight, problem, false, -1);
+	}
+	PG_END_TRY();
+}
+
+static void
+send_or_end(Flight *flight, const WfNetResult *unused)
+{
+	char	   *closed;
+	WfError    *problem;
+
+	if (wf_policies_of(&flight->row.tenant_id, &closed) == NULL)
+		problem = wf_error_make(ERRCODE_INVALID_PARAMETER_VALUE, NULL, "request cannot be sent: %s", closed);
+	else
+		problem = send_one(flight);
+	if (problem != NULL)
+		wf_end_unsent(flight, problem, false, -1);
+}
+
+void
+wf_send_ready(void)
+{
+	MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "workflow request", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(memory);
+	dlist_mutable_iter it;
+
+	dlist_foreach_modify(it, wf_flights_of(FLIGHT_READY))
+	{
+		guarded(dlist_container(Flight, node, it.cur), send_or_end, NULL);
+		MemoryContextReset(memory);
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(memory);
+}
+
+/* The answer to a request for a token: those that wait for it go on, or end. */
+static void
+take_token(TokenAsk *ask, const WfNetResult *result)
+{
+	bool		is_retryable = false;
+	char	   *refresh = NULL;
+	WfError    *problem = wf_token_take(ask->key, result, wf_dispatch_unix_ms(wf_clock_now()), &is_retryable, &refresh);
+	dlist_mutable_iter it;
+
+	dlist_foreach_modify(it, wf_flights_of(FLIGHT_TOKEN))
+	{
+		Flight	   *flight = dlist_container(Flight, node, it.cur);
+
+		if (strcmp(flight->token_key, ask->key) != 0)
+			continue;
+		if (problem == NULL && refresh != NULL)
+			wf_refresh_keep(flight, refresh);
+		refresh = NULL;
+		if (problem == NULL)
+			wf_flight_set_phase(flight, FLIGHT_READY);
+		else
+			wf_end_unsent(flight, problem, is_retryable, wf_net_result_retry_after_ms(result, wf_dispatch_unix_ms(wf_clock_now())));
+	}
+	dlist_delete(&ask->node);
+	pfree(ask->key);
+	pfree(ask);
+}
+
+static TokenAsk *
+find_ask(int64 id)
+{
+	dlist_iter	it;
+
+	dlist_foreach(it, &asks)
+	{
+		TokenAsk   *ask = dlist_container(TokenAsk, node, it.cur);
+
+		if (ask->id == id)
+			return ask;
+	}
+	return NULL;
+}
+
+static void
+take(Flight *flight, const WfNetResult *result)
+{
+	WfAnswer	answer;
+
+	wf_answer_read(&flight->request, result, flight->row.attempts, flight->row.duration_ms + result->total_us / 1000.0, &answer);
+	/* the token was given back or ran out early: one more attempt, with another */
+	if (flight->token_key != NULL && answer.status == 401 && wf_token_forget(flight->token_key, wf_dispatch_unix_ms(wf_clock_now())))
+		answer.is_retryable = true;
+	wf_end_flight(flight, &answer, result);
+}
+
+void
+wf_send_receive(void)
+{
+	MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "workflow answer", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(memory);
+	Size		bytes = 0;
+	WfNetResult *result;
+
+	while (bytes < MOST_RECEIVED_BYTES && (result = wf_net_take(wf_dispatch_net)) != NULL)
+	{
+		Flight	   *flight = wf_flight_find(result->id);
+		TokenAsk   *ask = result->id < 0 ? find_ask(result->id) : NULL;
+
+		bytes += result->body_bytes;
+		if (flight != NULL)
+			guarded(flight, take, result);
+		else if (ask != NULL)
+			take_token(ask, result);
+		wf_net_result_free(result);
+		MemoryContextReset(memory);
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(memory);
+}
+
+void
+wf_send_drop(Flight *flight)
+{
+	if (flight->phase == FLIGHT_SENT)
+		(void) wf_net_cancel(wf_dispatch_net, flight->id);
+	wf_flight_free(flight);
+}

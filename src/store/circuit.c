@@ -1,0 +1,100 @@
+/*
+ * circuit.c: what is known of hosts (wf.circuit), and where a tenant's requests may go (wf.tenant).
+ *
+ * The dispatcher writes circuits down when they open or close, for views and for the one that comes after it; somebody who
+ * resets one deletes its row.
+ */
+#include "postgres.h"
+
+#include "base/wake.h"
+#include "store/direct.h"
+#include "store/request.h"
+#include "store/statements.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+/* -- circuits -- */
+
+void
+wf_store_put_circuit(const WfCircuitRow *row)
+{
+	bool		no_retry;
+	char		nulls[9] = "        ";
+	Datum		values[8];
+
+	values[0] = UUIDPGetDatum(&row->tenant_id);
+	values[1] = CStringGetTextDatum(row->host);
+	values[2] = CStringGetTextDatum(row->state);
+	values[3] = Int32GetDatum(row->attempts);
+	values[4] = Int32GetDatum(row->failures);
+	values[5] = TimestampTzGetDatum(row->changed_at);
+	values[6] = wf_store_time_value(row->retry_at, &no_retry);
+	values[7] = Int32GetDatum(row->times_opened);
+	nulls[6] = no_retry ? 'n' : ' ';
+	wf_store_execute(WF_SQL_PUT_CIRCUIT, values, nulls);
+}
+
+List *
+wf_store_open_circuits(void)
+{
+	uint64		n = wf_store_execute_latest(WF_SQL_OPEN_CIRCUITS, NULL, NULL);
+	List	   *rows = NIL;
+
+	for (uint64 i = 0; i < n; i++)
+	{
+		WfCircuitRow *row = palloc0(sizeof(WfCircuitRow));
+
+		wf_store_uuid(i, 1, &row->tenant_id);
+		row->host = wf_store_text(i, 2);
+		row->state = wf_store_text(i, 3);
+		row->attempts = wf_store_int(i, 4);
+		row->failures = wf_store_int(i, 5);
+		row->changed_at = wf_store_time(i, 6);
+		row->retry_at = wf_store_time(i, 7);
+		row->times_opened = wf_store_int(i, 8);
+		rows = lappend(rows, row);
+	}
+	SPI_freetuptable(SPI_tuptable);
+	return rows;
+}
+
+bool
+wf_store_reset_circuit(const pg_uuid_t *tenant_id, const char *host)
+{
+	Datum		values[2] = {UUIDPGetDatum(tenant_id), CStringGetTextDatum(host)};
+	bool		found = wf_store_execute(WF_SQL_RESET_CIRCUIT, values, NULL) > 0;
+
+	if (found)
+		wf_wake_dispatcher_at_commit(WF_DISPATCH_CIRCUITS);
+	return found;
+}
+
+/* -- where a tenant's requests may go -- */
+
+void
+wf_store_set_http_policy(const pg_uuid_t *tenant_id, const char *allow, const char *deny)
+{
+	Datum		values[3] = {UUIDPGetDatum(tenant_id), CStringGetTextDatum(allow), CStringGetTextDatum(deny)};
+
+	wf_store_execute(WF_SQL_SET_HTTP_POLICY, values, NULL);
+	wf_wake_dispatcher_at_commit(WF_DISPATCH_POLICIES);
+}
+
+List *
+wf_store_http_policies(void)
+{
+	uint64		n = wf_store_execute_latest(WF_SQL_HTTP_POLICIES, NULL, NULL);
+	List	   *rows = NIL;
+
+	for (uint64 i = 0; i < n; i++)
+	{
+		WfHttpPolicyRow *row = palloc0(sizeof(WfHttpPolicyRow));
+
+		wf_store_uuid(i, 1, &row->tenant_id);
+		row->allow = wf_store_text(i, 2);
+		row->deny = wf_store_text(i, 3);
+		rows = lappend(rows, row);
+	}
+	SPI_freetuptable(SPI_tuptable);
+	return rows;
+}

@@ -1,0 +1,39 @@
+/*
+ * launch.h: what the launcher's files share. Private to this room.
+ */
+#ifndef WF_WORKER_LAUNCH_H
+#define WF_WORKER_LAUNCH_H
+
+#include "postgres.h"
+#include "postmaster/bgworker.h"
+#include "worker/worker.h"
+
+#define WF_MOST_BACKOFF_MS 60000
+
+/* -- launch.c -- */
+
+/* How long to wait after the n-th failure in a row. */
+extern long wf_launch_backoff_ms(int n);
+extern TimestampTz wf_launch_after_ms(TimestampTz now, long ms);
+/* Until then nothing can be started. */
+extern TimestampTz wf_launch_exhausted_until(void);
+
+/* Reserves a slot: it is starting from now on. With the lock of process.h. */
+extern void wf_launch_reserve(WfProcess *process, Oid database);
+extern void wf_launch_release(WfProcess *process);
+/* Starts a process for a slot that is reserved for it; NULL when the server has no place for it. The handle is in TopMemoryContext. */
+extern BackgroundWorkerHandle *wf_launch_start(const char *type, const char *function, int slot, WfAssignment assignment);
+/* Frees a slot whose process never came. */
+extern void wf_launch_free_if_never_came(WfProcess *process, BackgroundWorkerHandle *handle, TimestampTz now);
+
+/* -- databases.c -- */
+
+/* The list of databases is to be read again. */
+extern void wf_databases_are_old(void);
+/* Hears what others have told, reads the list if need be, ends processes of databases that have none any more, starts
+ * keepers. When to look again is brought forward in *next. Uses CurrentMemoryContext. */
+extern void wf_databases_look_after(TimestampTz now, TimestampTz *next);
+/* Is it one that has processes? */
+extern bool wf_databases_has(Oid database);
+
+#endif
