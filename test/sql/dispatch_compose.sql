@@ -95,7 +95,7 @@ RESET workflow.http_max_response_size;
 RESET workflow.http_ca_file;
 
 -- who may set what, and to what
-SELECT name, context, min_val, max_val FROM pg_settings WHERE name LIKE 'workflow.http%' ORDER BY name COLLATE "C";
+SELECT name, context, min_val, max_val FROM pg_settings WHERE name ~ '^workflow.http_(allow|ca_file|deny|max_|timeout)' ORDER BY name COLLATE "C";
 SET workflow.http_timeout = 0;
 SET workflow.http_max_response_size = '129MB';
 SET workflow.http_max_in_flight = 0;
