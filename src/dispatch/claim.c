@@ -60,6 +60,8 @@ wf_claim_told(int calls)
 	cancels |= (calls & WF_DISPATCH_CANCELS) != 0;
 	circuits |= (calls & WF_DISPATCH_CIRCUITS) != 0;
 	policies |= (calls & WF_DISPATCH_POLICIES) != 0;
+	if ((calls & WF_DISPATCH_SECRETS) != 0)
+		wf_token_forget_all();
 }
 
 void
