@@ -100,7 +100,7 @@ extern Jsonb *wf_bodies_of(const JsonbValue *request, const WfAnswer *answer, co
 
 extern void wf_refresh_keep(const Flight *flight, const char *value);
 extern bool wf_refresh_is_wanted(void);
-extern void wf_refresh_write(void); /* in a transaction */
+extern bool wf_refresh_write(void); /* in a transaction; false: somebody else is setting one of the secrets */
 extern void wf_refresh_settle(bool committed);
 
 /* -- policies.c: where requests may go -- */
