@@ -40,6 +40,7 @@ static TimestampTz locked_until = 0;	/* something could not be recorded yet */
 static int	locked_ms = LOCKED_MS / 2;
 static TimestampTz swept_at = 0;
 static bool more_to_move = false;
+static Flight *recording = NULL;	/* the only one that the transaction at hand was recording when it failed */
 
 int64
 wf_dispatch_unix_ms(TimestampTz time)
@@ -241,13 +242,18 @@ record(void)
 		return;
 	for (int i = 0; i < n; i++)
 		ends[i] = flights[i]->end;
+	recording = n == 1 ? flights[0] : NULL;
 	WF_FAULT("dispatch.record");
 	wf_store_end_attempts(ends, n);
+	recording = NULL;
 	WF_FAULT("dispatch.recorded");
 	for (int i = 0; i < n; i++)
 	{
 		flights[i]->end.is_settled = ends[i].is_settled;
 		some_locked |= !ends[i].is_settled;
+		/* behind the others, which must not wait for it */
+		if (!ends[i].is_settled)
+			wf_flight_set_phase(flights[i], FLIGHT_ENDED);
 	}
 }
 
@@ -258,6 +264,7 @@ wf_dispatch_work(MemoryContext memory)
 	PushActiveSnapshot(GetTransactionSnapshot());
 	MemoryContextSwitchTo(memory);
 	some_locked = false;
+	recording = NULL;
 	write_circuits();
 	some_locked |= !wf_refresh_write();
 	record();
@@ -269,21 +276,18 @@ wf_dispatch_work(MemoryContext memory)
 
 /*
  * The transaction could not be committed. From now on what has ended is recorded one by one; one whose answer cannot be
- * stored at all (its size, its text) ends with that error instead.
+ * stored at all (its size, its text) ends with that error instead, and any other that failed alone goes behind the others.
  */
 static void
 settle_error(const ErrorData *error)
 {
 	int			class = ERRCODE_TO_CATEGORY(error->sqlerrcode);
-	dlist_head *ended = wf_flights_of(FLIGHT_ENDED);
 
-	if (most_recorded == 1 && !dlist_is_empty(ended) &&
-		(class == ERRCODE_DATA_EXCEPTION || class == ERRCODE_PROGRAM_LIMIT_EXCEEDED))
-	{
-		Flight	   *flight = dlist_head_element(Flight, node, ended);
-
-		wf_end_unsent(flight, wf_error_make(error->sqlerrcode, NULL, "answer could not be stored: %s", error->message), false, -1);
-	}
+	if (recording != NULL && (class == ERRCODE_DATA_EXCEPTION || class == ERRCODE_PROGRAM_LIMIT_EXCEEDED))
+		wf_end_unsent(recording, wf_error_make(error->sqlerrcode, NULL, "answer could not be stored: %s", error->message), false, -1);
+	else if (recording != NULL)
+		wf_flight_set_phase(recording, FLIGHT_ENDED);
+	recording = NULL;
 	most_recorded = 1;
 }
 
