@@ -28,7 +28,8 @@
 #include "utils/timestamp.h"
 
 #define MOST_TAKEN_BYTES (64 * 1024 * 1024)	/* in one go */
-#define LOCKED_US (10 * INT64CONST(1000))	/* until what somebody has locked is looked at again */
+#define LOCKED_US (10 * INT64CONST(1000))	/* until what somebody has locked is looked at again; rarer the longer it lasts */
+#define MOST_LOCKED_US USECS_PER_SEC
 
 /* Columns of wf.request, in the table's order. */
 enum
@@ -308,7 +309,7 @@ wf_store_outbox_take(WfOutbox *outbox, const char *lane, TimestampTz now, int mo
 			bytes += VARSIZE(((WfRequestRow *) llast(rows))->request);
 		}
 		else
-			*next = now + LOCKED_US;
+			*next = now + Max(LOCKED_US, Min((now - due_at) / 8, MOST_LOCKED_US));
 	}
 	return rows;
 }
