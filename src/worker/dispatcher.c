@@ -119,6 +119,9 @@ leave_for_good(void)
 	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
 	has_work = false;
 	wf_my_dispatcher->calls = 0;
+	/* it came: the launcher must not take it for one that could not */
+	if (wf_my_dispatcher->started == 0)
+		wf_my_dispatcher->started = wf_clock_now();
 	LWLockRelease(wf_processes_lock);
 	proc_exit(0);
 }
@@ -220,6 +223,9 @@ dispatch(void)
 		MemoryContextSwitchTo(turn_memory);
 		has_work = true;
 		wants = wf_dispatch_wants(wf_process_take_calls());
+		/* a clock that was set back says nothing */
+		if (not_before > TimestampTzPlusMilliseconds(wf_clock_now(), MOST_BACKOFF_MS))
+			not_before = 0;
 		if (wants && wf_clock_now() >= not_before)
 		{
 			idle_since = 0;
