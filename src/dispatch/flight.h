@@ -34,6 +34,7 @@ typedef struct Flight
 	bool		was_begun;		/* the attempt is recorded, or will be by this transaction */
 	WfSecretValue *secrets;		/* until it is sent */
 	int			n_secrets;
+	bool		is_stripped;	/* of its secrets and what only sending needs */
 	char	   *token_key;		/* auth of type oauth2; or NULL */
 	Size		bytes;			/* counted in flights_bytes */
 	TimestampTz begun_at;
