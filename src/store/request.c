@@ -188,7 +188,10 @@ wf_store_drop_requests(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, int 
 		list[n++] = PointerGetDatum(lfirst(cell));
 	values[0] = tid_array(list, n);
 	values[1] = TimestampTzGetDatum(wf_clock_now());
-	wf_store_execute(WF_SQL_CANCEL_REQUESTS, values, NULL);
+	/* with one snapshot a transaction, what the dispatcher has written since is held, and yet not seen by the statement */
+	if (wf_store_execute(WF_SQL_CANCEL_REQUESTS, values, NULL) != n)
+		ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+						errmsg("could not serialize access due to concurrent update")));
 	WF_FAULT("request.dropped");
 	wf_wake_dispatcher_at_commit(WF_DISPATCH_CANCELS);
 	return n;
