@@ -285,6 +285,7 @@ wf_process_ring_dispatcher(Oid database, int calls)
 		slot->calls |= calls;
 		return;
 	}
+	/* of anything else, one that begins needs not be told */
 	if ((calls & WF_DISPATCH_REQUESTS) != 0)
 		wf_process_demand(database, InvalidOid, true);
 }
