@@ -250,6 +250,8 @@ record(void)
 	for (int i = 0; i < n; i++)
 	{
 		flights[i]->end.is_settled = ends[i].is_settled;
+		if (ends[i].is_settled)
+			wf_batch_note_recorded(flights[i]);
 		some_locked |= !ends[i].is_settled;
 		/* behind the others, which must not wait for it */
 		if (!ends[i].is_settled)
@@ -268,6 +270,7 @@ wf_dispatch_work(MemoryContext memory)
 	write_circuits();
 	some_locked |= !wf_refresh_write();
 	record();
+	wf_batch_write();
 	wf_claim_work(memory);
 	PopActiveSnapshot();
 	SPI_finish();
@@ -322,6 +325,7 @@ wf_dispatch_settle(const ErrorData *error)
 		flight->end.is_settled = false;
 	}
 	wf_claim_settle(committed);
+	wf_batch_settle(committed);
 }
 
 /* -- the network -- */

@@ -19,6 +19,8 @@ typedef enum FlightPhase
 	FLIGHT_ENDED,				/* `end` is to be recorded */
 } FlightPhase;
 
+typedef struct Batch Batch;
+
 typedef struct Flight
 {
 	dlist_node	node;			/* in the list of its phase */
@@ -32,6 +34,7 @@ typedef struct Flight
 	bool		passed;			/* the circuit waits to be told, with the ticket */
 	uint64		ticket;
 	bool		was_begun;		/* the attempt is recorded, or will be by this transaction */
+	Batch	   *batch;			/* with which it is recorded; or NULL */
 	WfSecretValue *secrets;		/* until it is sent */
 	int			n_secrets;
 	bool		is_stripped;	/* of its secrets and what only sending needs */
@@ -64,6 +67,18 @@ extern void wf_send_ready(void);
 extern void wf_send_receive(void);
 /* Drops a flight that nobody wants any more. */
 extern void wf_send_drop(Flight *flight);
+
+/* -- batch.c: the record that attempts begin -- */
+
+/* Records that attempts of all of them begin. In a transaction. */
+extern void wf_batch_begin(List *flights, TimestampTz now);
+extern void wf_batch_leave(Flight *flight);
+/* What came of the flight is recorded by the transaction at hand. */
+extern void wf_batch_note_recorded(const Flight *flight);
+/* Deletes records of attempts that have all ended. In a transaction, after what has ended is recorded. */
+extern void wf_batch_write(void);
+/* After flights were settled. */
+extern void wf_batch_settle(bool committed);
 
 /* -- end.c: what came of an attempt -- */
 

@@ -107,6 +107,7 @@ wf_flight_free(Flight *flight)
 	hash_search(by_id, &flight->id, HASH_REMOVE, NULL);
 	if (flight->passed)
 		wf_circuit_give_up(wf_dispatch_circuits, flight->circuit, flight->ticket);
+	wf_batch_leave(flight);
 	if (flight->lane != NULL && flight->was_begun)
 		wf_lane_end(flight->lane);
 	else if (flight->lane != NULL)
