@@ -99,7 +99,21 @@ extern Jsonb *wf_bodies_of(const JsonbValue *request, const WfAnswer *answer, co
 
 /* -- refresh.c: tokens that were replaced -- */
 
-extern void wf_refresh_keep(const Flight *flight, const char *value);
+/* Where that of a request is to be kept. */
+typedef struct RefreshPlace
+{
+	pg_uuid_t	tenant_id;
+	const char *secret;			/* NULL: nowhere */
+	const char *node;
+	const char *host;
+} RefreshPlace;
+
+/* In CurrentMemoryContext. */
+extern void wf_refresh_place(const JsonbValue *request, const WfRequestRow *row, RefreshPlace *out);
+/* For the next transaction. */
+extern void wf_refresh_keep(const RefreshPlace *place, const char *value);
+/* In a transaction, at once. */
+extern void wf_refresh_write_now(const RefreshPlace *place, const char *value);
 extern bool wf_refresh_is_wanted(void);
 extern bool wf_refresh_write(void); /* in a transaction; false: somebody else is setting one of the secrets */
 extern void wf_refresh_settle(bool committed);
