@@ -357,7 +357,8 @@ wf_dispatch_timeout_ms(void)
 {
 	TimestampTz now = wf_clock_now();
 	TimestampTz next = wf_claim_next();
-	long		timeout = wf_net_timeout_ms(wf_dispatch_net);
+	/* results that are not taken would have it move again at once */
+	long		timeout = wf_send_is_full() ? -1 : wf_net_timeout_ms(wf_dispatch_net);
 
 	if (more_to_move)
 		return 0;

@@ -36,7 +36,8 @@ typedef struct Flight
 	int			n_secrets;
 	bool		is_stripped;	/* of its secrets and what only sending needs */
 	char	   *token_key;		/* auth of type oauth2; or NULL */
-	Size		bytes;			/* counted in flights_bytes */
+	Size		bytes;			/* counted in wf_flights_bytes */
+	Size		answer_bytes;	/* of `end`, counted in wf_flights_answer_bytes */
 	TimestampTz begun_at;
 	WfRequestEnd end;			/* ENDED */
 } Flight;
@@ -55,6 +56,9 @@ extern dlist_head *wf_flights_of(FlightPhase phase);
 extern int	wf_flights_count(FlightPhase phase);
 extern int	wf_flights_total(void);
 extern Size wf_flights_bytes(void);
+/* What came of it takes so many bytes until it is recorded. */
+extern void wf_flight_note_answer(Flight *flight, Size bytes);
+extern Size wf_flights_answer_bytes(void);
 
 /* -- send.c -- */
 
@@ -62,6 +66,8 @@ extern Size wf_flights_bytes(void);
 extern void wf_send_ready(void);
 /* Takes results of src/net/, at most so many bytes of them. */
 extern void wf_send_receive(void);
+/* None is taken until some are recorded. */
+extern bool wf_send_is_full(void);
 /* Drops a flight that nobody wants any more. */
 extern void wf_send_drop(Flight *flight);
 

@@ -12,6 +12,7 @@
 #include "utils/memutils.h"
 
 #define MOST_RECEIVED_BYTES (64 * 1024 * 1024)	/* in one go, until it is recorded */
+#define MOST_ANSWER_BYTES (256 * 1024 * 1024)	/* that are not recorded, while no transaction commits */
 #define BIG_BYTES 8192			/* of a request: what only sending needs is let go then */
 
 /* A request for a token that is under way. */
@@ -275,6 +276,12 @@ take(Flight *flight, const WfNetResult *result)
 	wf_end_flight(flight, &answer, result);
 }
 
+bool
+wf_send_is_full(void)
+{
+	return wf_flights_answer_bytes() >= MOST_ANSWER_BYTES;
+}
+
 void
 wf_send_receive(void)
 {
@@ -283,7 +290,7 @@ wf_send_receive(void)
 	Size		bytes = 0;
 	WfNetResult *result;
 
-	while (bytes < MOST_RECEIVED_BYTES && (result = wf_net_take(wf_dispatch_net)) != NULL)
+	while (bytes < MOST_RECEIVED_BYTES && !wf_send_is_full() && (result = wf_net_take(wf_dispatch_net)) != NULL)
 	{
 		Flight	   *flight = wf_flight_find(result->id);
 		TokenAsk   *ask = result->id < 0 ? find_ask(result->id) : NULL;
