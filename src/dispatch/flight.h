@@ -17,6 +17,7 @@ typedef enum FlightPhase
 	FLIGHT_TOKEN,				/* waits for an access token */
 	FLIGHT_SENT,
 	FLIGHT_ENDED,				/* `end` is to be recorded */
+	FLIGHT_LOCKED,				/* somebody has its row: `end` is to be recorded later */
 } FlightPhase;
 
 typedef struct Flight

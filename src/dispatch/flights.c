@@ -26,8 +26,8 @@ typedef struct ById
 static MemoryContext flights_memory;
 static HTAB *by_request;
 static HTAB *by_id;
-static dlist_head lists[FLIGHT_ENDED + 1];
-static int	counts[FLIGHT_ENDED + 1];
+static dlist_head lists[FLIGHT_LOCKED + 1];
+static int	counts[FLIGHT_LOCKED + 1];
 static Size all_bytes = 0;
 static Size all_answer_bytes = 0;
 static int64 last_id = 0;
