@@ -411,7 +411,7 @@ claim_due(WfOutbox *outbox, TimestampTz now)
 static void
 drop_gone(void)
 {
-	static const FlightPhase phases[] = {FLIGHT_READY, FLIGHT_TOKEN, FLIGHT_SENT};
+	static const FlightPhase phases[] = {FLIGHT_READY, FLIGHT_TOKEN, FLIGHT_SENT, FLIGHT_LOCKED};
 	int			n = 0;
 	Flight	  **flights = palloc(sizeof(Flight *) * Max(wf_flights_total(), 1));
 	const WfRequestRow **rows = palloc(sizeof(WfRequestRow *) * Max(wf_flights_total(), 1));
