@@ -26,10 +26,15 @@ wf_sql_reset_circuit(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(found);
 }
 
+#define RULES_BYTES 65536		/* of a list: each request that is on its way has a copy */
+
 /* A list of rules; empty when it is NULL. */
 static char *
 rules(FunctionCallInfo fcinfo, int n)
 {
+	if (!PG_ARGISNULL(n) && VARSIZE_ANY_EXHDR(PG_GETARG_TEXT_PP(n)) > RULES_BYTES)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("a list of addresses must have at most %d bytes", RULES_BYTES)));
 	return PG_ARGISNULL(n) ? "" : text_to_cstring(PG_GETARG_TEXT_PP(n));
 }
 

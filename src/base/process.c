@@ -22,6 +22,7 @@
 #include "base/clock.h"
 #include "base/process.h"
 #include "base/settings.h"
+#include "base/wake.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
@@ -284,7 +285,9 @@ wf_process_ring_dispatcher(Oid database, int calls)
 		slot->calls |= calls;
 		return;
 	}
-	wf_process_demand(database, InvalidOid, true);
+	/* of anything else, one that begins needs not be told */
+	if ((calls & WF_DISPATCH_REQUESTS) != 0)
+		wf_process_demand(database, InvalidOid, true);
 }
 
 void

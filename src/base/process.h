@@ -155,7 +155,7 @@ extern WfKeeperSlot *wf_process_keeper_of(Oid database);
 extern void wf_process_tell_keeper(Oid database, TimestampTz when, bool look);
 /* Messages are there for the role: an idle worker of it is woken; busy ones are told; the launcher is if there's need. */
 extern void wf_process_ring(Oid database, Oid role);
-/* The dispatcher of a database is told something, or started. */
+/* The dispatcher of a database is told something (WfDispatchCall); for requests, it is started when there is none. */
 extern void wf_process_ring_dispatcher(Oid database, int calls);
 /* One more worker would do. `urgent`: there is none. */
 extern void wf_process_demand(Oid database, Oid role, bool urgent);

@@ -20,13 +20,14 @@ extern bool wf_wake_available(void);
 extern void wf_wake_role_at_commit(Oid role);
 /* A wait ends then: the keeper looks no later. */
 extern void wf_wake_keeper_at_commit(TimestampTz when);
-/* What the dispatcher of the database is told; it is started when there is none. */
+/* What the dispatcher of the database is told; for requests it is started when there is none. */
 typedef enum WfDispatchCall
 {
 	WF_DISPATCH_REQUESTS = 1,	/* there are new ones */
 	WF_DISPATCH_CANCELS = 2,	/* some are withdrawn */
 	WF_DISPATCH_CIRCUITS = 4,	/* some were reset */
 	WF_DISPATCH_POLICIES = 8,	/* where a tenant's requests may go */
+	WF_DISPATCH_SECRETS = 16,	/* some have other values */
 } WfDispatchCall;
 extern void wf_wake_dispatcher_at_commit(WfDispatchCall call);
 /* The run has ended or stands: whoever awaits it is woken. */

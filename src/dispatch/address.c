@@ -35,8 +35,8 @@ fill_url(WfMaking *m, const char *url, WfText *out)
 {
 	size_t		begin = leading_marker(url, m->nonce);
 	WfBuffer   *buffer;
-	WfText		first;
-	WfText		rest;
+	WfText		first = {0};
+	WfText		rest = {0};
 
 	if (!wf_making_fill(m, url, begin, WF_MARKER_PLAIN, &first) ||
 		!wf_making_fill(m, url + begin, strlen(url) - begin, WF_MARKER_URL, &rest))
@@ -104,8 +104,8 @@ static bool
 add_value(WfMaking *m, Query *q, const JsonbValue *name, const JsonbValue *value)
 {
 	const char *where = psprintf("query.%s", wf_json_cstring(name));
-	WfText		name_text;
-	WfText		text;
+	WfText		name_text = {0};
+	WfText		text = {0};
 	WfBuffer   *buffer;
 
 	if (!wf_making_text(m, "query", name, &name_text) || !wf_making_text(m, where, value, &text))
@@ -237,7 +237,7 @@ wf_compose_address(WfMaking *m)
 	bool		is_aws = m->out->auth.type == WF_NET_AUTH_AWS;
 	Query		q = {0};
 	JsonbValue	value;
-	WfText		url;
+	WfText		url = {0};
 	WfBuffer   *base;
 	size_t		base_bytes;
 	bool		has_query;
@@ -246,6 +246,7 @@ wf_compose_address(WfMaking *m)
 		return wf_making_wrong(m, "\"url\" is missing");
 	if (!wf_compose_url(m, "url", &value, &url))
 		return false;
+	Assert(url.data != NULL);
 	base_bytes = strcspn(url.data, "#");
 	has_query = strcspn(url.data, "?") < base_bytes;
 	if (is_aws && has_query)
@@ -306,9 +307,8 @@ shown_path(const char *masked)
 	return *path == '/' ? pnstrdup(path, strcspn(path, "?#")) : pstrdup("/");
 }
 
-/* Is what stands before the path a secret, or part of one? */
-static bool
-authority_is_secret(const char *url, const char *nonce)
+bool
+wf_compose_hides_host(const char *url, const char *nonce)
 {
 	const char *authority = strstr(url, "://");
 
@@ -341,7 +341,7 @@ wf_compose_face(const JsonbValue *request, WfRequestFace *out)
 	masked[strcspn(masked, "?#")] = '\0';
 	out->host = HIDDEN;
 	out->path = shown_path(masked);
-	if (authority_is_secret(url, nonce))
+	if (wf_compose_hides_host(url, nonce))
 		return;
 	out->host = wf_compose_host(masked, &path);
 	if (out->host != NULL)

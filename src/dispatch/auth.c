@@ -24,8 +24,8 @@ is_token(const char *text)
 static bool
 login(WfMaking *m, const JsonbValue *auth, WfNetAuthType type)
 {
-	WfText		user;
-	WfText		password;
+	WfText		user = {0};
+	WfText		password = {0};
 
 	if (!AUTH("username", true, &user) || !AUTH("password", true, &password))
 		return false;
@@ -62,7 +62,7 @@ use_token(WfMaking *m, const char *token)
 static bool
 make_bearer(WfMaking *m, const JsonbValue *auth)
 {
-	WfText		token;
+	WfText		token = {0};
 
 	if (!AUTH("token", true, &token))
 		return false;
@@ -92,9 +92,9 @@ static bool
 make_api_key(WfMaking *m, const JsonbValue *auth)
 {
 	WfBuffer   *parameter;
-	WfText		in;
-	WfText		name;
-	WfText		value;
+	WfText		in = {0};
+	WfText		name = {0};
+	WfText		value = {0};
 
 	if (!AUTH("in", false, &in) || !AUTH("name", true, &name) || !AUTH("value", true, &value))
 		return false;
@@ -117,11 +117,11 @@ make_api_key(WfMaking *m, const JsonbValue *auth)
 static bool
 make_aws(WfMaking *m, const JsonbValue *auth)
 {
-	WfText		key;
-	WfText		secret;
-	WfText		session;
-	WfText		region;
-	WfText		service;
+	WfText		key = {0};
+	WfText		secret = {0};
+	WfText		session = {0};
+	WfText		region = {0};
+	WfText		service = {0};
 
 	if (!AUTH("accessKey", true, &key) || !AUTH("secretKey", true, &secret) || !AUTH("sessionToken", false, &session) ||
 		!AUTH("region", true, &region) || !AUTH("service", true, &service))
@@ -158,8 +158,8 @@ read_pem(WfMaking *m, const JsonbValue *auth, const char *key, WfText *out)
 static bool
 make_mtls(WfMaking *m, const JsonbValue *auth)
 {
-	WfText		cert;
-	WfText		key;
+	WfText		cert = {0};
+	WfText		key = {0};
 
 	if (!read_pem(m, auth, "cert", &cert) || !read_pem(m, auth, "key", &key))
 		return false;

@@ -36,7 +36,7 @@ static bool
 make_json(WfMaking *m, const JsonbValue *body)
 {
 	char	   *text = wf_json_text(body);
-	WfText		filled;
+	WfText		filled = {0};
 
 	if (!wf_making_fill(m, text, strlen(text), WF_MARKER_JSON, &filled))
 		return false;
@@ -48,7 +48,7 @@ make_json(WfMaking *m, const JsonbValue *body)
 static bool
 make_text(WfMaking *m, const JsonbValue *body)
 {
-	WfText		text;
+	WfText		text = {0};
 
 	if (!wf_making_text(m, "body", body, &text))
 		return false;
@@ -62,7 +62,7 @@ static bool
 decode(WfMaking *m, const char *where, const JsonbValue *value, WfText *out)
 {
 	WfBuffer   *bytes;
-	WfText		text;
+	WfText		text = {0};
 
 	if (!wf_making_text(m, where, value, &text))
 		return false;
@@ -78,7 +78,7 @@ decode(WfMaking *m, const char *where, const JsonbValue *value, WfText *out)
 static bool
 make_binary(WfMaking *m, const JsonbValue *body)
 {
-	WfText		bytes;
+	WfText		bytes = {0};
 
 	if (!decode(m, "body", body, &bytes))
 		return false;
@@ -111,8 +111,8 @@ put_form_text(WfBuffer *form, const WfText *text)
 static bool
 put_field(WfMaking *m, WfBuffer *form, const JsonbValue *name, const JsonbValue *value)
 {
-	WfText		name_text;
-	WfText		text;
+	WfText		name_text = {0};
+	WfText		text = {0};
 
 	if (!wf_making_text(m, "body", name, &name_text) ||
 		!wf_making_text(m, psprintf("body.%s", wf_json_cstring(name)), value, &text))
@@ -160,9 +160,9 @@ static bool
 read_part(WfMaking *m, const char *where, const JsonbValue *value, WfNetPart *part)
 {
 	JsonbValue	content;
-	WfText		filename;
-	WfText		type;
-	WfText		data;
+	WfText		filename = {0};
+	WfText		type = {0};
+	WfText		data = {0};
 
 	if (!wf_json_is_object(value))
 	{
@@ -190,7 +190,7 @@ read_part(WfMaking *m, const char *where, const JsonbValue *value, WfNetPart *pa
 static bool
 add_part(WfMaking *m, const JsonbValue *name, const char *where, const JsonbValue *value, WfNetPart *part)
 {
-	WfText		text;
+	WfText		text = {0};
 
 	if (!wf_making_line(m, "body", name, &text) || !read_part(m, where, value, part))
 		return false;

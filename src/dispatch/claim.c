@@ -25,6 +25,8 @@
 #include "utils/uuid.h"
 
 #define MOST_CLAIMED 500		/* by one transaction */
+#define MOST_UNKNOWN 16			/* of a lane whose limits are not known yet: each that is taken is a lock */
+#define UNSTEADY_US USECS_PER_SEC	/* a clock that goes back by more was set */
 #define MOST_CUT_SHORT 50		/* attempts of a request that crashes ended */
 #define MOST_BYTES ((Size) 256 * 1024 * 1024)	/* of requests in flight: beyond it one at a time */
 
@@ -43,7 +45,8 @@ static bool circuits = true;
 static bool policies = true;
 static bool some_ended = false;
 static char *last_lane = NULL;	/* in TopMemoryContext */
-static int	n_claimed;			/* by the transaction at hand */
+static int	n_claimed;			/* taken by the transaction at hand */
+static TimestampTz looked_at = 0;	/* what the clock said then */
 
 void
 wf_claim_init(MemoryContext parent)
@@ -60,6 +63,8 @@ wf_claim_told(int calls)
 	cancels |= (calls & WF_DISPATCH_CANCELS) != 0;
 	circuits |= (calls & WF_DISPATCH_CIRCUITS) != 0;
 	policies |= (calls & WF_DISPATCH_POLICIES) != 0;
+	if ((calls & WF_DISPATCH_SECRETS) != 0)
+		wf_token_forget_all();
 }
 
 void
@@ -119,7 +124,13 @@ wf_claim_next(void)
 bool
 wf_claim_is_wanted(void)
 {
-	return wf_claim_next() <= wf_clock_now();
+	TimestampTz now = wf_clock_now();
+
+	/* set back: when lanes are due, by what it said before, means nothing now */
+	if (now < looked_at - UNSTEADY_US)
+		look_at_all = true;
+	looked_at = now;
+	return wf_claim_next() <= now;
 }
 
 /* -- one lane -- */
@@ -142,13 +153,15 @@ read_limits(WfLane *lane, const WfRequestRow *row, int64 now_ms)
 	WfLaneLimits limits = {0};
 	JsonbValue	root;
 	JsonbValue	rate;
+	JsonbValue	per;
 
 	wf_json_root(row->request, &root);
 	limits.most = int_of(&root, "hostConcurrency");
 	if (wf_json_field(&root, "rateLimit", &rate))
 	{
 		limits.requests = int_of(&rate, "requests");
-		limits.per_ms = int_of(&rate, "perMs");
+		if (wf_json_field(&rate, "perMs", &per) && !wf_json_int64(&per, &limits.per_ms))
+			limits.per_ms = 0;
 		limits.burst = int_of(&rate, "burst");
 	}
 	wf_lane_limit(lane, &limits, now_ms);
@@ -245,7 +258,6 @@ begin_flights(List *begun, WfLane *lane, List *rows, TimestampTz now)
 		WfRequestRow *row = lfirst(cell);
 		Flight	   *flight = wf_flight_make(row);
 
-		n_claimed++;
 		flight->lane = lane;
 		wf_lane_begin(lane, wf_dispatch_unix_ms(now));
 		if (!is_harmless(flight) || !pass_circuit(flight, now) || !open_secrets(flight))
@@ -280,8 +292,10 @@ claim_lane(WfOutbox *outbox, const char *name, TimestampTz now, List **begun)
 		return n_claimed > 0 ? now : DT_NOEND;
 	if (room == 0)
 		return again_ms < 0 ? DT_NOEND : TimestampTzPlusMilliseconds(now, again_ms);
-	/* a large body counts for itself: one is looked at before the next */
+	if (!wf_lane_knows_limits(lane))
+		room = Min(room, MOST_UNKNOWN);
 	rows = wf_store_outbox_take(outbox, name, now, room, wf_flight_is_there, NULL, &next);
+	n_claimed += list_length(rows);
 	if (rows != NIL)
 	{
 		read_limits(lane, llast(rows), wf_dispatch_unix_ms(now));
@@ -352,12 +366,19 @@ claim_all(WfOutbox *outbox, TimestampTz now)
 	return begun;
 }
 
-/* Claims from the lanes whose time has come. */
+static int
+by_name(const ListCell *a, const ListCell *b)
+{
+	return strcmp(lfirst(a), lfirst(b));
+}
+
+/* Claims from the lanes whose time has come, those behind the one that had the last turn first. */
 static List *
 claim_due(WfOutbox *outbox, TimestampTz now)
 {
 	List	   *begun = NIL;
 	List	   *names = NIL;
+	char	   *first = pstrdup(last_lane == NULL ? "" : last_lane);
 	HASH_SEQ_STATUS seq;
 	ListCell   *cell;
 	Due		   *due;
@@ -366,8 +387,11 @@ claim_due(WfOutbox *outbox, TimestampTz now)
 	while ((due = hash_seq_search(&seq)) != NULL)
 		if (due->at <= now || (some_ended && due->at == DT_NOEND))
 			names = lappend(names, pstrdup(due->head.name));
-	foreach(cell, names)
-		set_due(lfirst(cell), claim_lane(outbox, lfirst(cell), now, &begun));
+	list_sort(names, by_name);
+	for (int pass = 0; pass < 2; pass++)
+		foreach(cell, names)
+			if ((strcmp(lfirst(cell), first) > 0) == (pass == 0))
+				set_due(lfirst(cell), claim_lane(outbox, lfirst(cell), now, &begun));
 	return begun;
 }
 
@@ -430,6 +454,7 @@ wf_claim_settle(bool committed)
 
 		if (!committed)
 		{
+			flight->was_begun = false;
 			wf_flight_free(flight);
 			continue;
 		}

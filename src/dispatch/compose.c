@@ -45,7 +45,7 @@ request_headers(WfMaking *m)
 	JsonbValue	key;
 	JsonbValue	value;
 	WfJsonIter	it;
-	WfText		text;
+	WfText		text = {0};
 
 	if (!wf_json_field(m->request, "headers", &headers))
 		return true;

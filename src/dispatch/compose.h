@@ -27,15 +27,18 @@ typedef struct WfCompose
 
 /*
  * Fills *out but for id and policy. NULL, or why it cannot be sent: 22023 (a secret's value breaks a header or an address, a
- * body is not what bodyType says), WF013 (a marker without a value), 55000 (mail without workflow.smtp_url). Messages hold
- * nothing of a secret. Strings of *out are in CurrentMemoryContext or memory of wf_secret_alloc; call wf_compose_wipe
- * when net has its copy.
+ * body is not what bodyType says), WF013 (a marker without a value), WF006 (too large), 55000 (mail without
+ * workflow.smtp_url, oauth2 without access_token, a database that is not in UTF8), 0A000 (a stored credential). Messages hold
+ * nothing of a secret. All of *out is in a memory context of its own below CurrentMemoryContext: wf_compose_wipe deletes it
+ * when net has its copy, with every secret in it wiped, and clears *out; so does the end of CurrentMemoryContext. When there
+ * is an error, *out is all zero.
  */
 extern WfError *wf_compose(const WfCompose *in, WfNetRequest *out);
 extern void wf_compose_wipe(WfNetRequest *request);
 
 /* Method, host ("name:port", of mail that of the relay) and path (without query; NULL for mail) as views show them, and as
- * circuits and limits know a host. A part that holds a secret is shown as ***. In CurrentMemoryContext. */
+ * circuits and limits know a host. In place of a secret there is ***: of the whole host, or within the path. A host is
+ * "invalid" when the address is, and "none" when there is no relay. In CurrentMemoryContext. */
 typedef struct WfRequestFace
 {
 	const char *method;
@@ -64,12 +67,13 @@ extern void wf_answer_read(const JsonbValue *request, const WfNetResult *result,
 
 /* -- OAuth2 (token.c) -- */
 
-/* The access token for this request, if it is known and valid for a while still; else NULL. *key names it, and is NULL when
+/* The access token for this request, if it is known and valid for a while still (in memory that is wiped with CurrentMemoryContext); else NULL. *key names it, and is NULL when
  * the request's auth is none of oauth2; in CurrentMemoryContext. Sets *problem as wf_compose does. */
 extern const char *wf_token_find(const WfCompose *in, char **key, WfError **problem);
 /* The request that asks the token's server for it; id and policy are the caller's. */
 extern WfError *wf_token_compose(const WfCompose *in, WfNetRequest *out);
-/* Its answer: kept under the key until it expires; NULL, or why there is none (WF010; *is_retryable as in WfAnswer). When the server has given a new
+/* Its answer, which is wiped: kept under the key until it expires; NULL, or why there is none (WF010, WF011; *is_retryable as in WfAnswer,
+ * and true the first time that the server does not take the client's word in the header: the next request has it in the body). When the server has given a new
  * refresh token, *refresh is that, in memory of wf_secret_alloc, for the caller to keep where the old one came from. */
 extern WfError *wf_token_take(const char *key, const WfNetResult *result, int64 now_unix_ms, bool *is_retryable, char **refresh);
 /* It was refused (401): the next request asks for a new one. True when there was one, older than some seconds. */

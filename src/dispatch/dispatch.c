@@ -13,6 +13,7 @@
 #include "base/settings.h"
 #include "dispatch/dispatch.h"
 #include "dispatch/flight.h"
+#include "dispatch/named.h"
 #include "executor/spi.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -22,7 +23,8 @@
 
 #define MOST_EVENTS 256			/* of a turn of the network */
 #define MOST_RECORDED 1000		/* by one transaction */
-#define LOCKED_MS 10			/* until what somebody has locked is looked at again */
+#define LOCKED_MS 10			/* until what somebody has locked is looked at again; twice that for the next time ... */
+#define MOST_LOCKED_MS 1000		/* ... as the transaction that has it may last for days */
 #define SWEEP_MS 60000
 
 WfNet	   *wf_dispatch_net;
@@ -31,12 +33,14 @@ WfCircuits *wf_dispatch_circuits;
 
 static MemoryContext dispatch_memory;
 static List *changed_circuits = NIL;	/* WfCircuitRow *, with their names in `host`; in dispatch_memory */
-static List *open_circuits = NIL;	/* names of those that are written down as open; in dispatch_memory */
+static WfNames open_circuits;	/* those that are written down as open (WfNamed) */
 static int	most_recorded = MOST_RECORDED;	/* by the next transaction: one, when it is not known whose fault it is that none commits */
 static bool some_locked = false;	/* of what the transaction at hand was to record */
-static TimestampTz locked_until = 0;	/* something that has ended could not be recorded yet */
+static TimestampTz locked_until = 0;	/* something could not be recorded yet */
+static int	locked_ms = LOCKED_MS / 2;
 static TimestampTz swept_at = 0;
 static bool more_to_move = false;
+static Flight *recording = NULL;	/* the only one that the transaction at hand was recording when it failed */
 
 int64
 wf_dispatch_unix_ms(TimestampTz time)
@@ -63,6 +67,8 @@ wf_dispatch_begin(void)
 	wf_dispatch_net = wf_net_create(&limits);
 	wf_dispatch_lanes = wf_lanes_create();
 	wf_dispatch_circuits = wf_circuits_create();
+	wf_named_create(&open_circuits, "workflow circuits that are open", sizeof(WfNamed),
+					AllocSetContextCreate(dispatch_memory, "workflow circuits that are open", ALLOCSET_SMALL_SIZES));
 	MemoryContextSwitchTo(old);
 }
 
@@ -95,7 +101,8 @@ write_circuits(void)
 
 	foreach(cell, changed_circuits)
 	{
-		WfCircuitRow row = *(WfCircuitRow *) lfirst(cell);
+		WfCircuitRow *changed = lfirst(cell);
+		WfCircuitRow row = *changed;
 		WfCircuitLook look;
 
 		wf_circuit_look(wf_dispatch_circuits, circuit_name(&row), now_ms, &look);
@@ -105,90 +112,70 @@ write_circuits(void)
 		row.changed_at = time_of(now_ms);
 		row.retry_at = look.state == WF_CIRCUIT_CLOSED ? 0 : time_of(look.retry_at_ms);
 		row.times_opened = look.times_opened;
-		wf_store_put_circuit(&row);
+		changed->state = wf_store_put_circuit(&row) ? row.state : NULL;
+		some_locked |= changed->state == NULL;
 	}
 }
 
-/* Those that were written down as open, or read so; names in dispatch_memory. */
+/* Those that were written down as open, or read so. */
 static void
 remember_open(const char *name, bool is_open)
 {
-	MemoryContext old = MemoryContextSwitchTo(dispatch_memory);
-	ListCell   *cell;
+	WfNamed    *found = wf_named_find(&open_circuits, name);
 
-	foreach(cell, open_circuits)
-	{
-		if (strcmp(lfirst(cell), name) != 0)
-			continue;
-		if (!is_open)
-		{
-			pfree(lfirst(cell));
-			open_circuits = foreach_delete_current(open_circuits, cell);
-		}
-		break;
-	}
-	if (cell == NULL && is_open)
-		open_circuits = lappend(open_circuits, pstrdup(name));
-	MemoryContextSwitchTo(old);
+	if (is_open)
+		(void) wf_named_enter(&open_circuits, name);
+	else if (found != NULL)
+		wf_named_drop(&open_circuits, found);
 }
 
-/* They are written. */
+/* Those that could be written are. */
 static void
 settle_circuits(void)
 {
-	int64		now_ms = wf_dispatch_unix_ms(wf_clock_now());
 	ListCell   *cell;
 
 	foreach(cell, changed_circuits)
 	{
 		WfCircuitRow *row = lfirst(cell);
-		char	   *name = circuit_name(row);
-		WfCircuitLook look;
 
-		wf_circuit_look(wf_dispatch_circuits, name, now_ms, &look);
-		remember_open(name, look.state != WF_CIRCUIT_CLOSED);
+		if (row->state == NULL)
+			continue;
+		remember_open(circuit_name(row), strcmp(row->state, wf_circuit_state_name(WF_CIRCUIT_CLOSED)) != 0);
 		pfree(unconstify(char *, row->host));
 		pfree(row);
+		changed_circuits = foreach_delete_current(changed_circuits, cell);
 	}
-	list_free(changed_circuits);
-	changed_circuits = NIL;
 }
 
-static bool
-is_known_open(const char *name)
+/* Names of what the store has, found by a hash: tenants may have very many. */
+static void
+name_rows(const List *rows, WfNames *names)
 {
 	ListCell   *cell;
 
-	foreach(cell, open_circuits)
-		if (strcmp(lfirst(cell), name) == 0)
-			return true;
-	return false;
-}
-
-static bool
-is_listed(const List *rows, const char *name)
-{
-	ListCell   *cell;
-
+	wf_named_create(names, "workflow circuits of the store", sizeof(WfNamed), CurrentMemoryContext);
 	foreach(cell, rows)
-		if (strcmp(circuit_name(lfirst(cell)), name) == 0)
-			return true;
-	return false;
+		(void) wf_named_enter(names, circuit_name(lfirst(cell)));
 }
 
 void
 wf_dispatch_read_circuits(void)
 {
 	List	   *rows = wf_store_open_circuits();
+	WfNames		listed;
+	HASH_SEQ_STATUS seq;
+	WfNamed    *open;
 	ListCell   *cell;
 
-	foreach(cell, open_circuits)
+	name_rows(rows, &listed);
+	hash_seq_init(&seq, open_circuits.table);
+	while ((open = hash_seq_search(&seq)) != NULL)
 	{
-		if (is_listed(rows, lfirst(cell)))
+		if (wf_named_find(&listed, open->name) != NULL)
 			continue;
-		wf_circuit_set(wf_dispatch_circuits, lfirst(cell), NULL);
-		pfree(lfirst(cell));
-		open_circuits = foreach_delete_current(open_circuits, cell);
+		wf_circuit_set(wf_dispatch_circuits, open->name, NULL);
+		wf_named_drop(&open_circuits, open);
 	}
 	foreach(cell, rows)
 	{
@@ -196,7 +183,7 @@ wf_dispatch_read_circuits(void)
 		char	   *name = circuit_name(row);
 		WfCircuitLook look = {.state = WF_CIRCUIT_OPEN};
 
-		if (is_known_open(name))
+		if (wf_named_find(&open_circuits, name) != NULL)
 			continue;
 		look.attempts = row->attempts;
 		look.failures = row->failures;
@@ -210,12 +197,21 @@ wf_dispatch_read_circuits(void)
 
 /* -- the transaction -- */
 
+/* When there is something to record; DT_NOEND: there is nothing. */
+static TimestampTz
+next_record(void)
+{
+	if (wf_flights_count(FLIGHT_ENDED) == 0 && changed_circuits == NIL && !wf_refresh_is_wanted())
+		return DT_NOEND;
+	/* a clock that was set back says nothing */
+	return locked_until > TimestampTzPlusMilliseconds(wf_clock_now(), MOST_LOCKED_MS) ? 0 : locked_until;
+}
+
 bool
 wf_dispatch_wants(int calls)
 {
 	wf_claim_told(calls);
-	return (wf_flights_count(FLIGHT_ENDED) > 0 && wf_clock_now() >= locked_until) || changed_circuits != NIL ||
-		wf_refresh_is_wanted() || wf_claim_is_wanted();
+	return next_record() <= wf_clock_now() || wf_claim_is_wanted();
 }
 
 /* Flights that have ended, at most most_recorded; how many. */
@@ -246,13 +242,18 @@ record(void)
 		return;
 	for (int i = 0; i < n; i++)
 		ends[i] = flights[i]->end;
+	recording = n == 1 ? flights[0] : NULL;
 	WF_FAULT("dispatch.record");
 	wf_store_end_attempts(ends, n);
+	recording = NULL;
 	WF_FAULT("dispatch.recorded");
 	for (int i = 0; i < n; i++)
 	{
 		flights[i]->end.is_settled = ends[i].is_settled;
 		some_locked |= !ends[i].is_settled;
+		/* behind the others, which must not wait for it */
+		if (!ends[i].is_settled)
+			wf_flight_set_phase(flights[i], FLIGHT_ENDED);
 	}
 }
 
@@ -263,8 +264,9 @@ wf_dispatch_work(MemoryContext memory)
 	PushActiveSnapshot(GetTransactionSnapshot());
 	MemoryContextSwitchTo(memory);
 	some_locked = false;
+	recording = NULL;
 	write_circuits();
-	wf_refresh_write();
+	some_locked |= !wf_refresh_write();
 	record();
 	wf_claim_work(memory);
 	PopActiveSnapshot();
@@ -274,21 +276,18 @@ wf_dispatch_work(MemoryContext memory)
 
 /*
  * The transaction could not be committed. From now on what has ended is recorded one by one; one whose answer cannot be
- * stored at all (its size, its text) ends with that error instead.
+ * stored at all (its size, its text) ends with that error instead, and any other that failed alone goes behind the others.
  */
 static void
 settle_error(const ErrorData *error)
 {
 	int			class = ERRCODE_TO_CATEGORY(error->sqlerrcode);
-	dlist_head *ended = wf_flights_of(FLIGHT_ENDED);
 
-	if (most_recorded == 1 && !dlist_is_empty(ended) &&
-		(class == ERRCODE_DATA_EXCEPTION || class == ERRCODE_PROGRAM_LIMIT_EXCEEDED))
-	{
-		Flight	   *flight = dlist_head_element(Flight, node, ended);
-
-		wf_end_unsent(flight, wf_error_make(error->sqlerrcode, NULL, "answer could not be stored: %s", error->message), false, -1);
-	}
+	if (recording != NULL && (class == ERRCODE_DATA_EXCEPTION || class == ERRCODE_PROGRAM_LIMIT_EXCEEDED))
+		wf_end_unsent(recording, wf_error_make(error->sqlerrcode, NULL, "answer could not be stored: %s", error->message), false, -1);
+	else if (recording != NULL)
+		wf_flight_set_phase(recording, FLIGHT_ENDED);
+	recording = NULL;
 	most_recorded = 1;
 }
 
@@ -306,7 +305,8 @@ wf_dispatch_settle(const ErrorData *error)
 	wf_refresh_settle(committed);
 	if (committed)
 		settle_circuits();
-	locked_until = committed && some_locked ? TimestampTzPlusMilliseconds(wf_clock_now(), LOCKED_MS) : 0;
+	locked_ms = committed && some_locked ? Min(locked_ms * 2, MOST_LOCKED_MS) : LOCKED_MS / 2;
+	locked_until = committed && some_locked ? TimestampTzPlusMilliseconds(wf_clock_now(), locked_ms) : 0;
 	dlist_foreach_modify(it, wf_flights_of(FLIGHT_ENDED))
 	{
 		Flight	   *flight = dlist_container(Flight, node, it.cur);
@@ -361,8 +361,7 @@ wf_dispatch_timeout_ms(void)
 
 	if (more_to_move)
 		return 0;
-	if (wf_flights_count(FLIGHT_ENDED) > 0)
-		next = Min(next, locked_until);
+	next = Min(next, next_record());
 	if (next == DT_NOEND)
 		return timeout;
 	if (next <= now)

@@ -34,6 +34,7 @@ typedef struct Flight
 	bool		was_begun;		/* the attempt is recorded, or will be by this transaction */
 	WfSecretValue *secrets;		/* until it is sent */
 	int			n_secrets;
+	bool		is_stripped;	/* of its secrets and what only sending needs */
 	char	   *token_key;		/* auth of type oauth2; or NULL */
 	Size		bytes;			/* counted in flights_bytes */
 	TimestampTz begun_at;
@@ -100,7 +101,7 @@ extern Jsonb *wf_bodies_of(const JsonbValue *request, const WfAnswer *answer, co
 
 extern void wf_refresh_keep(const Flight *flight, const char *value);
 extern bool wf_refresh_is_wanted(void);
-extern void wf_refresh_write(void); /* in a transaction */
+extern bool wf_refresh_write(void); /* in a transaction; false: somebody else is setting one of the secrets */
 extern void wf_refresh_settle(bool committed);
 
 /* -- policies.c: where requests may go -- */

@@ -107,8 +107,10 @@ wf_flight_free(Flight *flight)
 	hash_search(by_id, &flight->id, HASH_REMOVE, NULL);
 	if (flight->passed)
 		wf_circuit_give_up(wf_dispatch_circuits, flight->circuit, flight->ticket);
-	if (flight->lane != NULL)
+	if (flight->lane != NULL && flight->was_begun)
 		wf_lane_end(flight->lane);
+	else if (flight->lane != NULL)
+		wf_lane_give_back(flight->lane);	/* its circuit is open, or the transaction was aborted */
 	wf_claim_some_ended();
 	MemoryContextDelete(flight->memory);
 }

@@ -62,6 +62,7 @@ struct WfLane
 	WfNamed		head;
 	WfLanes    *lanes;
 	int			in_flight;
+	bool		knows_limits;	/* they have been set */
 	bool		has_rate;		/* of the limits; the bucket may outlive it */
 	WfLaneLimits limits;		/* as given */
 	Bucket		bucket;
@@ -192,6 +193,7 @@ void
 wf_lane_limit(WfLane *lane, const WfLaneLimits *limits, int64 now_ms)
 {
 	watch_clock(lane->lanes, now_ms);
+	lane->knows_limits = true;
 	if (lane->limits.most == limits->most && lane->limits.per_ms == limits->per_ms &&
 		lane->limits.requests == limits->requests && lane->limits.burst == limits->burst)
 		return;
@@ -274,6 +276,12 @@ wf_lane_give_back(WfLane *lane)
 	wf_lane_end(lane);
 	if (lane->has_rate)
 		b->units = Min(b->units + b->per_ms, b->full);
+}
+
+bool
+wf_lane_knows_limits(const WfLane *lane)
+{
+	return lane->knows_limits;
 }
 
 int

@@ -35,7 +35,7 @@ typedef struct Mail
 static bool
 read_address(WfMaking *m, const char *where, const JsonbValue *value, const char **out)
 {
-	WfText		line;
+	WfText		line = {0};
 	char	   *mailbox;
 
 	if (!wf_making_line(m, where, value, &line))
@@ -227,9 +227,9 @@ put_attachment(WfMaking *m, const char *where, const JsonbValue *attachment, WfB
 {
 	const char *content_where = psprintf("%s.content", where);
 	JsonbValue	content;
-	WfText		filename;
-	WfText		type;
-	WfText		text;
+	WfText		filename = {0};
+	WfText		type = {0};
+	WfText		text = {0};
 	WfBuffer   *bytes;
 
 	if (!wf_making_member(m, attachment, where, "filename", true, &filename) ||

@@ -114,6 +114,8 @@ extern bool wf_compose_url(WfMaking *m, const char *where, const JsonbValue *val
 /* The address of the request as it may be shown, with *** for secrets; *path_is_secret: one stands before the query. NULL when
  * there are none in it. */
 extern char *wf_compose_shown_address(const JsonbValue *request, bool *path_is_secret);
+/* Is what stands before the path of an address a secret, or part of one? */
+extern bool wf_compose_hides_host(const char *url, const char *nonce);
 /* "host:port" of an address without secrets in it; NULL when it is malformed. */
 extern char *wf_compose_host(const char *url, char **path);
 

@@ -21,7 +21,7 @@ typedef struct Policy
 	WfNetPolicy *compiled;		/* NULL: not yet */
 } Policy;
 
-static MemoryContext tenants_memory = NULL; /* of the table, with the lists */
+static MemoryContext tenants_memory = NULL; /* of the table, with the lists and what is compiled of them */
 static HTAB *tenants = NULL;
 static MemoryContext compiled_memory = NULL;
 static WfNetPolicy *common = NULL;	/* of all tenants without lists */
@@ -42,30 +42,40 @@ wf_dispatch_rules_problem(const char *rules_allow, const char *rules_deny)
 static void
 refresh(void)
 {
+	MemoryContext memory;
 	MemoryContext old;
 	WfNetRules	rules = {0};
 	HASH_SEQ_STATUS seq;
 	Policy	   *policy;
+	WfNetPolicy *created;
+	char	   *problem = NULL;
 
 	if (compiled_memory != NULL && strcmp(allow, wf_setting_http_allow) == 0 && strcmp(deny, wf_setting_http_deny) == 0)
 		return;
+	memory = AllocSetContextCreate(CurrentMemoryContext, "workflow policies", ALLOCSET_SMALL_SIZES);
+	old = MemoryContextSwitchTo(memory);
+	rules.allow = pstrdup(wf_setting_http_allow);
+	rules.deny = pstrdup(wf_setting_http_deny);
+	created = wf_net_policy_create(&rules, &problem);
+	MemoryContextSwitchTo(old);
+	/* nothing is thrown from here on */
+	MemoryContextSetParent(memory, TopMemoryContext);
 	if (compiled_memory != NULL)
 		MemoryContextDelete(compiled_memory);
-	compiled_memory = AllocSetContextCreate(TopMemoryContext, "workflow policies", ALLOCSET_SMALL_SIZES);
-	old = MemoryContextSwitchTo(compiled_memory);
-	rules.allow = allow = pstrdup(wf_setting_http_allow);
-	rules.deny = deny = pstrdup(wf_setting_http_deny);
-	common_problem = NULL;
-	common = wf_net_policy_create(&rules, &common_problem);
+	compiled_memory = memory;
+	allow = unconstify(char *, rules.allow);
+	deny = unconstify(char *, rules.deny);
+	common = created;
+	common_problem = problem;
+	if (tenants != NULL)
+	{
+		hash_seq_init(&seq, tenants);
+		while ((policy = hash_seq_search(&seq)) != NULL)
+			policy->compiled = NULL;
+	}
 	if (common == NULL)
 		ereport(LOG, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("no request can be sent: %s", common_problem),
 					  errhint("Mend \"workflow.http_allow\" or \"workflow.http_deny\".")));
-	MemoryContextSwitchTo(old);
-	if (tenants == NULL)
-		return;
-	hash_seq_init(&seq, tenants);
-	while ((policy = hash_seq_search(&seq)) != NULL)
-		policy->compiled = NULL;
 }
 
 void
@@ -79,6 +89,8 @@ wf_policies_read(void)
 
 	if (tenants_memory != NULL)
 		MemoryContextDelete(tenants_memory);
+	tenants_memory = NULL;
+	tenants = NULL;
 	tenants_memory = AllocSetContextCreate(TopMemoryContext, "workflow policies of tenants", ALLOCSET_SMALL_SIZES);
 	control.hcxt = tenants_memory;
 	tenants = hash_create("workflow policies of tenants", 16, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
@@ -109,7 +121,8 @@ wf_policies_of(const pg_uuid_t *tenant_id, char **problem)
 	{
 		WfNetRules	rules = {.allow = allow, .deny = deny, .tenant_allow = policy->allow, .tenant_deny = policy->deny};
 
-		old = MemoryContextSwitchTo(compiled_memory);
+		/* which goes when the lists are read again: for each request that is performed at once */
+		old = MemoryContextSwitchTo(tenants_memory);
 		policy->compiled = wf_net_policy_create(&rules, problem);
 		MemoryContextSwitchTo(old);
 	}

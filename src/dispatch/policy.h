@@ -60,6 +60,8 @@ extern void wf_lane_begin(WfLane *lane, int64 now_ms);	/* one is sent: takes a t
 extern void wf_lane_end(WfLane *lane);
 /* What was begun has not been sent after all (nothing was claimed): ends it, and its token is there again. */
 extern void wf_lane_give_back(WfLane *lane);
+/* Has wf_lane_limit been called? */
+extern bool wf_lane_knows_limits(const WfLane *lane);
 extern int	wf_lane_in_flight(const WfLane *lane);
 extern int	wf_lanes_in_flight(const WfLanes *lanes);
 extern int	wf_lanes_count(const WfLanes *lanes);

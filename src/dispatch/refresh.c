@@ -20,6 +20,7 @@ typedef struct Kept
 	char	   *name;
 	char	   *value;			/* of wf_secret_alloc */
 	int			len;
+	bool		is_locked;		/* could not be written by the transaction at hand */
 } Kept;
 
 static dlist_head kept = DLIST_STATIC_INIT(kept);
@@ -61,6 +62,7 @@ wf_refresh_keep(const Flight *flight, const char *value)
 	old = MemoryContextSwitchTo(memory);
 	entry = palloc(sizeof(Kept));
 	entry->memory = memory;
+	entry->is_locked = false;
 	entry->tenant_id = flight->row.tenant_id;
 	entry->name = pstrdup(name);
 	entry->len = strlen(value);
@@ -76,19 +78,22 @@ wf_refresh_is_wanted(void)
 	return !dlist_is_empty(&kept);
 }
 
-void
+bool
 wf_refresh_write(void)
 {
+	bool		all = true;
 	dlist_iter	it;
 
 	dlist_foreach(it, &kept)
 	{
-		const Kept *entry = dlist_container(Kept, node, it.cur);
+		Kept	   *entry = dlist_container(Kept, node, it.cur);
 
 		/* dropped meanwhile: it stays dropped */
-		if (wf_store_has_secret(&entry->tenant_id, entry->name))
+		if (wf_store_hold_secret(&entry->tenant_id, entry->name, &entry->is_locked))
 			wf_store_set_secret(&entry->tenant_id, entry->name, entry->value, entry->len);
+		all &= !entry->is_locked;
 	}
+	return all;
 }
 
 void
@@ -102,6 +107,8 @@ wf_refresh_settle(bool committed)
 	{
 		Kept	   *entry = dlist_container(Kept, node, it.cur);
 
+		if (entry->is_locked)
+			continue;
 		dlist_delete(&entry->node);
 		MemoryContextDelete(entry->memory);
 	}

@@ -147,6 +147,7 @@ send_one(Flight *flight)
 			wf_marker_wipe(flight->secrets, flight->n_secrets);
 		flight->secrets = NULL;
 		flight->n_secrets = 0;
+		flight->is_stripped = true;
 		strip(flight);
 	}
 	wf_flight_set_phase(flight, FLIGHT_SENT);

@@ -15,7 +15,7 @@
 static bool
 read_key(WfMaking *m, const char *where, const JsonbValue *value, WfBuffer **key)
 {
-	WfText		text;
+	WfText		text = {0};
 
 	if (!wf_making_text(m, where, value, &text))
 		return false;

@@ -35,6 +35,7 @@ typedef struct Token
 	int64		made_ms;
 	int64		until_ms;		/* it is not used any more */
 	bool		in_body;		/* how the client says who it is */
+	bool		hides_host;		/* the server's name is a secret, or part of one */
 } Token;
 
 static HTAB *tokens = NULL;
@@ -92,7 +93,7 @@ enter(const char *key)
 	token = hash_search(tokens, fixed, HASH_ENTER, NULL);
 	token->text = NULL;
 	token->made_ms = token->until_ms = 0;
-	token->in_body = false;
+	token->in_body = token->hides_host = false;
 	dlist_push_head(&used, &token->node);
 	return token;
 }
@@ -106,6 +107,7 @@ typedef struct Grant
 	WfText		secret;
 	WfText		scope;
 	WfText		refresh;		/* .data NULL: the grant is client_credentials */
+	bool		hides_host;
 	const char *key;
 } Grant;
 
@@ -151,7 +153,7 @@ read_grant(WfMaking *m, Grant *g)
 {
 	JsonbValue	auth;
 	JsonbValue	url;
-	WfText		grant;
+	WfText		grant = {0};
 	char	   *type;
 
 	memset(g, 0, sizeof(*g));
@@ -162,6 +164,7 @@ read_grant(WfMaking *m, Grant *g)
 		return false;
 	if (!wf_json_field(&auth, "tokenUrl", &url))
 		return wf_making_wrong(m, "\"auth.tokenUrl\" is missing");
+	g->hides_host = wf_json_is_string(&url) && wf_compose_hides_host(wf_json_cstring(&url), m->nonce);
 	if (!wf_compose_url(m, "auth.tokenUrl", &url, &g->address) ||
 		!wf_making_member(m, &auth, "auth", "grant", true, &grant) ||
 		!wf_making_member(m, &auth, "auth", "clientId", true, &g->client) ||
@@ -246,15 +249,16 @@ compose_grant(WfMaking *m, const Grant *g)
 {
 	static const WfText client_credentials = {"client_credentials", 18, false};
 	static const WfText refresh_token = {"refresh_token", 13, false};
-	const Token *token = find(g->key);
+	Token	   *token = enter(g->key);
 	WfBuffer   *form = wf_buffer_make(1024);
 
+	token->hides_host = g->hides_host;
 	put_parameter(form, "grant_type", g->refresh.data == NULL ? &client_credentials : &refresh_token);
 	if (g->refresh.data != NULL)
 		put_parameter(form, "refresh_token", &g->refresh);
 	if (g->scope.data != NULL && g->scope.bytes > 0)
 		put_parameter(form, "scope", &g->scope);
-	if (g->secret.bytes == 0 || (token != NULL && token->in_body))
+	if (g->secret.bytes == 0 || token->in_body)
 	{
 		put_parameter(form, "client_id", &g->client);
 		if (g->secret.bytes > 0)
@@ -323,10 +327,14 @@ error_text(const JsonbValue *answer)
 }
 
 static WfError *
-refused(const WfNetResult *r, const char *why)
+refused(const char *key, const WfNetResult *r, const char *why)
 {
-	char	   *host = wf_answer_host(r->url);
+	const Token *token = find(key);
+	bool		hides_host = token != NULL && token->hides_host;
+	char	   *host = hides_host ? NULL : wf_answer_host(r->url);
 
+	if (hides_host && r->outcome != WF_NET_ANSWERED)
+		why = psprintf("it could not be asked (%s)", wf_net_outcome_name(r->outcome));
 	return wf_error_make(WF_ERRCODE_REQUEST_FAILED, NULL, "request failed: no access token from %s: %s",
 						 host == NULL ? "its server" : host, why);
 }
@@ -387,9 +395,9 @@ take(const char *key, const WfNetResult *r, const JsonbValue *answer, int64 now_
 	char	   *type = wf_json_get_cstring(answer, "token_type");
 
 	if (text == NULL)
-		return refused(r, "its answer has none");
+		return refused(key, r, "its answer has none");
 	if (type != NULL && pg_strcasecmp(type, "bearer") != 0)
-		return refused(r, "it is of another type than bearer");
+		return refused(key, r, "it is of another type than bearer");
 	keep(key, text, life_ms(answer), now_unix_ms);
 	*refresh = token_text(answer, "refresh_token");
 	return NULL;
@@ -420,9 +428,14 @@ wf_token_take(const char *key, const WfNetResult *result, int64 now_unix_ms, boo
 	*refresh = NULL;
 	*is_retryable = wf_answer_is_retryable(result);
 	if (result->outcome == WF_NET_BLOCKED)
-		return wf_error_make(WF_ERRCODE_REQUEST_BLOCKED, NULL, "request blocked: %s", wf_answer_header_text(result->message));
+	{
+		const Token *token = find(key);
+
+		return wf_error_make(WF_ERRCODE_REQUEST_BLOCKED, NULL, "request blocked: %s", token != NULL && token->hides_host ?
+							 "requests to the token's server are forbidden" : wf_answer_header_text(result->message));
+	}
 	if (result->outcome != WF_NET_ANSWERED)
-		return refused(result, wf_answer_header_text(result->message));
+		return refused(key, result, wf_answer_header_text(result->message));
 	wf_json_set_null(&answer);
 	parsed = wf_answer_parse(result->body, result->body_bytes, &sqlstate);
 	explicit_bzero(result->body, result->body_bytes);
@@ -436,7 +449,7 @@ wf_token_take(const char *key, const WfNetResult *result, int64 now_unix_ms, boo
 	else
 	{
 		*is_retryable |= turns_way(key, result, error);
-		problem = refused(result, psprintf("status %d%s%s", result->status, error == NULL ? "" : ", ", error == NULL ? "" : error));
+		problem = refused(key, result, psprintf("status %d%s%s", result->status, error == NULL ? "" : ", ", error == NULL ? "" : error));
 	}
 	if (parsed != NULL)
 		explicit_bzero(VARDATA(parsed), VARSIZE(parsed) - VARHDRSZ);

@@ -2,7 +2,8 @@
  * circuit.c: what is known of hosts (wf.circuit), and where a tenant's requests may go (wf.tenant).
  *
  * The dispatcher writes circuits down when they open or close, for views and for the one that comes after it; somebody who
- * resets one deletes its row.
+ * resets one deletes its row, in a transaction that may last: so both hold the row by a lock of a thing (direct.c), for which
+ * the dispatcher, who has other tenants to serve, does not wait.
  */
 #include "postgres.h"
 
@@ -15,7 +16,16 @@
 
 /* -- circuits -- */
 
-void
+/* Whoever writes or deletes a circuit's row holds it; false: somebody else does (only with dont_wait). */
+static bool
+hold(const pg_uuid_t *tenant_id, const char *host, bool dont_wait)
+{
+	uint64		hash = wf_store_hash(wf_store_hash(0, tenant_id->data, UUID_LEN), host, strlen(host));
+
+	return wf_store_lock_thing(wf_store_table("circuit"), hash, dont_wait) != WF_HOLD_NOT;
+}
+
+bool
 wf_store_put_circuit(const WfCircuitRow *row)
 {
 	bool		no_retry;
@@ -31,7 +41,10 @@ wf_store_put_circuit(const WfCircuitRow *row)
 	values[6] = wf_store_time_value(row->retry_at, &no_retry);
 	values[7] = Int32GetDatum(row->times_opened);
 	nulls[6] = no_retry ? 'n' : ' ';
+	if (!hold(&row->tenant_id, row->host, true))
+		return false;
 	wf_store_execute(WF_SQL_PUT_CIRCUIT, values, nulls);
+	return true;
 }
 
 List *
@@ -62,8 +75,10 @@ bool
 wf_store_reset_circuit(const pg_uuid_t *tenant_id, const char *host)
 {
 	Datum		values[2] = {UUIDPGetDatum(tenant_id), CStringGetTextDatum(host)};
-	bool		found = wf_store_execute(WF_SQL_RESET_CIRCUIT, values, NULL) > 0;
+	bool		found;
 
+	(void) hold(tenant_id, host, false);
+	found = wf_store_execute(WF_SQL_RESET_CIRCUIT, values, NULL) > 0;
 	if (found)
 		wf_wake_dispatcher_at_commit(WF_DISPATCH_CIRCUITS);
 	return found;

@@ -28,7 +28,8 @@
 #include "utils/timestamp.h"
 
 #define MOST_TAKEN_BYTES (64 * 1024 * 1024)	/* in one go */
-#define LOCKED_US (10 * INT64CONST(1000))	/* until what somebody has locked is looked at again */
+#define LOCKED_US (10 * INT64CONST(1000))	/* until what somebody has locked is looked at again; rarer the longer it lasts */
+#define MOST_LOCKED_US USECS_PER_SEC
 
 /* Columns of wf.request, in the table's order. */
 enum
@@ -187,7 +188,10 @@ wf_store_drop_requests(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, int 
 		list[n++] = PointerGetDatum(lfirst(cell));
 	values[0] = tid_array(list, n);
 	values[1] = TimestampTzGetDatum(wf_clock_now());
-	wf_store_execute(WF_SQL_CANCEL_REQUESTS, values, NULL);
+	/* with one snapshot a transaction, what the dispatcher has written since is held, and yet not seen by the statement */
+	if (wf_store_execute(WF_SQL_CANCEL_REQUESTS, values, NULL) != n)
+		ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+						errmsg("could not serialize access due to concurrent update")));
 	WF_FAULT("request.dropped");
 	wf_wake_dispatcher_at_commit(WF_DISPATCH_CANCELS);
 	return n;
@@ -308,7 +312,7 @@ wf_store_outbox_take(WfOutbox *outbox, const char *lane, TimestampTz now, int mo
 			bytes += VARSIZE(((WfRequestRow *) llast(rows))->request);
 		}
 		else
-			*next = now + LOCKED_US;
+			*next = now + Max(LOCKED_US, Min((now - due_at) / 8, MOST_LOCKED_US));
 	}
 	return rows;
 }

@@ -117,7 +117,8 @@ typedef struct WfCircuitRow
 	int			times_opened;
 } WfCircuitRow;
 
-extern void wf_store_put_circuit(const WfCircuitRow *row);
+/* False: somebody is resetting it, and has not committed. */
+extern bool wf_store_put_circuit(const WfCircuitRow *row);
 extern List *wf_store_open_circuits(void);	/* WfCircuitRow * */
 /* Forgets what is known of a host; false when nothing is. The dispatcher is told when the transaction commits. */
 extern bool wf_store_reset_circuit(const pg_uuid_t *tenant_id, const char *host);

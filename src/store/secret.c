@@ -163,6 +163,17 @@ wf_store_has_secret(const pg_uuid_t *tenant_id, const char *name)
 	return found;
 }
 
+bool
+wf_store_hold_secret(const pg_uuid_t *tenant_id, const char *name, bool *is_locked)
+{
+	Datum		values[2] = {UUIDPGetDatum(tenant_id), CStringGetTextDatum(name)};
+	bool		is_held = wf_store_execute(WF_SQL_HOLD_SECRET, values, NULL) > 0;
+
+	SPI_freetuptable(SPI_tuptable);
+	*is_locked = !is_held && wf_store_has_secret(tenant_id, name);
+	return is_held;
+}
+
 WfError *
 wf_store_no_secret(const pg_uuid_t *tenant_id, const char *name)
 {

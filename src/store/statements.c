@@ -530,6 +530,10 @@ static const Statement statements[WF_SQL_COUNT] = {
 		"SELECT 1 FROM wf.secret WHERE tenant_id OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
 		" AND ended_at IS NULL",
 	2, {UUIDOID, TEXTOID}},
+	[WF_SQL_HOLD_SECRET] = {
+		"SELECT 1 FROM wf.secret WHERE tenant_id OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
+		" AND ended_at IS NULL FOR UPDATE SKIP LOCKED",
+	2, {UUIDOID, TEXTOID}},
 	[WF_SQL_SECRET_NAMES] = {
 		"SELECT name FROM wf.secret WHERE tenant_id OPERATOR(pg_catalog.=) $1 AND ended_at IS NULL ORDER BY name LIMIT $2",
 	2, {UUIDOID, INT4OID}},

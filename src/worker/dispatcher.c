@@ -16,6 +16,7 @@
 
 #include "access/xact.h"
 #include "base/clock.h"
+#include "base/compat.h"
 #include "base/fault.h"
 #include "base/settings.h"
 #include "base/wake.h"
@@ -118,6 +119,9 @@ leave_for_good(void)
 	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
 	has_work = false;
 	wf_my_dispatcher->calls = 0;
+	/* it came: the launcher must not take it for one that could not */
+	if (wf_my_dispatcher->started == 0)
+		wf_my_dispatcher->started = wf_clock_now();
 	LWLockRelease(wf_processes_lock);
 	proc_exit(0);
 }
@@ -219,6 +223,9 @@ dispatch(void)
 		MemoryContextSwitchTo(turn_memory);
 		has_work = true;
 		wants = wf_dispatch_wants(wf_process_take_calls());
+		/* a clock that was set back says nothing */
+		if (not_before > TimestampTzPlusMilliseconds(wf_clock_now(), MOST_BACKOFF_MS))
+			not_before = 0;
 		if (wants && wf_clock_now() >= not_before)
 		{
 			idle_since = 0;
@@ -258,7 +265,7 @@ wf_worker_dispatcher_main(Datum arg)
 	wf_dispatch_begin();
 	come_up();
 	(void) wf_transaction(look_at_key, NULL, NULL);
-	events = CreateWaitEventSet(TopMemoryContext, 3);
+	events = wf_compat_wait_event_set(3);
 	AddWaitEventToSet(events, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
 	AddWaitEventToSet(events, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL, NULL);
 	AddWaitEventToSet(events, WL_SOCKET_READABLE, wf_dispatch_fd(), NULL, NULL);

@@ -307,15 +307,20 @@ find_requests(void *arg)
 	wf_transaction_close(look_memory);
 }
 
-/* Requests that were left behind, by a server that went down or by whoever restored them, have a dispatcher started. */
+/*
+ * Requests that were left behind, by a server that went down or by whoever restored them, have a dispatcher started. One that
+ * is there looks at the rest, too: of what a prepared transaction did it was told nothing.
+ */
 static void
 do_requests(Look *look)
 {
+	int			calls = WF_DISPATCH_CANCELS | WF_DISPATCH_CIRCUITS | WF_DISPATCH_POLICIES;
+
 	must(find_requests, look);
-	if (look->n == 0)
-		return;
+	if (look->n > 0)
+		calls |= WF_DISPATCH_REQUESTS;
 	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
-	wf_process_ring_dispatcher(MyDatabaseId, WF_DISPATCH_REQUESTS);
+	wf_process_ring_dispatcher(MyDatabaseId, calls);
 	LWLockRelease(wf_processes_lock);
 }
 

@@ -82,8 +82,8 @@ for purpose in "$@"; do
 	case $purpose in
 		build) ;;
 		check)
-			wanted+=(perl libipc-run-perl clang nodejs)
-			optional+=(python3-psycopg2)
+			wanted+=(perl libipc-run-perl clang nodejs nginx-light)
+			optional+=(python3-psycopg2 python3-aiosmtpd)
 			[ "${WF_TIDY:-yes}" = no ] || wanted+=(clang-tidy)
 			[ "${WF_CPPCHECK:-yes}" = no ] || wanted+=(cppcheck)
 			if [ -z "$(clang_major)" ] && [ -z "$updated" ]; then

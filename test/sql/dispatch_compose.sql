@@ -94,6 +94,16 @@ RESET workflow.http_timeout;
 RESET workflow.http_max_response_size;
 RESET workflow.http_ca_file;
 
+-- who may set what, and to what
+SELECT name, context, min_val, max_val FROM pg_settings WHERE name ~ '^workflow.http_(allow|ca_file|deny|max_|timeout)' ORDER BY name COLLATE "C";
+SET workflow.http_timeout = 0;
+SET workflow.http_max_response_size = '129MB';
+SET workflow.http_max_in_flight = 0;
+SET workflow.http_allow = '127.0.0.0/8, ::1';
+SET workflow.http_deny = '*.example.com:443';
+RESET workflow.http_allow;
+RESET workflow.http_deny;
+
 -- webhooks: HMAC by RFC 4231 (1, 2, 4, 6) and by the vector of the specification's libraries
 CREATE FUNCTION hmac(key bytea, first bytea, second bytea) RETURNS bytea AS '$libdir/workflow', 'wf_sql_test_hmac' LANGUAGE C STRICT;
 SELECT hmac(decode(repeat('0b', 20), 'hex'), 'Hi', ' There') = '\xb0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7', hmac('Jefe', '', 'what do ya want for nothing?') = '\x5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843',

@@ -102,7 +102,9 @@ my %setting = map { $_->[0] => $_ } grep { $_->[0] =~ /^workflow\./ } table(page
 my %who = (user => 'anybody', superuser => 'superuser', sighup => 'reload', postmaster => 'start');
 my $settings = query(q{
 	SELECT name, current_setting(name), coalesce(min_val, ''), coalesce(max_val, ''), coalesce(unit, ''), context
-	FROM pg_settings WHERE name LIKE 'workflow.%'});
+	FROM pg_settings WHERE name LIKE 'workflow.%'
+	-- may hold a password, and so is in no list
+	UNION ALL SELECT 'workflow.smtp_url', current_setting('workflow.smtp_url'), '', '', '', 'superuser'});
 my %bytes = (kB => 1, MB => 1024, GB => 1024 * 1024);
 my %ms = (ms => 1, s => 1000, min => 60 * 1000, h => 3600 * 1000, d => 24 * 3600 * 1000);
 my $known = 0;
