@@ -154,26 +154,6 @@ wf_store_delete_live(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id)
 	wf_store_execute(WF_SQL_DELETE_LIVE, values, NULL);
 }
 
-List *
-wf_store_children(const pg_uuid_t *tenant_id, const pg_uuid_t *parent_run_id)
-{
-	Datum		values[2] = {UUIDPGetDatum(tenant_id), UUIDPGetDatum(parent_run_id)};
-	uint64		n = wf_store_execute(WF_SQL_CHILDREN, values, NULL);
-	List	   *children = NIL;
-
-	for (uint64 i = 0; i < n; i++)
-	{
-		WfRunKey   *key = palloc(sizeof(WfRunKey));
-
-		wf_store_uuid(i, 1, &key->run_id);
-		key->role = wf_store_oid(i, 2);
-		key->priority = wf_store_int(i, 3);
-		children = lappend(children, key);
-	}
-	SPI_freetuptable(SPI_tuptable);
-	return children;
-}
-
 bool
 wf_store_is_alive(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, WfRunKey *key)
 {

@@ -133,14 +133,13 @@ extern void wf_store_insert_live(const WfLiveRow *row);
 /* Writes all but ids, input and options. */
 extern void wf_store_update_live(const WfLiveRow *row);
 extern void wf_store_delete_live(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id);
-/* Runs that have this parent and are alive: in the queue, held, or live (WfRunKey *). */
+/* What one must know of a run to send it a message. */
 typedef struct WfRunKey
 {
 	pg_uuid_t	run_id;
-	Oid			role;
+	Oid			role;			/* as whom it executes */
 	int			priority;
 } WfRunKey;
-extern List *wf_store_children(const pg_uuid_t *tenant_id, const pg_uuid_t *parent_run_id);
 /* Is the run alive, and as whom does it execute? False for one that has ended or is not of the tenant. */
 extern bool wf_store_is_alive(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, WfRunKey *key);
 
