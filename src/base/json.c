@@ -178,6 +178,23 @@ wf_json_get_cstring(const JsonbValue *object, const char *key)
 	return wf_json_field(object, key, &value) ? wf_json_cstring(&value) : NULL;
 }
 
+int64
+wf_json_get_int64(const JsonbValue *object, const char *key, int64 otherwise)
+{
+	JsonbValue	value;
+	int64		number;
+
+	return wf_json_field(object, key, &value) && wf_json_int64(&value, &number) ? number : otherwise;
+}
+
+Jsonb *
+wf_json_get_jsonb(const JsonbValue *object, const char *key)
+{
+	JsonbValue	value;
+
+	return wf_json_field(object, key, &value) ? wf_json_copy(&value) : NULL;
+}
+
 bool
 wf_json_double(const JsonbValue *value, double *out)
 {

@@ -316,6 +316,43 @@ wf_json_put_null(WfJsonWriter *w)
 	place(w, &null);
 }
 
+void
+wf_json_put_member(WfJsonWriter *w, const char *key, const Jsonb *value)
+{
+	if (value == NULL)
+		return;
+	wf_json_key(w, key, strlen(key));
+	wf_json_put_jsonb(w, value);
+}
+
+static bool
+is_among(const JsonbValue *key, const char *const *names)
+{
+	for (; names != NULL && *names != NULL; names++)
+		if (strlen(*names) == key->val.string.len && memcmp(*names, key->val.string.val, key->val.string.len) == 0)
+			return true;
+	return false;
+}
+
+void
+wf_json_put_members(WfJsonWriter *w, const JsonbValue *object, const char *const *without)
+{
+	JsonbValue	key;
+	JsonbValue	value;
+	WfJsonIter	it;
+
+	if (!wf_json_is_object(object))
+		return;
+	wf_json_iter_begin(&it, object);
+	while (wf_json_iter_next(&it, &key, &value))
+	{
+		if (is_among(&key, without))
+			continue;
+		wf_json_key(w, key.val.string.val, key.val.string.len);
+		wf_json_put(w, &value);
+	}
+}
+
 /* -- writing out -- */
 
 static int

@@ -150,15 +150,6 @@ note_parked(Run *run, Frame *frame, OpenStep *step, void *arg)
 	*steps = lappend_int(*steps, step->seq);
 }
 
-static int64
-get_number(const JsonbValue *object, const char *key)
-{
-	JsonbValue	value;
-	int64		number;
-
-	return wf_json_field(object, key, &value) && wf_json_int64(&value, &number) ? number : 0;
-}
-
 /* A child run that failed is what is to be tried again. */
 static bool
 is_failed_child(const WfMessage *message, const JsonbValue *payload)
@@ -185,8 +176,8 @@ deliver_last(Run *run, const JsonbValue *root)
 		(void) wf_json_element(&list, i, &saved);
 		message.tenant_id = run->tenant.tenant_id;
 		message.run_id = run->run_id;
-		message.kind = (WfMessageKind) get_number(&saved, "kind");
-		message.step = (int) get_number(&saved, "step");
+		message.kind = (WfMessageKind) wf_json_get_int64(&saved, "kind", 0);
+		message.step = (int) wf_json_get_int64(&saved, "step", 0);
 		if (wf_json_field(&saved, "payload", &payload))
 		{
 			MemoryContext old = MemoryContextSwitchTo(run->memory);

@@ -255,26 +255,16 @@ try_version(const WfTenant *tenant, WfLiveRow *live, int version)
 static Jsonb *
 state_again(const Jsonb *state, const char *from_node, Jsonb **signals)
 {
+	static const char *const changed[] = {"from", "again", "signals", NULL};
 	WfJsonWriter *w = wf_json_writer_begin();
 	JsonbValue	root;
-	JsonbValue	key;
 	JsonbValue	value;
-	WfJsonIter	it;
 
 	wf_json_begin_object(w);
 	wf_json_root(state, &root);
-	wf_json_iter_begin(&it, &root);
-	while (wf_json_iter_next(&it, &key, &value))
-	{
-		char	   *name = wf_json_cstring(&key);
-
-		if (strcmp(name, "signals") == 0)
-			*signals = wf_json_copy(&value);
-		if (strcmp(name, "from") == 0 || strcmp(name, "again") == 0 || strcmp(name, "signals") == 0)
-			continue;
-		wf_json_key(w, key.val.string.val, key.val.string.len);
-		wf_json_put(w, &value);
-	}
+	if (wf_json_field(&root, "signals", &value))
+		*signals = wf_json_copy(&value);
+	wf_json_put_members(w, &root, changed);
 	wf_json_put_field_bool(w, "again", true);
 	if (from_node != NULL)
 		wf_json_put_field_cstring(w, "from", from_node);

@@ -184,16 +184,8 @@ wf_mail_tell_parent(Run *run, const char *status, const Jsonb *output, const Jso
 	wf_json_put_field_int64(w, "region", parent->region);
 	wf_json_put_field_int64(w, "index", parent->index);
 	wf_json_put_field_cstring(w, "status", status);
-	if (output != NULL)
-	{
-		wf_json_key(w, "output", 6);
-		wf_json_put_jsonb(w, output);
-	}
-	if (error != NULL)
-	{
-		wf_json_key(w, "error", 5);
-		wf_json_put_jsonb(w, error);
-	}
+	wf_json_put_member(w, "output", output);
+	wf_json_put_member(w, "error", error);
 	wf_json_end_object(w);
 	message.tenant_id = run->tenant.tenant_id;
 	message.run_id = parent->run_id;

@@ -334,11 +334,7 @@ wf_engine_envelope(const WfRunResult *result)
 		wf_json_put_jsonb(w, result->error);
 	else
 		wf_json_put_null(w);
-	if (result->steps != NULL)
-	{
-		wf_json_key(w, "steps", 5);
-		wf_json_put_jsonb(w, result->steps);
-	}
+	wf_json_put_member(w, "steps", result->steps);
 	wf_json_end_object(w);
 	return wf_json_finish(w);
 }
