@@ -91,14 +91,9 @@ wf_engine_cancel(const pg_uuid_t *run_id, const char *reason)
 static WfMessage
 go_message(const WfLiveRow *live)
 {
-	WfMessage	message = {0};
+	const WfRunKey key = {live->run_id, live->role, live->priority};
 
-	message.tenant_id = live->tenant_id;
-	message.run_id = live->run_id;
-	message.role = live->role;
-	message.priority = live->priority;
-	message.kind = WF_MESSAGE_GO;
-	return message;
+	return wf_store_message(&live->tenant_id, &key, WF_MESSAGE_GO);
 }
 
 /* A run that is in the queue, or at a gate, becomes a live one that has not begun; what begins it is kept back. */
@@ -156,7 +151,6 @@ wf_engine_pause(const pg_uuid_t *run_id)
 	MemoryContext memory = CurrentMemoryContext;
 	WfTenant	tenant;
 	WfRunKey	key;
-	WfMessage	message = {0};
 	bool		result;
 
 	PreventCommandIfReadOnly("wf_pause()");
@@ -166,11 +160,8 @@ wf_engine_pause(const pg_uuid_t *run_id)
 	result = pause_start(&tenant, run_id) || pause_live(&tenant, run_id);
 	if (!result && wf_store_is_alive(&tenant.tenant_id, run_id, &key))
 	{
-		message.tenant_id = tenant.tenant_id;
-		message.run_id = *run_id;
-		message.role = key.role;
-		message.priority = key.priority;
-		message.kind = WF_MESSAGE_PAUSE;
+		WfMessage	message = wf_store_message(&tenant.tenant_id, &key, WF_MESSAGE_PAUSE);
+
 		wf_store_send(&message, 1);
 		result = true;
 	}

@@ -310,13 +310,9 @@ with_failure(const Run *run, const Jsonb *state, const Jsonb *error)
 static void
 send_go(const Run *run)
 {
-	WfMessage	message = {0};
+	const WfRunKey key = {run->run_id, run->role, run->priority};
+	WfMessage	message = wf_store_message(&run->tenant.tenant_id, &key, WF_MESSAGE_GO);
 
-	message.tenant_id = run->tenant.tenant_id;
-	message.run_id = run->run_id;
-	message.role = run->role;
-	message.priority = run->priority;
-	message.kind = WF_MESSAGE_GO;
 	wf_store_send(&message, 1);
 }
 

@@ -41,6 +41,13 @@ is_zero(const pg_uuid_t *id)
 	return memcmp(id, &zero, sizeof(zero)) == 0;
 }
 
+WfMessage
+wf_store_message(const pg_uuid_t *tenant_id, const WfRunKey *run, WfMessageKind kind)
+{
+	return (WfMessage) {.tenant_id = *tenant_id, .run_id = run->run_id, .role = run->role, .priority = run->priority,
+		.kind = kind};
+}
+
 /* Fills what the sender left open, and the columns that both tables have. */
 static void
 fill_message(WfMessage *message, Datum *values, bool *nulls)
