@@ -52,7 +52,6 @@ wf_sql_signal(PG_FUNCTION_ARGS)
 	bool		alive;
 
 	PreventCommandIfReadOnly("wf_signal()");
-	PreventCommandIfReadOnly("wf_signal()");
 	wf_store_catch_up();
 	SPI_connect();
 	wf_store_require(WF_WORKFLOW_EXECUTE, &tenant);
@@ -80,7 +79,6 @@ wf_sql_emit(PG_FUNCTION_ARGS)
 	WfTenant	tenant;
 	int			n;
 
-	PreventCommandIfReadOnly("wf_emit()");
 	PreventCommandIfReadOnly("wf_emit()");
 	wf_store_catch_up();
 	SPI_connect();
