@@ -75,7 +75,7 @@ wf_store_form_step(const WfStepRow *row)
 	look_up_step();
 	values[0] = Int32GetDatum(row->seq);
 	values[1] = wf_store_text_value(row->node, &nulls[1]);
-	values[2] = wf_store_text_value(row->path, &nulls[2]);
+	values[2] = row->path == row->node ? values[1] : wf_store_text_value(row->path, &nulls[2]);
 	values[3] = wf_store_text_value(row->type, &nulls[3]);
 	values[4] = wf_store_text_value(row->status, &nulls[4]);
 	values[5] = wf_store_text_value(row->port, &nulls[5]);
