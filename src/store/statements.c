@@ -28,9 +28,6 @@
 #define MESSAGE_COLUMNS "tenant_id, message_id, run_id, role, priority, kind, step, crashes, ready_at, workflow_id," \
 	" version, payload, options"
 
-/* Of a start: the id of the run whose child it is, as text. */
-#define PARENT_OF "(options OPERATOR(pg_catalog.#>>) '{parent,run}')"
-
 /* Read by live.c. */
 #define LIVE_COLUMNS "tenant_id, run_id, workflow_id, version, role, priority::pg_catalog.int4, status, attempt," \
 	" queued_at, started_at, deadline, n_segments, n_steps, parent_run_id, input, options, current_nodes, progress," \
@@ -275,13 +272,6 @@ static const Statement statements[WF_SQL_COUNT] = {
 	INT4OID, INT4OID, UUIDOID, TEXTARRAYOID, JSONBOID, JSONBOID, JSONBOID}},
 	[WF_SQL_DELETE_LIVE] = {
 		"DELETE FROM wf.live WHERE tenant_id" EQ "$1 AND run_id" EQ "$2",
-	2, {UUIDOID, UUIDOID}},
-	[WF_SQL_CHILDREN] = {
-		"SELECT run_id, role, priority::pg_catalog.int4 FROM wf.live WHERE tenant_id" EQ "$1 AND parent_run_id" EQ "$2"
-		" UNION ALL SELECT run_id, role, priority::pg_catalog.int4 FROM wf.queue"
-		"  WHERE tenant_id" EQ "$1 AND " PARENT_OF EQ "$2::pg_catalog.text AND " PARENT_OF " IS NOT NULL"
-		" UNION ALL SELECT run_id, role, priority::pg_catalog.int4 FROM wf.held"
-		"  WHERE tenant_id" EQ "$1 AND " PARENT_OF EQ "$2::pg_catalog.text AND " PARENT_OF " IS NOT NULL",
 	2, {UUIDOID, UUIDOID}},
 	[WF_SQL_IS_ALIVE] = {
 		"SELECT role, priority::pg_catalog.int4 FROM wf.live WHERE tenant_id" EQ "$1 AND run_id" EQ "$2"
