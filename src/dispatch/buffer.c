@@ -107,7 +107,8 @@ wf_buffer_put_base64(WfBuffer *buffer, const char *data, size_t bytes, int line_
 
 		if (!reserve(buffer, room))
 			return;
-		n = pg_b64_encode(data + i, n, buffer->data + buffer->bytes, room);
+		/* bytes are char before PG 18, uint8 since */
+		n = pg_b64_encode((const void *) (data + i), n, buffer->data + buffer->bytes, room);
 		Assert(n >= 0);
 		buffer->bytes += n;
 		buffer->data[buffer->bytes] = '\0';

@@ -16,6 +16,7 @@
 
 #include "access/xact.h"
 #include "base/clock.h"
+#include "base/compat.h"
 #include "base/fault.h"
 #include "base/settings.h"
 #include "base/wake.h"
@@ -258,7 +259,7 @@ wf_worker_dispatcher_main(Datum arg)
 	wf_dispatch_begin();
 	come_up();
 	(void) wf_transaction(look_at_key, NULL, NULL);
-	events = CreateWaitEventSet(TopMemoryContext, 3);
+	events = wf_compat_wait_event_set(3);
 	AddWaitEventToSet(events, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
 	AddWaitEventToSet(events, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL, NULL);
 	AddWaitEventToSet(events, WL_SOCKET_READABLE, wf_dispatch_fd(), NULL, NULL);
