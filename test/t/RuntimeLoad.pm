@@ -571,7 +571,7 @@ sub check_requests
 	is($r->{status}, 200, "$what: the server tells");
 	my $file = PostgreSQL::Test::Utils::tempdir() . '/received';
 	append_to_file($file, $r->{content});
-	$cluster->safe_psql('postgres', "TRUNCATE received; \\copy received from '$file'");
+	$cluster->safe_psql('postgres', "TRUNCATE received; \\copy received from '$file'\nANALYZE received;");
 	diag("$what: " . $cluster->safe_psql('postgres', q{SELECT concat_ws(' ', count(*), 'requests received,', sum(times), 'attempts,',
 		(SELECT concat_ws(' ', count(*), 'in history,', sum(attempts), 'attempts begun,', count(*) FILTER (WHERE attempts > 1), 'with more than one') FROM wf.request_log)) FROM received}));
 	$none->('nothing was received that was rolled back', q{SELECT c.* FROM received c LEFT JOIN wf.request_log l ON l.request_id = c.key AND l.path = c.path WHERE l.request_id IS NULL LIMIT 20});
@@ -594,6 +594,8 @@ sub check_result
 		my ($code, $out, $err) = $cluster->psql('postgres', $sql);
 		is($code == 0 ? $out : $err, '', "$what: $name");
 	};
+	# tables that have just been filled
+	$cluster->safe_psql('postgres', 'ANALYZE');
 	my $count = $cluster->safe_psql('postgres', 'SELECT count(*) FROM accepted');
 	diag("$what: $count runs were accepted: " . $cluster->safe_psql('postgres', q{SELECT string_agg(workflow || ' ' || n, ', ' ORDER BY workflow) FROM (SELECT workflow, count(*) AS n FROM accepted GROUP BY 1) s}));
 	cmp_ok($count, '>', 0, "$what: runs were started");
