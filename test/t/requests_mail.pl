@@ -49,7 +49,7 @@ is(join(' ', @{ $m->{to} }) . ($m->{data} =~ /eve/ ? ' told' : '') . ($m->{user}
 like($m->{data}, qr/of 7/, 'its text');
 is($r[0]{output}{status}, 250, 'the answer of the relay');
 is(value(q{SELECT string_agg(concat_ws('/', method, state, status, attempts, path IS NULL, host), ' ' ORDER BY created_at) FROM wf_requests WHERE method = 'MAIL' OR host LIKE 'localhost%'}, 'app'),
-	join(' ', map { my ($s, $c) = @$_; ($c ? "MAIL/$s/$c/1/t/x" : "") } [ 'completed', 250 ], [ 'failed', 550 ], [ 'failed', 554 ], [ 'completed', 250 ], [ 'failed', 550 ]), 'rows of mails');
+	join(' ', map { my ($s, $c) = @$_; ($c ? "MAIL/$s/$c/1/t/mail" : "") } [ 'completed', 250 ], [ 'failed', 550 ], [ 'failed', 554 ], [ 'completed', 250 ], [ 'failed', 550 ]), 'rows of mails');
 is($r[7]{output}, 'WF010', 'the error port');
 until_true(q{SELECT count(*) = 0 FROM wf.request}, 'all are sent');
 is(join(' ', map { scalar mails("m$_") } 1 .. 8), '1 0 0 1 0 0 0 0', 'each once, or not');
