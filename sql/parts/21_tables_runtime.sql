@@ -24,8 +24,6 @@ CREATE TABLE wf.queue (
 );
 CREATE INDEX queue_ready ON wf.queue (role, priority DESC, tenant_id, message_id);
 CREATE INDEX queue_run ON wf.queue (tenant_id, run_id) WHERE kind OPERATOR(pg_catalog.<>) 0;
-CREATE INDEX queue_parent ON wf.queue (tenant_id, (options OPERATOR(pg_catalog.#>>) '{parent,run}'))
-	WHERE (options OPERATOR(pg_catalog.#>>) '{parent,run}') IS NOT NULL;
 COMMENT ON TABLE wf.queue IS 'messages to runs that can be dealt with now; the first is a start (kind 0), whose message_id is the run''s id';
 
 CREATE TABLE wf.held (
@@ -36,8 +34,6 @@ CREATE TABLE wf.held (
 );
 CREATE INDEX held_run ON wf.held (tenant_id, run_id);
 CREATE INDEX held_gate ON wf.held (tenant_id, workflow_id, gate, priority DESC, message_id) WHERE gate IS NOT NULL;
-CREATE INDEX held_parent ON wf.held (tenant_id, (options OPERATOR(pg_catalog.#>>) '{parent,run}'))
-	WHERE (options OPERATOR(pg_catalog.#>>) '{parent,run}') IS NOT NULL;
 COMMENT ON TABLE wf.held IS 'messages that are kept back: of paused runs, and starts at a gate (maxConcurrency, concurrencyKey)';
 
 CREATE TABLE wf.gate (
@@ -72,7 +68,6 @@ CREATE TABLE wf.live (
 	state          jsonb,
 	PRIMARY KEY (tenant_id, run_id)
 );
-CREATE INDEX live_parent ON wf.live (tenant_id, parent_run_id) WHERE parent_run_id IS NOT NULL;
 COMMENT ON TABLE wf.live IS 'runs between two segments, with all that the next segment needs; state NULL: not begun';
 
 CREATE TABLE wf.wait (

@@ -20,19 +20,26 @@ CREATE TABLE wf.request (
 	created_at   timestamptz NOT NULL,
 	attempts     int NOT NULL,
 	failures     int NOT NULL,
-	sent_at      timestamptz,
 	duration_ms  double precision NOT NULL,
 	error        jsonb,
 	trace        text,
 	request      jsonb NOT NULL,
 	PRIMARY KEY (tenant_id, run_id, step, request_id)
-) WITH (fillfactor = 70);
+);
 CREATE INDEX request_lane ON wf.request (lane, due_at, request_id);
 COMMENT ON TABLE wf.request IS 'requests that are to be sent, or are being sent';
 COMMENT ON COLUMN wf.request.lane IS 'what shares limits: tenant and host, and the node if it has limits of its own';
-COMMENT ON COLUMN wf.request.attempts IS 'those that were begun, also when a crash cut them short';
+COMMENT ON COLUMN wf.request.attempts IS 'those that have ended, also when a crash cut them short';
 COMMENT ON COLUMN wf.request.failures IS 'attempts that failed';
-COMMENT ON COLUMN wf.request.sent_at IS 'when the attempt at hand began; NULL: it is not being sent';
+
+CREATE TABLE wf.sending (
+	tenant_id    uuid NOT NULL,
+	batch_id     uuid NOT NULL,
+	began_at     timestamptz NOT NULL,
+	request_ids  uuid[] NOT NULL,
+	PRIMARY KEY (tenant_id, batch_id)
+);
+COMMENT ON TABLE wf.sending IS 'attempts that have begun, many together; a request that was due later is none of them any more';
 
 CREATE TABLE wf.request_log (
 	tenant_id      uuid NOT NULL,
@@ -79,7 +86,7 @@ DO $$
 DECLARE
 	t text;
 BEGIN
-	FOREACH t IN ARRAY ARRAY['request', 'request_log', 'request_log_default', 'circuit']
+	FOREACH t IN ARRAY ARRAY['request', 'sending', 'request_log', 'request_log_default', 'circuit']
 	LOOP
 		PERFORM pg_catalog.pg_extension_config_dump(('wf.' OPERATOR(pg_catalog.||) t)::pg_catalog.regclass, '');
 	END LOOP;

@@ -10,7 +10,7 @@ DECLARE
 	t text;
 BEGIN
 	FOREACH t IN ARRAY ARRAY['tenant', 'member', 'workflow', 'version', 'block', 'run', 'segment', 'queue', 'held', 'gate',
-		'live', 'wait', 'event', 'task', 'idempotency', 'failed', 'request', 'request_log', 'circuit']
+		'live', 'wait', 'event', 'task', 'idempotency', 'failed', 'request', 'sending', 'request_log', 'circuit']
 	LOOP
 		EXECUTE pg_catalog.format('REVOKE ALL ON wf.%I FROM PUBLIC', t);
 		EXECUTE pg_catalog.format('ALTER TABLE wf.%I ENABLE ROW LEVEL SECURITY', t);
@@ -34,7 +34,7 @@ REVOKE ALL ON wf.run_default, wf.segment_default, wf.request_log_default FROM PU
 -- What a request says is for who sends it.
 REVOKE SELECT ON wf.request FROM PUBLIC;
 GRANT SELECT (tenant_id, run_id, step, request_id, lane, due_at, role, priority, workflow_id, node, method, host, path, forget,
-	created_at, attempts, failures, sent_at, duration_ms, error, trace) ON wf.request TO PUBLIC;
+	created_at, attempts, failures, duration_ms, error, trace) ON wf.request TO PUBLIC;
 
 -- Secrets: members see their names and versions. Nobody but the engine may read a ciphertext, or what is known of keys.
 REVOKE ALL ON wf.master_key, wf.secret FROM PUBLIC;

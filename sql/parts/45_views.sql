@@ -147,12 +147,16 @@ CREATE VIEW wf_requests WITH (security_invoker = true) AS
 		   r.dns_ms, r.connect_ms, r.tls_ms, r.first_byte_ms, r.total_ms, r.error, r.created_at, r.ended_at, r.due_at, r.bodies
 	FROM (
 		SELECT q.tenant_id, q.workflow_id, q.request_id, q.run_id, q.node, q.method, q.host, q.path,
-			   CASE WHEN q.sent_at IS NOT NULL THEN 'sending' WHEN q.attempts OPERATOR(pg_catalog.=) 0 THEN 'queued'
+			   CASE WHEN s.began_at IS NOT NULL THEN 'sending' WHEN q.attempts OPERATOR(pg_catalog.=) 0 THEN 'queued'
 			   ELSE 'retrying' END AS state,
-			   NULL::int AS status, q.attempts, NULL::real AS dns_ms, NULL::real AS connect_ms, NULL::real AS tls_ms,
+			   NULL::int AS status,
+			   q.attempts OPERATOR(pg_catalog.+) CASE WHEN s.began_at IS NULL THEN 0 ELSE 1 END AS attempts, NULL::real AS dns_ms, NULL::real AS connect_ms, NULL::real AS tls_ms,
 			   NULL::real AS first_byte_ms, NULL::real AS total_ms, q.error, q.created_at, NULL::timestamptz AS ended_at,
 			   q.due_at, NULL::jsonb AS bodies
 		FROM wf.request q
+		LEFT JOIN (SELECT b.tenant_id, b.began_at, pg_catalog.unnest(b.request_ids) AS request_id FROM wf.sending b) s
+			ON s.tenant_id OPERATOR(pg_catalog.=) q.tenant_id AND s.request_id OPERATOR(pg_catalog.=) q.request_id
+			AND q.due_at OPERATOR(pg_catalog.<=) s.began_at
 		UNION ALL
 		SELECT l.tenant_id, l.workflow_id, l.request_id, l.run_id, l.node, l.method, l.host, l.path, l.state, l.status,
 			   l.attempts, l.dns_ms, l.connect_ms, l.tls_ms, l.first_byte_ms, l.total_ms, l.error, l.created_at, l.ended_at,

@@ -46,12 +46,11 @@ wf_sql_signal(PG_FUNCTION_ARGS)
 	const pg_uuid_t *run_id = wf_api_uuid(fcinfo, 0, "run_id");
 	char	   *event = checked(wf_api_text(fcinfo, 1, "event"), "event", NAME_BYTES);
 	Jsonb	   *payload = wf_api_jsonb_or_empty(fcinfo, 2);
-	WfMessage	message = {.kind = WF_MESSAGE_SIGNAL};
+	WfMessage	message;
 	WfTenant	tenant;
 	WfRunKey	key;
 	bool		alive;
 
-	PreventCommandIfReadOnly("wf_signal()");
 	PreventCommandIfReadOnly("wf_signal()");
 	wf_store_catch_up();
 	SPI_connect();
@@ -59,10 +58,7 @@ wf_sql_signal(PG_FUNCTION_ARGS)
 	alive = wf_store_is_alive(&tenant.tenant_id, run_id, &key);
 	if (alive)
 	{
-		message.tenant_id = tenant.tenant_id;
-		message.run_id = *run_id;
-		message.role = key.role;
-		message.priority = key.priority;
+		message = wf_store_message(&tenant.tenant_id, &key, WF_MESSAGE_SIGNAL);
 		message.payload = signal_message(event, payload);
 		wf_store_send(&message, 1);
 	}
@@ -83,7 +79,6 @@ wf_sql_emit(PG_FUNCTION_ARGS)
 	WfTenant	tenant;
 	int			n;
 
-	PreventCommandIfReadOnly("wf_emit()");
 	PreventCommandIfReadOnly("wf_emit()");
 	wf_store_catch_up();
 	SPI_connect();

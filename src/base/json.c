@@ -178,6 +178,23 @@ wf_json_get_cstring(const JsonbValue *object, const char *key)
 	return wf_json_field(object, key, &value) ? wf_json_cstring(&value) : NULL;
 }
 
+int64
+wf_json_get_int64(const JsonbValue *object, const char *key, int64 otherwise)
+{
+	JsonbValue	value;
+	int64		number;
+
+	return wf_json_field(object, key, &value) && wf_json_int64(&value, &number) ? number : otherwise;
+}
+
+Jsonb *
+wf_json_get_jsonb(const JsonbValue *object, const char *key)
+{
+	JsonbValue	value;
+
+	return wf_json_field(object, key, &value) ? wf_json_copy(&value) : NULL;
+}
+
 bool
 wf_json_double(const JsonbValue *value, double *out)
 {
@@ -197,12 +214,13 @@ wf_json_int64(const JsonbValue *value, int64 *out)
 
 	if (value->type != jbvNumeric)
 		return false;
-	/* most are small and whole: rounded, and the same */
+	/* most are small and whole, and have no digits behind the point; others are rounded, and the same if they are whole */
 	small = numeric_int4_opt_error(value->val.numeric, &over);
 	if (!over)
 	{
 		*out = small;
-		return DatumGetBool(DirectFunctionCall2(numeric_eq, NumericGetDatum(int64_to_numeric(small)),
+		return DatumGetInt32(DirectFunctionCall1(numeric_scale, NumericGetDatum(value->val.numeric))) == 0 ||
+			DatumGetBool(DirectFunctionCall2(numeric_eq, NumericGetDatum(int64_to_numeric(small)),
 												NumericGetDatum(value->val.numeric)));
 	}
 	if (!wf_json_double(value, &approximate) || isnan(approximate))

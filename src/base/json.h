@@ -53,6 +53,10 @@ extern bool wf_json_iter_next(WfJsonIter *it, JsonbValue *key, JsonbValue *value
 extern char *wf_json_cstring(const JsonbValue *value);
 /* Member `key` as a C string, or NULL when missing or no string. */
 extern char *wf_json_get_cstring(const JsonbValue *object, const char *key);
+/* Member `key` as an integer; `otherwise` when it is missing or no integer within int64. */
+extern int64 wf_json_get_int64(const JsonbValue *object, const char *key, int64 otherwise);
+/* Member `key` as a Jsonb of its own in CurrentMemoryContext, or NULL when missing. */
+extern Jsonb *wf_json_get_jsonb(const JsonbValue *object, const char *key);
 /* An integer within int64; false when it is no number, has a fraction or does not fit. */
 extern bool wf_json_int64(const JsonbValue *value, int64 *out);
 /* A number as a double (nearest); false when it is no number. */
@@ -86,6 +90,11 @@ extern void wf_json_put_string(WfJsonWriter *w, const char *value, int len);	/* 
 extern void wf_json_put_int64(WfJsonWriter *w, int64 value);
 extern void wf_json_put_bool(WfJsonWriter *w, bool value);
 extern void wf_json_put_null(WfJsonWriter *w);
+/* A member of the object that is open; NULL gives none. */
+extern void wf_json_put_member(WfJsonWriter *w, const char *key, const Jsonb *value);
+/* The members of `object` (if it is one), as members of the one that is open, but those of the names in `without`, which
+ * NULL ends (NULL itself: all). */
+extern void wf_json_put_members(WfJsonWriter *w, const JsonbValue *object, const char *const *without);
 extern Jsonb *wf_json_finish(WfJsonWriter *w);	/* frees the writer */
 
 /* key + value in one call; `key` is a C string */

@@ -35,9 +35,10 @@ struct WfJsonWriter
 	MemoryContext memory;
 	int			depth;			/* open containers */
 	int			max_depth;
-	Level	   *levels;
+	Level	   *levels;			/* at first those within */
 	bool		has_root;
 	JsonbValue	root;
+	Level		within[4];
 };
 
 #define INITIAL_CHILDREN 8
@@ -51,8 +52,8 @@ wf_json_writer_begin(void)
 
 	w->memory = CurrentMemoryContext;
 	w->depth = 0;
-	w->max_depth = 4;
-	w->levels = palloc(sizeof(Level) * w->max_depth);
+	w->max_depth = lengthof(w->within);
+	w->levels = w->within;
 	w->has_root = false;
 	return w;
 }
@@ -102,15 +103,24 @@ place(WfJsonWriter *w, const JsonbValue *value)
 }
 
 static void
+deepen(WfJsonWriter *w)
+{
+	Level	   *levels = MemoryContextAlloc(w->memory, sizeof(Level) * w->max_depth * 2);
+
+	memcpy(levels, w->levels, sizeof(Level) * w->max_depth);
+	if (w->levels != w->within)
+		pfree(w->levels);
+	w->levels = levels;
+	w->max_depth *= 2;
+}
+
+static void
 open_level(WfJsonWriter *w, bool is_object)
 {
 	Level	   *level;
 
 	if (w->depth >= w->max_depth)
-	{
-		w->max_depth *= 2;
-		w->levels = repalloc(w->levels, sizeof(Level) * w->max_depth);
-	}
+		deepen(w);
 	level = &w->levels[w->depth++];
 	level->is_object = is_object;
 	level->n = 0;
@@ -316,6 +326,43 @@ wf_json_put_null(WfJsonWriter *w)
 	place(w, &null);
 }
 
+void
+wf_json_put_member(WfJsonWriter *w, const char *key, const Jsonb *value)
+{
+	if (value == NULL)
+		return;
+	wf_json_key(w, key, strlen(key));
+	wf_json_put_jsonb(w, value);
+}
+
+static bool
+is_among(const JsonbValue *key, const char *const *names)
+{
+	for (; names != NULL && *names != NULL; names++)
+		if (strlen(*names) == key->val.string.len && memcmp(*names, key->val.string.val, key->val.string.len) == 0)
+			return true;
+	return false;
+}
+
+void
+wf_json_put_members(WfJsonWriter *w, const JsonbValue *object, const char *const *without)
+{
+	JsonbValue	key;
+	JsonbValue	value;
+	WfJsonIter	it;
+
+	if (!wf_json_is_object(object))
+		return;
+	wf_json_iter_begin(&it, object);
+	while (wf_json_iter_next(&it, &key, &value))
+	{
+		if (is_among(&key, without))
+			continue;
+		wf_json_key(w, key.val.string.val, key.val.string.len);
+		wf_json_put(w, &value);
+	}
+}
+
 /* -- writing out -- */
 
 static int
@@ -491,7 +538,8 @@ wf_json_finish(WfJsonWriter *w)
 		elog(ERROR, "unfinished JSON writer");
 	result = wf_json_copy(&w->root);
 	MemoryContextSwitchTo(old);
-	pfree(w->levels);
+	if (w->levels != w->within)
+		pfree(w->levels);
 	pfree(w);
 	return result;
 }

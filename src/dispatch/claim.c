@@ -35,10 +35,12 @@ typedef struct Due
 {
 	WfNamed		head;
 	TimestampTz at;				/* when to look at it; DT_NOEND: when a place is free */
+	TimestampTz floor;			/* what was due earlier is in flight; 0: not known */
 } Due;
 
 static WfNames dues;
 static MemoryContext dues_memory;
+static bool is_first = true;		/* what an earlier dispatcher has left is to be seen to */
 static bool look_at_all = true;		/* which lanes there are is to be found out */
 static bool cancels = false;
 static bool circuits = true;
@@ -264,7 +266,7 @@ begin_flights(List *begun, WfLane *lane, List *rows, TimestampTz now)
 			continue;
 		flight->was_begun = true;
 		flight->begun_at = now;
-		begun = lappend(begun, row);
+		begun = lappend(begun, flight);
 	}
 	return begun;
 }
@@ -279,7 +281,7 @@ set_last_lane(const char *name)
 
 /* When to look at the lane again; 0: there is nothing in it. */
 static TimestampTz
-claim_lane(WfOutbox *outbox, const char *name, TimestampTz now, List **begun)
+claim_lane(WfOutbox *outbox, const char *name, TimestampTz now, List **begun, TimestampTz *floor)
 {
 	WfLane	   *lane = wf_lane_find(wf_dispatch_lanes, name);
 	int			most_in_flight = Max(wf_setting_http_max_in_flight, 1);
@@ -294,7 +296,7 @@ claim_lane(WfOutbox *outbox, const char *name, TimestampTz now, List **begun)
 		return again_ms < 0 ? DT_NOEND : TimestampTzPlusMilliseconds(now, again_ms);
 	if (!wf_lane_knows_limits(lane))
 		room = Min(room, MOST_UNKNOWN);
-	rows = wf_store_outbox_take(outbox, name, now, room, wf_flight_is_there, NULL, &next);
+	rows = wf_store_outbox_take(outbox, name, now, room, wf_flight_is_there, NULL, &next, floor);
 	n_claimed += list_length(rows);
 	if (rows != NIL)
 	{
@@ -303,6 +305,7 @@ claim_lane(WfOutbox *outbox, const char *name, TimestampTz now, List **begun)
 		room = wf_lane_room(lane, list_length(rows), most_in_flight, wf_dispatch_unix_ms(now), &again_ms);
 		if (room < list_length(rows))
 		{
+			*floor = Min(*floor, ((WfRequestRow *) list_nth(rows, room))->due_at);
 			rows = list_truncate(rows, room);
 			next = again_ms < 0 ? DT_NOEND : TimestampTzPlusMilliseconds(now, again_ms);
 		}
@@ -314,15 +317,24 @@ claim_lane(WfOutbox *outbox, const char *name, TimestampTz now, List **begun)
 
 /* -- all of them -- */
 
+/* Claims from a lane, of which everything is looked at, or what was not due before its floor; and notes when to look again. */
 static void
-set_due(const char *name, TimestampTz at)
+visit_lane(WfOutbox *outbox, const char *name, TimestampTz now, bool all, List **begun)
 {
-	Due		   *due = at == 0 ? wf_named_find(&dues, name) : wf_named_enter(&dues, name);
+	Due		   *due = wf_named_find(&dues, name);
+	TimestampTz floor = all || due == NULL ? 0 : due->floor;
+	TimestampTz at = claim_lane(outbox, name, now, begun, &floor);
 
-	if (at != 0)
-		due->at = at;
-	else if (due != NULL)
-		wf_named_drop(&dues, due);
+	if (at == 0)
+	{
+		if (due != NULL)
+			wf_named_drop(&dues, due);
+		return;
+	}
+	if (due == NULL)
+		due = wf_named_enter(&dues, name);
+	due->at = at;
+	due->floor = floor;
 }
 
 static void
@@ -360,7 +372,7 @@ claim_all(WfOutbox *outbox, TimestampTz now)
 		}
 		if (wrapped && strcmp(lane, first) > 0)
 			break;
-		set_due(lane, claim_lane(outbox, lane, now, &begun));
+		visit_lane(outbox, lane, now, true, &begun);
 		lane = wf_store_outbox_lane(outbox, lane);
 	}
 	return begun;
@@ -391,7 +403,7 @@ claim_due(WfOutbox *outbox, TimestampTz now)
 	for (int pass = 0; pass < 2; pass++)
 		foreach(cell, names)
 			if ((strcmp(lfirst(cell), first) > 0) == (pass == 0))
-				set_due(lfirst(cell), claim_lane(outbox, lfirst(cell), now, &begun));
+				visit_lane(outbox, lfirst(cell), now, false, &begun);
 	return begun;
 }
 
@@ -399,7 +411,7 @@ claim_due(WfOutbox *outbox, TimestampTz now)
 static void
 drop_gone(void)
 {
-	static const FlightPhase phases[] = {FLIGHT_READY, FLIGHT_TOKEN, FLIGHT_SENT};
+	static const FlightPhase phases[] = {FLIGHT_READY, FLIGHT_TOKEN, FLIGHT_SENT, FLIGHT_LOCKED};
 	int			n = 0;
 	Flight	  **flights = palloc(sizeof(Flight *) * Max(wf_flights_total(), 1));
 	const WfRequestRow **rows = palloc(sizeof(WfRequestRow *) * Max(wf_flights_total(), 1));
@@ -425,6 +437,8 @@ wf_claim_work(MemoryContext memory)
 	WfOutbox   *outbox;
 
 	n_claimed = 0;
+	if (is_first)
+		wf_store_cut_short();
 	if (circuits)
 		wf_dispatch_read_circuits();
 	if (policies)
@@ -440,7 +454,7 @@ wf_claim_work(MemoryContext memory)
 	look_at_all = some_ended = false;
 	if (begun != NIL)
 		WF_FAULT("dispatch.claimed");
-	wf_store_begin_attempts(begun, now);
+	wf_batch_begin(begun, now);
 }
 
 void
@@ -461,6 +475,8 @@ wf_claim_settle(bool committed)
 		flight->row.attempts++;
 		wf_flight_set_phase(flight, FLIGHT_READY);
 	}
-	if (!committed)
+	if (committed)
+		is_first = false;
+	else
 		look_at_all = circuits = cancels = policies = true;
 }

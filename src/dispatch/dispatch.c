@@ -35,8 +35,8 @@ static MemoryContext dispatch_memory;
 static List *changed_circuits = NIL;	/* WfCircuitRow *, with their names in `host`; in dispatch_memory */
 static WfNames open_circuits;	/* those that are written down as open (WfNamed) */
 static int	most_recorded = MOST_RECORDED;	/* by the next transaction: one, when it is not known whose fault it is that none commits */
-static bool some_locked = false;	/* of what the transaction at hand was to record */
-static TimestampTz locked_until = 0;	/* something could not be recorded yet */
+static bool some_locked = false;	/* of circuits and secrets that the transaction at hand was to write */
+static TimestampTz locked_until = 0;	/* what is locked is not tried before */
 static int	locked_ms = LOCKED_MS / 2;
 static TimestampTz swept_at = 0;
 static bool more_to_move = false;
@@ -197,14 +197,49 @@ wf_dispatch_read_circuits(void)
 
 /* -- the transaction -- */
 
+/* May what was locked be tried again? A clock that was set back says nothing. */
+static bool
+lock_is_old(TimestampTz now)
+{
+	return now >= locked_until || locked_until > TimestampTzPlusMilliseconds(now, MOST_LOCKED_MS);
+}
+
 /* When there is something to record; DT_NOEND: there is nothing. */
 static TimestampTz
 next_record(void)
 {
-	if (wf_flights_count(FLIGHT_ENDED) == 0 && changed_circuits == NIL && !wf_refresh_is_wanted())
+	if (wf_flights_count(FLIGHT_ENDED) > 0)
+		return 0;
+	if (wf_flights_count(FLIGHT_LOCKED) == 0 && changed_circuits == NIL && !wf_refresh_is_wanted())
 		return DT_NOEND;
-	/* a clock that was set back says nothing */
-	return locked_until > TimestampTzPlusMilliseconds(wf_clock_now(), MOST_LOCKED_MS) ? 0 : locked_until;
+	return lock_is_old(wf_clock_now()) ? 0 : locked_until;
+}
+
+/* Those whose rows were locked are tried again. */
+static void
+retry_locked(void)
+{
+	dlist_mutable_iter it;
+
+	dlist_foreach_modify(it, wf_flights_of(FLIGHT_LOCKED))
+		wf_flight_set_phase(dlist_container(Flight, node, it.cur), FLIGHT_ENDED);
+}
+
+static void
+settle_locked(void)
+{
+	TimestampTz now = wf_clock_now();
+
+	if (!some_locked && wf_flights_count(FLIGHT_LOCKED) == 0)
+	{
+		locked_ms = LOCKED_MS / 2;
+		locked_until = 0;
+	}
+	else if (lock_is_old(now))
+	{
+		locked_ms = Min(locked_ms * 2, MOST_LOCKED_MS);
+		locked_until = TimestampTzPlusMilliseconds(now, locked_ms);
+	}
 }
 
 bool
@@ -250,10 +285,11 @@ record(void)
 	for (int i = 0; i < n; i++)
 	{
 		flights[i]->end.is_settled = ends[i].is_settled;
-		some_locked |= !ends[i].is_settled;
-		/* behind the others, which must not wait for it */
+		if (ends[i].is_settled)
+			wf_batch_note_recorded(flights[i]);
+		/* the others must not wait for it */
 		if (!ends[i].is_settled)
-			wf_flight_set_phase(flights[i], FLIGHT_ENDED);
+			wf_flight_set_phase(flights[i], FLIGHT_LOCKED);
 	}
 }
 
@@ -267,7 +303,10 @@ wf_dispatch_work(MemoryContext memory)
 	recording = NULL;
 	write_circuits();
 	some_locked |= !wf_refresh_write();
+	if (lock_is_old(wf_clock_now()))
+		retry_locked();
 	record();
+	wf_batch_write();
 	wf_claim_work(memory);
 	PopActiveSnapshot();
 	SPI_finish();
@@ -305,8 +344,8 @@ wf_dispatch_settle(const ErrorData *error)
 	wf_refresh_settle(committed);
 	if (committed)
 		settle_circuits();
-	locked_ms = committed && some_locked ? Min(locked_ms * 2, MOST_LOCKED_MS) : LOCKED_MS / 2;
-	locked_until = committed && some_locked ? TimestampTzPlusMilliseconds(wf_clock_now(), locked_ms) : 0;
+	if (committed)
+		settle_locked();
 	dlist_foreach_modify(it, wf_flights_of(FLIGHT_ENDED))
 	{
 		Flight	   *flight = dlist_container(Flight, node, it.cur);
@@ -322,6 +361,7 @@ wf_dispatch_settle(const ErrorData *error)
 		flight->end.is_settled = false;
 	}
 	wf_claim_settle(committed);
+	wf_batch_settle(committed);
 }
 
 /* -- the network -- */
@@ -357,7 +397,8 @@ wf_dispatch_timeout_ms(void)
 {
 	TimestampTz now = wf_clock_now();
 	TimestampTz next = wf_claim_next();
-	long		timeout = wf_net_timeout_ms(wf_dispatch_net);
+	/* results that are not taken would have it move again at once */
+	long		timeout = wf_send_is_full() ? -1 : wf_net_timeout_ms(wf_dispatch_net);
 
 	if (more_to_move)
 		return 0;

@@ -88,6 +88,12 @@ wf_end_fill_times(WfRequestEnd *end, const WfNetResult *result)
 	end->first_byte_ms = ms_of(result->first_byte_us);
 }
 
+static Size
+size_of(const Jsonb *json)
+{
+	return json == NULL ? 0 : VARSIZE(json);
+}
+
 static void
 end_with(Flight *flight, const WfAnswer *answer, const WfNetResult *result, int64 retry_after_ms)
 {
@@ -119,6 +125,7 @@ end_with(Flight *flight, const WfAnswer *answer, const WfNetResult *result, int6
 		if (!flight->row.forget)
 			end->reply = reply_of(flight, answer, end->error);
 	}
+	wf_flight_note_answer(flight, size_of(end->error) + size_of(end->bodies) + size_of(end->reply));
 	wf_flight_set_phase(flight, FLIGHT_ENDED);
 	MemoryContextSwitchTo(old);
 }

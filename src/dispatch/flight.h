@@ -17,7 +17,10 @@ typedef enum FlightPhase
 	FLIGHT_TOKEN,				/* waits for an access token */
 	FLIGHT_SENT,
 	FLIGHT_ENDED,				/* `end` is to be recorded */
+	FLIGHT_LOCKED,				/* somebody has its row: `end` is to be recorded later */
 } FlightPhase;
+
+typedef struct Batch Batch;
 
 typedef struct Flight
 {
@@ -32,11 +35,13 @@ typedef struct Flight
 	bool		passed;			/* the circuit waits to be told, with the ticket */
 	uint64		ticket;
 	bool		was_begun;		/* the attempt is recorded, or will be by this transaction */
+	Batch	   *batch;			/* with which it is recorded; or NULL */
 	WfSecretValue *secrets;		/* until it is sent */
 	int			n_secrets;
 	bool		is_stripped;	/* of its secrets and what only sending needs */
 	char	   *token_key;		/* auth of type oauth2; or NULL */
-	Size		bytes;			/* counted in flights_bytes */
+	Size		bytes;			/* counted in wf_flights_bytes */
+	Size		answer_bytes;	/* of `end`, counted in wf_flights_answer_bytes */
 	TimestampTz begun_at;
 	WfRequestEnd end;			/* ENDED */
 } Flight;
@@ -55,6 +60,9 @@ extern dlist_head *wf_flights_of(FlightPhase phase);
 extern int	wf_flights_count(FlightPhase phase);
 extern int	wf_flights_total(void);
 extern Size wf_flights_bytes(void);
+/* What came of it takes so many bytes until it is recorded. */
+extern void wf_flight_note_answer(Flight *flight, Size bytes);
+extern Size wf_flights_answer_bytes(void);
 
 /* -- send.c -- */
 
@@ -62,8 +70,22 @@ extern Size wf_flights_bytes(void);
 extern void wf_send_ready(void);
 /* Takes results of src/net/, at most so many bytes of them. */
 extern void wf_send_receive(void);
+/* None is taken until some are recorded. */
+extern bool wf_send_is_full(void);
 /* Drops a flight that nobody wants any more. */
 extern void wf_send_drop(Flight *flight);
+
+/* -- batch.c: the record that attempts begin -- */
+
+/* Records that attempts of all of them begin. In a transaction. */
+extern void wf_batch_begin(List *flights, TimestampTz now);
+extern void wf_batch_leave(Flight *flight);
+/* What came of the flight is recorded by the transaction at hand. */
+extern void wf_batch_note_recorded(const Flight *flight);
+/* Deletes records of attempts that have all ended. In a transaction, after what has ended is recorded. */
+extern void wf_batch_write(void);
+/* After flights were settled. */
+extern void wf_batch_settle(bool committed);
 
 /* -- end.c: what came of an attempt -- */
 
@@ -99,7 +121,21 @@ extern Jsonb *wf_bodies_of(const JsonbValue *request, const WfAnswer *answer, co
 
 /* -- refresh.c: tokens that were replaced -- */
 
-extern void wf_refresh_keep(const Flight *flight, const char *value);
+/* Where that of a request is to be kept. */
+typedef struct RefreshPlace
+{
+	pg_uuid_t	tenant_id;
+	const char *secret;			/* NULL: nowhere */
+	const char *node;
+	const char *host;
+} RefreshPlace;
+
+/* In CurrentMemoryContext. */
+extern void wf_refresh_place(const JsonbValue *request, const WfRequestRow *row, RefreshPlace *out);
+/* For the next transaction. */
+extern void wf_refresh_keep(const RefreshPlace *place, const char *value);
+/* In a transaction, at once. */
+extern void wf_refresh_write_now(const RefreshPlace *place, const char *value);
 extern bool wf_refresh_is_wanted(void);
 extern bool wf_refresh_write(void); /* in a transaction; false: somebody else is setting one of the secrets */
 extern void wf_refresh_settle(bool committed);

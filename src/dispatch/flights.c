@@ -26,9 +26,10 @@ typedef struct ById
 static MemoryContext flights_memory;
 static HTAB *by_request;
 static HTAB *by_id;
-static dlist_head lists[FLIGHT_ENDED + 1];
-static int	counts[FLIGHT_ENDED + 1];
+static dlist_head lists[FLIGHT_LOCKED + 1];
+static int	counts[FLIGHT_LOCKED + 1];
 static Size all_bytes = 0;
+static Size all_answer_bytes = 0;
 static int64 last_id = 0;
 
 void
@@ -47,7 +48,7 @@ wf_flights_init(MemoryContext parent)
 		dlist_init(&lists[i]);
 		counts[i] = 0;
 	}
-	all_bytes = 0;
+	all_bytes = all_answer_bytes = 0;
 }
 
 static char *
@@ -103,10 +104,12 @@ wf_flight_free(Flight *flight)
 	dlist_delete(&flight->node);
 	counts[flight->phase]--;
 	all_bytes -= flight->bytes;
+	all_answer_bytes -= flight->answer_bytes;
 	hash_search(by_request, &flight->row.request_id, HASH_REMOVE, NULL);
 	hash_search(by_id, &flight->id, HASH_REMOVE, NULL);
 	if (flight->passed)
 		wf_circuit_give_up(wf_dispatch_circuits, flight->circuit, flight->ticket);
+	wf_batch_leave(flight);
 	if (flight->lane != NULL && flight->was_begun)
 		wf_lane_end(flight->lane);
 	else if (flight->lane != NULL)
@@ -155,4 +158,17 @@ Size
 wf_flights_bytes(void)
 {
 	return all_bytes;
+}
+
+void
+wf_flight_note_answer(Flight *flight, Size bytes)
+{
+	all_answer_bytes += bytes - flight->answer_bytes;
+	flight->answer_bytes = bytes;
+}
+
+Size
+wf_flights_answer_bytes(void)
+{
+	return all_answer_bytes;
 }

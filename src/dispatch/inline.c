@@ -66,17 +66,19 @@ perform(WfNetRequest *request)
 	return result;
 }
 
-/* Sees to it that there is an access token if one is needed. */
+/* Sees to it that there is an access token if one is needed; *token_key is its key, or NULL. */
 static WfError *
-get_token(WfCompose *in, const WfNetPolicy *policy)
+get_token(WfCompose *in, const WfRequestRow *row, const WfNetPolicy *policy, char **token_key)
 {
 	WfError    *problem = NULL;
 	char	   *key = NULL;
 	char	   *refresh = NULL;
 	WfNetRequest request;
+	RefreshPlace place;
 	bool		is_retryable;
 
 	in->access_token = wf_token_find(in, &key, &problem);
+	*token_key = key;
 	if (problem != NULL || key == NULL || in->access_token != NULL)
 		return problem;
 	problem = wf_token_compose(in, &request);
@@ -84,6 +86,11 @@ get_token(WfCompose *in, const WfNetPolicy *policy)
 		return problem;
 	request.policy = policy;
 	problem = wf_token_take(key, perform(&request), in->now_unix_ms, &is_retryable, &refresh);
+	if (problem == NULL && refresh != NULL)
+	{
+		wf_refresh_place(in->request, row, &place);
+		wf_refresh_write_now(&place, refresh);
+	}
 	if (problem == NULL)
 		in->access_token = wf_token_find(in, &key, &problem);
 	return problem;
@@ -91,8 +98,10 @@ get_token(WfCompose *in, const WfNetPolicy *policy)
 
 /* One attempt. */
 static void
-attempt(WfCompose *in, const WfNetPolicy *policy, WfRequestEnd *end, WfAnswer *answer, int64 *retry_after_ms)
+attempt(WfCompose *in, const WfRequestRow *row, const WfNetPolicy *policy, WfRequestEnd *end, WfAnswer *answer,
+		int64 *retry_after_ms)
 {
+	char	   *token_key = NULL;
 	WfNetRequest request;
 	WfNetResult *result;
 	WfError    *problem;
@@ -100,7 +109,7 @@ attempt(WfCompose *in, const WfNetPolicy *policy, WfRequestEnd *end, WfAnswer *a
 	memset(answer, 0, sizeof(*answer));
 	*retry_after_ms = -1;
 	in->now_unix_ms = wf_dispatch_unix_ms(wf_clock_now());
-	problem = get_token(in, policy);
+	problem = get_token(in, row, policy, &token_key);
 	if (problem == NULL)
 		problem = wf_compose(in, &request);
 	if (problem != NULL)
@@ -114,6 +123,9 @@ attempt(WfCompose *in, const WfNetPolicy *policy, WfRequestEnd *end, WfAnswer *a
 	wf_end_fill_times(end, result);
 	*retry_after_ms = wf_net_result_retry_after_ms(result, in->now_unix_ms);
 	wf_answer_read(in->request, result, in->attempt, end->total_ms, answer);
+	/* as in the dispatcher: with another token */
+	if (token_key != NULL && answer->status == 401 && wf_token_forget(token_key, in->now_unix_ms))
+		answer->is_retryable = true;
 }
 
 /* Attempts until one will do, or no other is to follow. */
@@ -127,7 +139,7 @@ attempt_all(const WfRequestRow *row, WfCompose *in, const WfNetPolicy *policy, W
 		int64		delay_ms;
 
 		in->attempt = ++end->attempts;
-		attempt(in, policy, end, answer, &failed.retry_after_ms);
+		attempt(in, row, policy, end, answer, &failed.retry_after_ms);
 		if (!answer->failed)
 			return;
 		failed.failures = end->attempts;

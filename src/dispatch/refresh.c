@@ -27,10 +27,11 @@ static dlist_head kept = DLIST_STATIC_INIT(kept);
 
 /* The name of the secret that the text is the marker of, and nothing else; NULL: it is not. */
 static char *
-secret_of(const Flight *flight, const JsonbValue *auth)
+secret_of(const JsonbValue *request)
 {
-	char	   *text = wf_json_get_cstring(auth, "refreshToken");
-	char	   *nonce = wf_json_get_cstring(&flight->request, "nonce");
+	JsonbValue	auth;
+	char	   *text = wf_json_field(request, "auth", &auth) ? wf_json_get_cstring(&auth, "refreshToken") : NULL;
+	char	   *nonce = wf_json_get_cstring(request, "nonce");
 	List	   *names;
 
 	if (text == NULL || nonce == NULL)
@@ -43,19 +44,31 @@ secret_of(const Flight *flight, const JsonbValue *auth)
 }
 
 void
-wf_refresh_keep(const Flight *flight, const char *value)
+wf_refresh_place(const JsonbValue *request, const WfRequestRow *row, RefreshPlace *out)
 {
-	JsonbValue	auth;
-	char	   *name;
+	out->tenant_id = row->tenant_id;
+	out->secret = secret_of(request);
+	out->node = pstrdup(row->node);
+	out->host = pstrdup(row->host);
+}
+
+static void
+complain(const RefreshPlace *place, const char *hint)
+{
+	ereport(LOG, (errmsg("refresh token of node \"%s\" was replaced by %s, and cannot be kept", place->node, place->host),
+				  errhint("%s", hint)));
+}
+
+void
+wf_refresh_keep(const RefreshPlace *place, const char *value)
+{
 	MemoryContext memory;
 	MemoryContext old;
 	Kept	   *entry;
 
-	if (!wf_json_field(&flight->request, "auth", &auth) || (name = secret_of(flight, &auth)) == NULL)
+	if (place->secret == NULL)
 	{
-		ereport(LOG, (errmsg("refresh token of node \"%s\" was replaced by %s, and cannot be kept", flight->row.node,
-							 flight->row.host),
-					  errhint("Let the member \"refreshToken\" be a secret, and nothing else.")));
+		complain(place, "Let the member \"refreshToken\" be a secret, and nothing else.");
 		return;
 	}
 	memory = AllocSetContextCreate(TopMemoryContext, "workflow refresh token", ALLOCSET_SMALL_SIZES);
@@ -63,13 +76,26 @@ wf_refresh_keep(const Flight *flight, const char *value)
 	entry = palloc(sizeof(Kept));
 	entry->memory = memory;
 	entry->is_locked = false;
-	entry->tenant_id = flight->row.tenant_id;
-	entry->name = pstrdup(name);
+	entry->tenant_id = place->tenant_id;
+	entry->name = pstrdup(place->secret);
 	entry->len = strlen(value);
 	entry->value = wf_secret_alloc(entry->len + 1);
 	memcpy(entry->value, value, entry->len + 1);
 	dlist_push_tail(&kept, &entry->node);
 	MemoryContextSwitchTo(old);
+}
+
+void
+wf_refresh_write_now(const RefreshPlace *place, const char *value)
+{
+	bool		is_locked = false;
+
+	if (place->secret == NULL)
+		complain(place, "Let the member \"refreshToken\" be a secret, and nothing else.");
+	else if (wf_store_hold_secret(&place->tenant_id, place->secret, &is_locked))
+		wf_store_set_secret(&place->tenant_id, place->secret, value, strlen(value));
+	else if (is_locked)
+		complain(place, "Another transaction was setting its secret.");
 }
 
 bool

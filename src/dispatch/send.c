@@ -12,14 +12,17 @@
 #include "utils/memutils.h"
 
 #define MOST_RECEIVED_BYTES (64 * 1024 * 1024)	/* in one go, until it is recorded */
+#define MOST_ANSWER_BYTES (256 * 1024 * 1024)	/* that are not recorded, while no transaction commits */
 #define BIG_BYTES 8192			/* of a request: what only sending needs is let go then */
 
 /* A request for a token that is under way. */
 typedef struct TokenAsk
 {
 	dlist_node	node;
+	MemoryContext memory;		/* of it */
 	int64		id;				/* negative */
 	char	   *key;
+	RefreshPlace place;			/* who asked may be gone when the answer comes */
 } TokenAsk;
 
 static dlist_head asks = DLIST_STATIC_INIT(asks);
@@ -100,6 +103,8 @@ ask_for_token(Flight *flight, const WfCompose *in)
 {
 	WfNetRequest request;
 	WfError    *problem;
+	MemoryContext memory;
+	MemoryContext old;
 	TokenAsk   *ask;
 
 	if (is_asked(flight->token_key))
@@ -107,11 +112,17 @@ ask_for_token(Flight *flight, const WfCompose *in)
 	problem = wf_token_compose(in, &request);
 	if (problem != NULL)
 		return problem;
-	ask = MemoryContextAlloc(TopMemoryContext, sizeof(TokenAsk));
+	memory = AllocSetContextCreate(TopMemoryContext, "workflow request for a token", ALLOCSET_SMALL_SIZES);
+	old = MemoryContextSwitchTo(memory);
+	ask = palloc(sizeof(TokenAsk));
+	ask->memory = memory;
 	ask->id = --last_ask;
-	ask->key = MemoryContextStrdup(TopMemoryContext, flight->token_key);
-	dlist_push_tail(&asks, &ask->node);
+	ask->key = pstrdup(flight->token_key);
+	wf_refresh_place(&flight->request, &flight->row, &ask->place);
+	MemoryContextSwitchTo(old);
 	submit(flight, ask->id, &request);
+	/* now that it is on its way: others will wait for it */
+	dlist_push_tail(&asks, &ask->node);
 	return NULL;
 }
 
@@ -221,23 +232,21 @@ take_token(TokenAsk *ask, const WfNetResult *result)
 	WfError    *problem = wf_token_take(ask->key, result, wf_dispatch_unix_ms(wf_clock_now()), &is_retryable, &refresh);
 	dlist_mutable_iter it;
 
+	if (problem == NULL && refresh != NULL)
+		wf_refresh_keep(&ask->place, refresh);
 	dlist_foreach_modify(it, wf_flights_of(FLIGHT_TOKEN))
 	{
 		Flight	   *flight = dlist_container(Flight, node, it.cur);
 
 		if (strcmp(flight->token_key, ask->key) != 0)
 			continue;
-		if (problem == NULL && refresh != NULL)
-			wf_refresh_keep(flight, refresh);
-		refresh = NULL;
 		if (problem == NULL)
 			wf_flight_set_phase(flight, FLIGHT_READY);
 		else
 			wf_end_unsent(flight, problem, is_retryable, wf_net_result_retry_after_ms(result, wf_dispatch_unix_ms(wf_clock_now())));
 	}
 	dlist_delete(&ask->node);
-	pfree(ask->key);
-	pfree(ask);
+	MemoryContextDelete(ask->memory);
 }
 
 static TokenAsk *
@@ -267,6 +276,12 @@ take(Flight *flight, const WfNetResult *result)
 	wf_end_flight(flight, &answer, result);
 }
 
+bool
+wf_send_is_full(void)
+{
+	return wf_flights_answer_bytes() >= MOST_ANSWER_BYTES;
+}
+
 void
 wf_send_receive(void)
 {
@@ -275,7 +290,7 @@ wf_send_receive(void)
 	Size		bytes = 0;
 	WfNetResult *result;
 
-	while (bytes < MOST_RECEIVED_BYTES && (result = wf_net_take(wf_dispatch_net)) != NULL)
+	while (bytes < MOST_RECEIVED_BYTES && !wf_send_is_full() && (result = wf_net_take(wf_dispatch_net)) != NULL)
 	{
 		Flight	   *flight = wf_flight_find(result->id);
 		TokenAsk   *ask = result->id < 0 ? find_ask(result->id) : NULL;

@@ -23,6 +23,7 @@
 #define TOKEN_BYTES 65536		/* the longest */
 #define ANSWER_BYTES (1024 * 1024)
 #define DEFAULT_LIFE_MS (10 * 60 * 1000)	/* when the server does not say */
+#define LEAST_LIFE_MS 10000		/* who waits for a token gets to use it */
 #define MOST_LIFE_MS (INT64CONST(30) * 24 * 3600 * 1000)
 #define MARGIN_MS (60 * 1000)	/* at most a quarter of its life */
 #define YOUNG_MS (10 * 1000)	/* one that is refused so soon is not worth another */
@@ -354,7 +355,7 @@ life_ms(const JsonbValue *answer)
 		seconds = strtod(text, NULL);
 	else if (!wf_json_double(&value, &seconds))
 		return DEFAULT_LIFE_MS;
-	return seconds > 0 && seconds < MOST_LIFE_MS / 1000 ? (int64) (seconds * 1000) : seconds > 0 ? MOST_LIFE_MS : DEFAULT_LIFE_MS;
+	return seconds > 0 && seconds < MOST_LIFE_MS / 1000 ? Max((int64) (seconds * 1000), LEAST_LIFE_MS) : seconds > 0 ? MOST_LIFE_MS : DEFAULT_LIFE_MS;
 }
 
 /* Text of a token, in memory that is wiped; NULL when it is none. */

@@ -151,15 +151,6 @@ note_parked(Run *run, Frame *frame, OpenStep *step, void *arg)
 	*steps = lappend_int(*steps, step->seq);
 }
 
-static int64
-get_number(const JsonbValue *object, const char *key)
-{
-	JsonbValue	value;
-	int64		number;
-
-	return wf_json_field(object, key, &value) && wf_json_int64(&value, &number) ? number : 0;
-}
-
 /* A child run or a request that failed is what is to be tried again. */
 static bool
 is_failed(const WfMessage *message, const JsonbValue *payload)
@@ -169,7 +160,6 @@ is_failed(const WfMessage *message, const JsonbValue *payload)
 
 	if (message->kind == WF_MESSAGE_REPLY)
 		return wf_json_field(payload, "failed", &error);
-
 	return message->kind == WF_MESSAGE_CHILD && (status == NULL || strcmp(status, "completed") != 0);
 }
 
@@ -190,8 +180,8 @@ deliver_last(Run *run, const JsonbValue *root)
 		(void) wf_json_element(&list, i, &saved);
 		message.tenant_id = run->tenant.tenant_id;
 		message.run_id = run->run_id;
-		message.kind = (WfMessageKind) get_number(&saved, "kind");
-		message.step = (int) get_number(&saved, "step");
+		message.kind = (WfMessageKind) wf_json_get_int64(&saved, "kind", 0);
+		message.step = (int) wf_json_get_int64(&saved, "step", 0);
 		if (wf_json_field(&saved, "payload", &payload))
 		{
 			MemoryContext old = MemoryContextSwitchTo(run->memory);

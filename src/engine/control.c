@@ -91,14 +91,9 @@ wf_engine_cancel(const pg_uuid_t *run_id, const char *reason)
 static WfMessage
 go_message(const WfLiveRow *live)
 {
-	WfMessage	message = {0};
+	const WfRunKey key = {live->run_id, live->role, live->priority};
 
-	message.tenant_id = live->tenant_id;
-	message.run_id = live->run_id;
-	message.role = live->role;
-	message.priority = live->priority;
-	message.kind = WF_MESSAGE_GO;
-	return message;
+	return wf_store_message(&live->tenant_id, &key, WF_MESSAGE_GO);
 }
 
 /* A run that is in the queue, or at a gate, becomes a live one that has not begun; what begins it is kept back. */
@@ -156,7 +151,6 @@ wf_engine_pause(const pg_uuid_t *run_id)
 	MemoryContext memory = CurrentMemoryContext;
 	WfTenant	tenant;
 	WfRunKey	key;
-	WfMessage	message = {0};
 	bool		result;
 
 	PreventCommandIfReadOnly("wf_pause()");
@@ -166,11 +160,8 @@ wf_engine_pause(const pg_uuid_t *run_id)
 	result = pause_start(&tenant, run_id) || pause_live(&tenant, run_id);
 	if (!result && wf_store_is_alive(&tenant.tenant_id, run_id, &key))
 	{
-		message.tenant_id = tenant.tenant_id;
-		message.run_id = *run_id;
-		message.role = key.role;
-		message.priority = key.priority;
-		message.kind = WF_MESSAGE_PAUSE;
+		WfMessage	message = wf_store_message(&tenant.tenant_id, &key, WF_MESSAGE_PAUSE);
+
 		wf_store_send(&message, 1);
 		result = true;
 	}
@@ -255,26 +246,16 @@ try_version(const WfTenant *tenant, WfLiveRow *live, int version)
 static Jsonb *
 state_again(const Jsonb *state, const char *from_node, Jsonb **signals)
 {
+	static const char *const changed[] = {"from", "again", "signals", NULL};
 	WfJsonWriter *w = wf_json_writer_begin();
 	JsonbValue	root;
-	JsonbValue	key;
 	JsonbValue	value;
-	WfJsonIter	it;
 
 	wf_json_begin_object(w);
 	wf_json_root(state, &root);
-	wf_json_iter_begin(&it, &root);
-	while (wf_json_iter_next(&it, &key, &value))
-	{
-		char	   *name = wf_json_cstring(&key);
-
-		if (strcmp(name, "signals") == 0)
-			*signals = wf_json_copy(&value);
-		if (strcmp(name, "from") == 0 || strcmp(name, "again") == 0 || strcmp(name, "signals") == 0)
-			continue;
-		wf_json_key(w, key.val.string.val, key.val.string.len);
-		wf_json_put(w, &value);
-	}
+	if (wf_json_field(&root, "signals", &value))
+		*signals = wf_json_copy(&value);
+	wf_json_put_members(w, &root, changed);
 	wf_json_put_field_bool(w, "again", true);
 	if (from_node != NULL)
 		wf_json_put_field_cstring(w, "from", from_node);

@@ -101,11 +101,7 @@ trace_of(Run *run, const JournalEntry *entry, const WfStepRow *row)
 			wf_json_put_cstring(w, lfirst(cell));
 		wf_json_end_array(w);
 	}
-	if (entry->wrote != NULL)
-	{
-		wf_json_key(w, "wrote", 5);
-		wf_json_put_jsonb(w, entry->wrote);
-	}
+	wf_json_put_member(w, "wrote", entry->wrote);
 	wf_json_end_object(w);
 	return wf_json_finish(w);
 }

@@ -28,30 +28,12 @@ refuse(const char *what, const char *name)
 	pg_unreachable();
 }
 
-static int64
-get_number(const JsonbValue *object, const char *key)
-{
-	JsonbValue	value;
-	int64		number;
-
-	return wf_json_field(object, key, &value) && wf_json_int64(&value, &number) ? number : 0;
-}
-
 static bool
 get_flag(const JsonbValue *object, const char *key)
 {
 	JsonbValue	value;
 
 	return wf_json_field(object, key, &value) && value.type == jbvBool && value.val.boolean;
-}
-
-/* A member as a Jsonb of its own; NULL when it is not there. */
-static Jsonb *
-get_json(const JsonbValue *object, const char *key)
-{
-	JsonbValue	value;
-
-	return wf_json_field(object, key, &value) ? wf_json_copy(&value) : NULL;
 }
 
 static int
@@ -105,11 +87,11 @@ load_nodes(Activation *activation, const JsonbValue *object)
 		for (int p = 0; port != NULL && p < graph->nodes[index].n_ports; p++)
 			if (strcmp(graph->nodes[index].ports[p], port) == 0)
 				state->port = graph->nodes[index].ports[p];
-		state->seq = (int) get_number(&value, "q");
-		state->count = get_number(&value, "n");
-		state->output = get_json(&value, "o");
-		state->error = get_json(&value, "e");
-		state->memory = get_json(&value, "m");
+		state->seq = (int) wf_json_get_int64(&value, "q", 0);
+		state->count = wf_json_get_int64(&value, "n", 0);
+		state->output = wf_json_get_jsonb(&value, "o");
+		state->error = wf_json_get_jsonb(&value, "e");
+		state->memory = wf_json_get_jsonb(&value, "m");
 		state->bytes = state->output == NULL ? 0 : VARSIZE(state->output);
 		activation->run->context_bytes += state->bytes;
 	}
@@ -118,7 +100,7 @@ load_nodes(Activation *activation, const JsonbValue *object)
 static void
 load_vars(Activation *activation, const JsonbValue *object)
 {
-	Jsonb	   *vars = get_json(object, "vars");
+	Jsonb	   *vars = wf_json_get_jsonb(object, "vars");
 
 	if (vars == NULL)
 		return;
@@ -327,10 +309,10 @@ load_sight(Frame *frame, const JsonbValue *object)
 
 	frame->path = path == NULL ? "" : path;
 	frame->has_item = load_value(object, "item", &frame->item);
-	frame->index = get_number(object, "index");
+	frame->index = wf_json_get_int64(object, "index", 0);
 	frame->has_items = load_value(object, "items", &frame->items);
-	frame->error = get_json(object, "error");
-	frame->deadline = get_number(object, "deadline");
+	frame->error = wf_json_get_jsonb(object, "error");
+	frame->deadline = wf_json_get_int64(object, "deadline", 0);
 	frame->own_deadline = get_flag(object, "own");
 	frame->node_deadline = get_flag(object, "ofNode");
 }
@@ -344,7 +326,7 @@ load_frame(Frame *frame, const JsonbValue *object)
 
 	check_stack_depth();
 	if (load_value(object, "input", &frame->input))
-		frame->input_from = (int) get_number(object, "from");
+		frame->input_from = (int) wf_json_get_int64(object, "from", 0);
 	else
 		frame->input = frame->activation->trigger;
 	load_sight(frame, object);
@@ -387,7 +369,7 @@ static int
 region_of(const WfGraph *graph, const WfNode *node, const JsonbValue *saved)
 {
 	char	   *branch = wf_json_get_cstring(saved, "branch");
-	int64		index = get_number(saved, "region");
+	int64		index = wf_json_get_int64(saved, "region", 0);
 
 	for (int i = 0; branch != NULL && i < node->n_regions; i++)
 	{
@@ -442,7 +424,7 @@ load_call(Frame *frame, OpenStep *step, const JsonbValue *object)
 		return;
 	if (!wf_engine_uuid_read(wf_json_get_cstring(&saved, "workflow"), &workflow_id))
 		refuse("there is no workflow", "");
-	step->callee = wf_engine_find_id(&run->tenant, &workflow_id, (int) get_number(&saved, "version"));
+	step->callee = wf_engine_find_id(&run->tenant, &workflow_id, (int) wf_json_get_int64(&saved, "version", 0));
 	wf_run_hold(run, step->callee);
 	if (!wf_json_field(&saved, "trigger", &trigger))
 		wf_json_set_null(&trigger);
@@ -551,14 +533,14 @@ load_step(Frame *frame, const JsonbValue *saved)
 	if (type != NULL && strcmp(type, graph->nodes[node].type) != 0)
 		refuse(psprintf("of type \"%s\" there is no node", type), id);
 	wf_step_fill(run, frame, step, &graph->nodes[node]);
-	step->seq = (int) get_number(saved, "seq");
-	step->attempt = (int) get_number(saved, "attempt");
+	step->seq = (int) wf_json_get_int64(saved, "seq", 0);
+	step->attempt = (int) wf_json_get_int64(saved, "attempt", 0);
 	step->step.attempt = step->attempt;
-	step->first_started_at = get_number(saved, "first");
-	step->started_at = get_number(saved, "started");
-	step->deadline = get_number(saved, "deadline");
+	step->first_started_at = wf_json_get_int64(saved, "first", 0);
+	step->started_at = wf_json_get_int64(saved, "started", 0);
+	step->deadline = wf_json_get_int64(saved, "deadline", 0);
 	step->waits = wait_of(wf_json_get_cstring(saved, "waits"));
-	step->wait_until = get_number(saved, "until");
+	step->wait_until = wf_json_get_int64(saved, "until", 0);
 	step->event = wf_json_get_cstring(saved, "event");
 	step->correlation = wf_json_get_cstring(saved, "correlation");
 	if ((step->waits == STEP_CHILD || step->waits == STEP_REQUEST) &&
@@ -616,7 +598,7 @@ load_undo(Run *run, const JsonbValue *object)
 		undo->compiled = run->compiled;
 		if (wf_engine_uuid_read(wf_json_get_cstring(&saved, "workflow"), &workflow_id))
 		{
-			WfCompiled *compiled = wf_engine_find_id(&run->tenant, &workflow_id, (int) get_number(&saved, "version"));
+			WfCompiled *compiled = wf_engine_find_id(&run->tenant, &workflow_id, (int) wf_json_get_int64(&saved, "version", 0));
 
 			wf_run_hold(run, compiled);
 			undo->compiled = compiled;
@@ -626,12 +608,12 @@ load_undo(Run *run, const JsonbValue *object)
 		if (node < 0)
 			refuse("there is no node", id == NULL ? "" : id);
 		undo->node = &undo->compiled->graph->nodes[node];
-		undo->seq = (int) get_number(&saved, "seq");
-		undo->attempt = (int) get_number(&saved, "attempt");
-		undo->output = get_json(&saved, "output");
-		undo->item = get_json(&saved, "item");
+		undo->seq = (int) wf_json_get_int64(&saved, "seq", 0);
+		undo->attempt = (int) wf_json_get_int64(&saved, "attempt", 0);
+		undo->output = wf_json_get_jsonb(&saved, "output");
+		undo->item = wf_json_get_jsonb(&saved, "item");
 		undo->has_item = undo->item != NULL;
-		undo->index = get_number(&saved, "index");
+		undo->index = wf_json_get_int64(&saved, "index", 0);
 		run->undo = lappend(run->undo, undo);
 	}
 	run->n_undo_committed = list_length(run->undo);
@@ -735,7 +717,7 @@ wf_load_branch_region(const Run *run)
 	wf_json_root(run->branch, &branch);
 	id = wf_json_get_cstring(&branch, "node");
 	node = find_node(graph, id);
-	region = get_number(&branch, "region");
+	region = wf_json_get_int64(&branch, "region", 0);
 	if (node < 0 || region < 0 || region >= graph->nodes[node].n_regions)
 		refuse("there is no node", id == NULL ? "" : id);
 	return graph->nodes[node].regions[region];

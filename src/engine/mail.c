@@ -142,16 +142,13 @@ bool
 wf_mail_send_cancel(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, const char *reason)
 {
 	WfRunKey	key;
-	WfMessage	message = {0};
+	WfMessage	message;
 	JsonbValue	value;
 
 	if (!wf_store_is_alive(tenant_id, run_id, &key))
 		return false;
-	message.tenant_id = *tenant_id;
-	message.run_id = *run_id;
-	message.role = key.role;
+	message = wf_store_message(tenant_id, &key, WF_MESSAGE_CANCEL);
 	message.priority = 1001;	/* before everything else of the role */
-	message.kind = WF_MESSAGE_CANCEL;
 	if (reason != NULL)
 	{
 		wf_json_set_string(&value, reason, strlen(reason));
@@ -173,7 +170,8 @@ void
 wf_mail_tell_parent(Run *run, const char *status, const Jsonb *output, const Jsonb *error)
 {
 	const RunParent *parent = &run->parent;
-	WfMessage	message = {0};
+	const WfRunKey key = {parent->run_id, parent->role, parent->priority};
+	WfMessage	message = wf_store_message(&run->tenant.tenant_id, &key, WF_MESSAGE_CHILD);
 	WfJsonWriter *w;
 
 	if (!run->has_parent || parent->step == 0)
@@ -184,22 +182,9 @@ wf_mail_tell_parent(Run *run, const char *status, const Jsonb *output, const Jso
 	wf_json_put_field_int64(w, "region", parent->region);
 	wf_json_put_field_int64(w, "index", parent->index);
 	wf_json_put_field_cstring(w, "status", status);
-	if (output != NULL)
-	{
-		wf_json_key(w, "output", 6);
-		wf_json_put_jsonb(w, output);
-	}
-	if (error != NULL)
-	{
-		wf_json_key(w, "error", 5);
-		wf_json_put_jsonb(w, error);
-	}
+	wf_json_put_member(w, "output", output);
+	wf_json_put_member(w, "error", error);
 	wf_json_end_object(w);
-	message.tenant_id = run->tenant.tenant_id;
-	message.run_id = parent->run_id;
-	message.role = parent->role;
-	message.priority = parent->priority;
-	message.kind = WF_MESSAGE_CHILD;
 	message.step = parent->step;
 	message.payload = wf_json_finish(w);
 	wf_store_send(&message, 1);

@@ -21,9 +21,6 @@ set_variable(WfStep *step, const char *name, const JsonbValue *value)
 	MemoryContext old;
 	WfJsonWriter *w = wf_json_writer_begin();	/* in step memory; what it made is copied */
 	JsonbValue	vars;
-	JsonbValue	key;
-	JsonbValue	member;
-	WfJsonIter	it;
 	Jsonb	   *before = activation->vars;
 	Jsonb	   *made;
 
@@ -31,12 +28,7 @@ set_variable(WfStep *step, const char *name, const JsonbValue *value)
 	if (before != NULL)
 	{
 		wf_json_root(before, &vars);
-		wf_json_iter_begin(&it, &vars);
-		while (wf_json_iter_next(&it, &key, &member))
-		{
-			wf_json_key(w, key.val.string.val, key.val.string.len);
-			wf_json_put(w, &member);
-		}
+		wf_json_put_members(w, &vars, NULL);
 	}
 	wf_json_put_field(w, name, value);
 	wf_json_end_object(w);

@@ -321,24 +321,21 @@ wf_engine_envelope(const WfRunResult *result)
 {
 	WfJsonWriter *w = wf_json_writer_begin();
 
+	/* in jsonb's order, which saves the writer sorting them */
 	wf_json_begin_object(w);
-	wf_json_put_field_cstring(w, "run_id", DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(&result->run_id))));
-	wf_json_put_field_cstring(w, "status", result->status);
-	wf_json_key(w, "output", 6);
-	if (result->output != NULL)
-		wf_json_put_jsonb(w, result->output);
-	else
-		wf_json_put_null(w);
 	wf_json_key(w, "error", 5);
 	if (result->error != NULL)
 		wf_json_put_jsonb(w, result->error);
 	else
 		wf_json_put_null(w);
-	if (result->steps != NULL)
-	{
-		wf_json_key(w, "steps", 5);
-		wf_json_put_jsonb(w, result->steps);
-	}
+	wf_json_put_member(w, "steps", result->steps);
+	wf_json_key(w, "output", 6);
+	if (result->output != NULL)
+		wf_json_put_jsonb(w, result->output);
+	else
+		wf_json_put_null(w);
+	wf_json_put_field_cstring(w, "run_id", DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(&result->run_id))));
+	wf_json_put_field_cstring(w, "status", result->status);
 	wf_json_end_object(w);
 	return wf_json_finish(w);
 }

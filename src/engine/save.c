@@ -30,15 +30,6 @@
 static void put_activation(WfJsonWriter *w, Run *run, Activation *activation, Frame *top);
 
 static void
-put_json(WfJsonWriter *w, const char *key, const Jsonb *value)
-{
-	if (value == NULL)
-		return;
-	wf_json_key(w, key, strlen(key));
-	wf_json_put_jsonb(w, value);
-}
-
-static void
 put_text(WfJsonWriter *w, const char *key, const char *value)
 {
 	if (value != NULL)
@@ -74,9 +65,9 @@ put_node_state(WfJsonWriter *w, const WfNode *node, const NodeState *state, bool
 	put_number(w, "q", state->seq);
 	put_number(w, "n", state->count);
 	if (with_output)
-		put_json(w, "o", state->output);
-	put_json(w, "e", state->error);
-	put_json(w, "m", state->memory);
+		wf_json_put_member(w, "o", state->output);
+	wf_json_put_member(w, "e", state->error);
+	wf_json_put_member(w, "m", state->memory);
 	wf_json_end_object(w);
 }
 
@@ -332,7 +323,7 @@ put_step(WfJsonWriter *w, Run *run, Frame *frame, OpenStep *step)
 		wf_json_end_array(w);
 	}
 	if (step->waits != STEP_RETRY)
-		put_json(w, "state", state_of(step));
+		wf_json_put_member(w, "state", state_of(step));
 	put_within(w, run, frame, step);
 	put_spawned(w, frame->activation->compiled->graph, step);
 	wf_json_end_object(w);
@@ -373,7 +364,7 @@ put_frame(WfJsonWriter *w, Run *run, Frame *frame)
 	}
 	if (frame->has_items)
 		wf_json_put_field(w, "items", &frame->items);
-	put_json(w, "error", frame->error);
+	wf_json_put_member(w, "error", frame->error);
 	put_number(w, "deadline", frame->deadline);
 	put_flag(w, "own", frame->own_deadline);
 	put_flag(w, "ofNode", frame->node_deadline);
@@ -405,7 +396,7 @@ put_activation(WfJsonWriter *w, Run *run, Activation *activation, Frame *top)
 		put_flag(w, "guarded", activation->guarded);
 		wf_json_put_field(w, "trigger", &activation->trigger);
 	}
-	put_json(w, "vars", activation->vars);
+	wf_json_put_member(w, "vars", activation->vars);
 	put_nodes(w, run, activation);
 	if (top != NULL)
 	{
@@ -437,10 +428,10 @@ put_undo(WfJsonWriter *w, const Run *run)
 		}
 		put_number(w, "seq", undo->seq);
 		put_number(w, "attempt", undo->attempt);
-		put_json(w, "output", undo->output);
+		wf_json_put_member(w, "output", undo->output);
 		if (undo->has_item)
 		{
-			put_json(w, "item", undo->item);
+			wf_json_put_member(w, "item", undo->item);
 			wf_json_put_field_int64(w, "index", undo->index);
 		}
 		wf_json_end_object(w);
@@ -473,35 +464,24 @@ wf_save_state(Run *run)
 
 /* -- changing a saved state -- */
 
-/* Its members but those of this name, into an object that stays open. */
+/* Its members but those of these names, into an object that stays open. */
 static WfJsonWriter *
-copy_without(const Jsonb *state, const char *name, const char *other)
+copy_without(const Jsonb *state, const char *const *names)
 {
 	WfJsonWriter *w = wf_json_writer_begin();
 	JsonbValue	root;
-	JsonbValue	key;
-	JsonbValue	value;
-	WfJsonIter	it;
 
 	wf_json_begin_object(w);
 	wf_json_root(state, &root);
-	wf_json_iter_begin(&it, &root);
-	while (wf_json_iter_next(&it, &key, &value))
-	{
-		char	   *text = wf_json_cstring(&key);
-
-		if (strcmp(text, name) == 0 || (other != NULL && strcmp(text, other) == 0))
-			continue;
-		wf_json_key(w, key.val.string.val, key.val.string.len);
-		wf_json_put(w, &value);
-	}
+	wf_json_put_members(w, &root, names);
 	return w;
 }
 
 Jsonb *
 wf_save_undo(const Run *run, const Jsonb *state, const char *unfinished)
 {
-	WfJsonWriter *w = copy_without(state, "undo", "unfinished");
+	static const char *const changed[] = {"undo", "unfinished", NULL};
+	WfJsonWriter *w = copy_without(state, changed);
 
 	put_undo(w, run);
 	put_text(w, "unfinished", unfinished);
@@ -524,7 +504,7 @@ put_message(WfJsonWriter *w, const WfMessage *message)
 	wf_json_begin_object(w);
 	wf_json_put_field_int64(w, "kind", message->kind);
 	wf_json_put_field_int64(w, "step", message->step);
-	put_json(w, "payload", message->payload);
+	wf_json_put_member(w, "payload", message->payload);
 	wf_json_end_object(w);
 }
 
@@ -540,14 +520,15 @@ wf_save_message(const WfMessage *message)
 Jsonb *
 wf_save_last(const Run *run)
 {
+	static const char *const changed[] = {"last", "signals", NULL};
 	const Jsonb *state = run->live->state;
-	WfJsonWriter *w = copy_without(state, "last", "signals");
+	WfJsonWriter *w = copy_without(state, changed);
 	JsonbValue	root;
 	JsonbValue	list;
 	JsonbValue	value;
 	ListCell   *cell;
 
-	put_json(w, "signals", run->live->signals);
+	wf_json_put_member(w, "signals", run->live->signals);
 	wf_json_key(w, "last", 4);
 	wf_json_begin_array(w);
 	wf_json_root(state, &root);
@@ -597,9 +578,9 @@ put_sight(WfJsonWriter *w, const Frame *frame, const WfEnter *enter, bool needs_
 	if (needs_items && (enter->has_items || items != NULL))
 		wf_json_put_field(w, "items", enter->has_items ? &enter->items : &items->items);
 	if (enter->error != NULL)
-		put_json(w, "error", wf_error_to_json(enter->error));
+		wf_json_put_member(w, "error", wf_error_to_json(enter->error));
 	else if (error != NULL)
-		put_json(w, "error", error->error);
+		wf_json_put_member(w, "error", error->error);
 }
 
 Jsonb *
@@ -622,7 +603,7 @@ wf_save_branch(Run *run, Frame *frame, const WfEnter *enter)
 	wf_json_put_field(w, "input", &enter->input);
 	put_sight(w, frame, enter, wf_needed_items(activation->compiled, node->regions[enter->region]));
 	put_number(w, "deadline", enter->deadline);
-	put_json(w, "vars", activation->vars);
+	wf_json_put_member(w, "vars", activation->vars);
 	wf_json_key(w, "nodes", 5);
 	wf_json_begin_object(w);
 	for (int i = -1; (i = bms_next_member(needed, i)) >= 0;)

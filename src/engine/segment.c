@@ -298,20 +298,11 @@ with_failure(const Run *run, const Jsonb *state, const Jsonb *error)
 {
 	WfJsonWriter *w = wf_json_writer_begin();
 	JsonbValue	root;
-	JsonbValue	key;
-	JsonbValue	value;
-	WfJsonIter	it;
 
 	wf_json_begin_object(w);
 	wf_json_root(state, &root);
-	wf_json_iter_begin(&it, &root);
-	while (wf_json_iter_next(&it, &key, &value))
-	{
-		wf_json_key(w, key.val.string.val, key.val.string.len);
-		wf_json_put(w, &value);
-	}
-	wf_json_key(w, "failure", 7);
-	wf_json_put_jsonb(w, error);
+	wf_json_put_members(w, &root, NULL);
+	wf_json_put_member(w, "failure", error);
 	wf_json_put_field_bool(w, "cancelled", run->cancelled);
 	wf_json_end_object(w);
 	return wf_json_finish(w);
@@ -321,13 +312,9 @@ with_failure(const Run *run, const Jsonb *state, const Jsonb *error)
 static void
 send_go(const Run *run)
 {
-	WfMessage	message = {0};
+	const WfRunKey key = {run->run_id, run->role, run->priority};
+	WfMessage	message = wf_store_message(&run->tenant.tenant_id, &key, WF_MESSAGE_GO);
 
-	message.tenant_id = run->tenant.tenant_id;
-	message.run_id = run->run_id;
-	message.role = run->role;
-	message.priority = run->priority;
-	message.kind = WF_MESSAGE_GO;
 	wf_store_send(&message, 1);
 }
 
@@ -425,21 +412,13 @@ failure_with(const Run *run, const char *unfinished)
 {
 	WfJsonWriter *w;
 	JsonbValue	root;
-	JsonbValue	key;
-	JsonbValue	value;
-	WfJsonIter	it;
 
 	if (unfinished == NULL)
 		return run->failure;
 	w = wf_json_writer_begin();
 	wf_json_begin_object(w);
 	wf_json_root(run->failure, &root);
-	wf_json_iter_begin(&it, &root);
-	while (wf_json_iter_next(&it, &key, &value))
-	{
-		wf_json_key(w, key.val.string.val, key.val.string.len);
-		wf_json_put(w, &value);
-	}
+	wf_json_put_members(w, &root, NULL);
 	wf_json_put_field_cstring(w, "detail", unfinished);
 	wf_json_end_object(w);
 	return wf_json_finish(w);

@@ -99,15 +99,6 @@ put_parent(WfJsonWriter *w, const RunParent *parent)
 	wf_json_end_object(w);
 }
 
-static void
-put_json(WfJsonWriter *w, const char *key, const Jsonb *value)
-{
-	if (value == NULL)
-		return;
-	wf_json_key(w, key, strlen(key));
-	wf_json_put_jsonb(w, value);
-}
-
 /* Whether everything is as it is for most starts. */
 static bool
 is_usual(const Run *run)
@@ -135,8 +126,8 @@ wf_start_options(const Run *run)
 		wf_json_put_field_cstring(w, "correlationId", options->correlation_id);
 	if (options->tags != NULL)
 		put_tags(w, options->tags);
-	put_json(w, "env", options->env);
-	put_json(w, "mocks", options->mocks);
+	wf_json_put_member(w, "env", options->env);
+	wf_json_put_member(w, "mocks", options->mocks);
 	if (options->timeout_ms > 0)
 		wf_json_put_field_int64(w, "timeout", options->timeout_ms);
 	if (options->idempotency_key != NULL)
@@ -145,28 +136,11 @@ wf_start_options(const Run *run)
 		wf_json_put_field_int64(w, "startedBy", run->started_by);
 	if (run->has_parent)
 		put_parent(w, &run->parent);
-	put_json(w, "branch", run->branch);
+	wf_json_put_member(w, "branch", run->branch);
 	if (run->gate != NULL)
 		wf_json_put_field_cstring(w, "gate", run->gate);
 	wf_json_end_object(w);
 	return wf_json_finish(w);
-}
-
-static int64
-get_number(const JsonbValue *object, const char *key, int64 otherwise)
-{
-	JsonbValue	value;
-	int64		number;
-
-	return wf_json_field(object, key, &value) && wf_json_int64(&value, &number) ? number : otherwise;
-}
-
-static Jsonb *
-get_json(const JsonbValue *object, const char *key)
-{
-	JsonbValue	value;
-
-	return wf_json_field(object, key, &value) ? wf_json_copy(&value) : NULL;
 }
 
 static ArrayType *
@@ -206,21 +180,21 @@ wf_start_read_options(Run *run, const Jsonb *options)
 	run->options.correlation_id = wf_json_get_cstring(&root, "correlationId");
 	run->options.idempotency_key = wf_json_get_cstring(&root, "idempotencyKey");
 	run->options.tags = get_tags(&root);
-	run->options.env = get_json(&root, "env");
-	run->options.mocks = get_json(&root, "mocks");
-	run->options.timeout_ms = get_number(&root, "timeout", 0);
-	run->started_by = (Oid) get_number(&root, "startedBy", run->role);
-	run->branch = get_json(&root, "branch");
+	run->options.env = wf_json_get_jsonb(&root, "env");
+	run->options.mocks = wf_json_get_jsonb(&root, "mocks");
+	run->options.timeout_ms = wf_json_get_int64(&root, "timeout", 0);
+	run->started_by = (Oid) wf_json_get_int64(&root, "startedBy", run->role);
+	run->branch = wf_json_get_jsonb(&root, "branch");
 	run->gate = wf_json_get_cstring(&root, "gate");
 	if (wf_json_field(&root, "parent", &parent) &&
 		wf_engine_uuid_read(wf_json_get_cstring(&parent, "run"), &run->parent.run_id))
 	{
 		run->has_parent = true;
-		run->parent.step = (int) get_number(&parent, "step", 0);
-		run->parent.role = (Oid) get_number(&parent, "role", InvalidOid);
-		run->parent.priority = (int) get_number(&parent, "priority", 0);
-		run->parent.region = (int) get_number(&parent, "region", -1);
-		run->parent.index = get_number(&parent, "index", 0);
+		run->parent.step = (int) wf_json_get_int64(&parent, "step", 0);
+		run->parent.role = (Oid) wf_json_get_int64(&parent, "role", InvalidOid);
+		run->parent.priority = (int) wf_json_get_int64(&parent, "priority", 0);
+		run->parent.region = (int) wf_json_get_int64(&parent, "region", -1);
+		run->parent.index = wf_json_get_int64(&parent, "index", 0);
 	}
 }
 
@@ -270,8 +244,8 @@ evaluate_key(const WfCompiled *compiled, Jsonb *input)
 	JsonbValue	value;
 
 	wf_json_begin_object(w);
-	put_json(w, "input", input);
-	put_json(w, "trigger", input);
+	wf_json_put_member(w, "input", input);
+	wf_json_put_member(w, "trigger", input);
 	wf_json_end_object(w);
 	scope = wf_scope_from_context(wf_json_finish(w));
 	wf_expr_eval(compiled->concurrency_key, scope, &value);
@@ -457,8 +431,8 @@ error_trigger(const Run *run, const Jsonb *error)
 	wf_json_put_field_cstring(w, "workflow", run->compiled->name);
 	wf_json_put_field_int64(w, "version", run->version);
 	wf_json_put_field_cstring(w, "node", wf_json_get_cstring(&root, "node"));
-	put_json(w, "error", error);
-	put_json(w, "input", run->input);
+	wf_json_put_member(w, "error", error);
+	wf_json_put_member(w, "input", run->input);
 	wf_json_end_object(w);
 	return wf_json_finish(w);
 }

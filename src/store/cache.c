@@ -12,6 +12,9 @@
  *
  * A per-run query of the active version would be the obvious alternative; it costs more than five
  * pure nodes do.
+ *
+ * Ids of our tables and indexes are kept too, by name (wf_store_table): each has to be looked up several times a run. One
+ * that is dropped or renamed is invalidated itself, and all are forgotten.
  */
 #include "postgres.h"
 
@@ -19,7 +22,9 @@
 #include "catalog/namespace.h"
 #include "commands/trigger.h"
 #include "fmgr.h"
+#include "store/direct.h"
 #include "store/store.h"
+#include "utils/builtins.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -31,10 +36,35 @@ static uint64 generation = 1;
 static Oid	watched_ids[lengthof(watched)];
 static bool watching = false;	/* watched_ids is filled */
 
+#define MOST_TABLES 24
+
+/* What wf_store_table found. */
+static struct
+{
+	NameData	name;
+	Oid			relid;
+}			tables[MOST_TABLES];
+static int	n_tables = 0;
+static uint64 tables_forgotten = 0; /* so often */
+
+static void
+forget_table(Oid relid)
+{
+	bool		is_known = !OidIsValid(relid);
+
+	for (int i = 0; i < n_tables && !is_known; i++)
+		is_known = tables[i].relid == relid;
+	if (is_known)
+		n_tables = 0;
+	/* also when none is known: it may be being looked up */
+	tables_forgotten++;
+}
+
 /* May run at any time, outside transactions too: no catalog access here. */
 static void
 relation_changed(Datum arg, Oid relid)
 {
+	forget_table(relid);
 	if (!watching || !OidIsValid(relid))
 	{
 		watching = false;
@@ -77,6 +107,26 @@ wf_store_generation(void)
 		}
 	}
 	return generation;
+}
+
+Oid
+wf_store_table(const char *name)
+{
+	uint64		forgotten = tables_forgotten;
+	Oid			relid;
+
+	for (int i = 0; i < n_tables; i++)
+		if (strcmp(NameStr(tables[i].name), name) == 0)
+			return tables[i].relid;
+	relid = get_relname_relid(name, get_namespace_oid("wf", false));
+	if (!OidIsValid(relid))
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("table wf.%s does not exist", name)));
+	if (n_tables < MOST_TABLES && forgotten == tables_forgotten)
+	{
+		namestrcpy(&tables[n_tables].name, name);
+		tables[n_tables++].relid = relid;
+	}
+	return relid;
 }
 
 void

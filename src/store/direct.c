@@ -20,7 +20,6 @@
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "base/compat.h"
-#include "catalog/namespace.h"
 #include "common/hashfn.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
@@ -28,7 +27,6 @@
 #include "storage/lock.h"
 #include "store/direct.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
@@ -48,16 +46,6 @@ struct WfInsert
 	int			slots_size;
 	TupleTableSlot **slots;
 };
-
-Oid
-wf_store_table(const char *name)
-{
-	Oid			relid = get_relname_relid(name, get_namespace_oid("wf", false));
-
-	if (!OidIsValid(relid))
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("table wf.%s does not exist", name)));
-	return relid;
-}
 
 WfInsert *
 wf_store_insert_begin(Oid table)

@@ -82,19 +82,18 @@ wf_store_find_live(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, WfLockMo
 	return row;
 }
 
-void
-wf_store_insert_live(const WfLiveRow *row)
+/* The columns of wf.live; what they point at is the row's. */
+static void
+fill_live(const WfLiveRow *row, Datum *values, bool *nulls)
 {
-	Datum		values[LIVE_COLUMNS];
-	bool		nulls[LIVE_COLUMNS] = {0};
-
+	memset(nulls, 0, sizeof(bool) * LIVE_COLUMNS);
 	values[LIVE_TENANT_ID] = UUIDPGetDatum(&row->tenant_id);
 	values[LIVE_RUN_ID] = UUIDPGetDatum(&row->run_id);
 	values[LIVE_WORKFLOW_ID] = UUIDPGetDatum(&row->workflow_id);
 	values[LIVE_VERSION] = Int32GetDatum(row->version);
 	values[LIVE_ROLE] = ObjectIdGetDatum(row->role);
 	values[LIVE_PRIORITY] = Int16GetDatum(row->priority);
-	values[LIVE_STATUS] = CStringGetTextDatum(row->status);
+	values[LIVE_STATUS] = wf_store_text_value(row->status, &nulls[LIVE_STATUS]);
 	values[LIVE_ATTEMPT] = Int32GetDatum(row->attempt);
 	values[LIVE_QUEUED_AT] = TimestampTzGetDatum(row->queued_at);
 	values[LIVE_STARTED_AT] = wf_store_time_value(row->started_at, &nulls[LIVE_STARTED_AT]);
@@ -109,6 +108,15 @@ wf_store_insert_live(const WfLiveRow *row)
 	values[LIVE_PROGRESS] = wf_store_jsonb_value(row->progress, &nulls[LIVE_PROGRESS]);
 	values[LIVE_SIGNALS] = wf_store_jsonb_value(row->signals, &nulls[LIVE_SIGNALS]);
 	values[LIVE_STATE] = wf_store_jsonb_value(row->state, &nulls[LIVE_STATE]);
+}
+
+void
+wf_store_insert_live(const WfLiveRow *row)
+{
+	Datum		values[LIVE_COLUMNS];
+	bool		nulls[LIVE_COLUMNS];
+
+	fill_live(row, values, nulls);
 	wf_store_insert_one(wf_store_table("live"), values, nulls);
 }
 
@@ -154,26 +162,6 @@ wf_store_delete_live(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id)
 	wf_store_execute(WF_SQL_DELETE_LIVE, values, NULL);
 }
 
-List *
-wf_store_children(const pg_uuid_t *tenant_id, const pg_uuid_t *parent_run_id)
-{
-	Datum		values[2] = {UUIDPGetDatum(tenant_id), UUIDPGetDatum(parent_run_id)};
-	uint64		n = wf_store_execute(WF_SQL_CHILDREN, values, NULL);
-	List	   *children = NIL;
-
-	for (uint64 i = 0; i < n; i++)
-	{
-		WfRunKey   *key = palloc(sizeof(WfRunKey));
-
-		wf_store_uuid(i, 1, &key->run_id);
-		key->role = wf_store_oid(i, 2);
-		key->priority = wf_store_int(i, 3);
-		children = lappend(children, key);
-	}
-	SPI_freetuptable(SPI_tuptable);
-	return children;
-}
-
 bool
 wf_store_is_alive(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, WfRunKey *key)
 {
@@ -192,51 +180,28 @@ wf_store_is_alive(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, WfRunKey 
 
 /* -- failed runs -- */
 
-/* Columns of wf.failed, in the table's order. */
-enum
-{
-	FAILED_TENANT_ID,
-	FAILED_RUN_ID,
-	FAILED_WORKFLOW_ID,
-	FAILED_VERSION,
-	FAILED_ROLE,
-	FAILED_PRIORITY,
-	FAILED_ATTEMPT,
-	FAILED_N_SEGMENTS,
-	FAILED_N_STEPS,
-	FAILED_PARENT_RUN_ID,
-	FAILED_QUEUED_AT,
-	FAILED_STARTED_AT,
-	FAILED_INPUT,
-	FAILED_OPTIONS,
-	FAILED_STATE,
-	FAILED_FAILED_AT,
-	FAILED_COLUMNS
+/* Columns of wf.failed, in the table's order, by those of wf.live that they are. The time of the failure follows. */
+static const int failed_columns[] = {
+	LIVE_TENANT_ID, LIVE_RUN_ID, LIVE_WORKFLOW_ID, LIVE_VERSION, LIVE_ROLE, LIVE_PRIORITY, LIVE_ATTEMPT, LIVE_N_SEGMENTS,
+	LIVE_N_STEPS, LIVE_PARENT_RUN_ID, LIVE_QUEUED_AT, LIVE_STARTED_AT, LIVE_INPUT, LIVE_OPTIONS, LIVE_STATE
 };
 
 void
 wf_store_insert_failed(const WfLiveRow *row, TimestampTz failed_at)
 {
-	Datum		values[FAILED_COLUMNS];
-	bool		nulls[FAILED_COLUMNS] = {0};
+	Datum		live_values[LIVE_COLUMNS];
+	bool		live_nulls[LIVE_COLUMNS];
+	Datum		values[lengthof(failed_columns) + 1];
+	bool		nulls[lengthof(failed_columns) + 1];
 
-	values[FAILED_TENANT_ID] = UUIDPGetDatum(&row->tenant_id);
-	values[FAILED_RUN_ID] = UUIDPGetDatum(&row->run_id);
-	values[FAILED_WORKFLOW_ID] = UUIDPGetDatum(&row->workflow_id);
-	values[FAILED_VERSION] = Int32GetDatum(row->version);
-	values[FAILED_ROLE] = ObjectIdGetDatum(row->role);
-	values[FAILED_PRIORITY] = Int16GetDatum(row->priority);
-	values[FAILED_ATTEMPT] = Int32GetDatum(row->attempt);
-	values[FAILED_N_SEGMENTS] = Int32GetDatum(row->n_segments);
-	values[FAILED_N_STEPS] = Int32GetDatum(row->n_steps);
-	values[FAILED_PARENT_RUN_ID] = UUIDPGetDatum(&row->parent_run_id);
-	nulls[FAILED_PARENT_RUN_ID] = !row->has_parent;
-	values[FAILED_QUEUED_AT] = TimestampTzGetDatum(row->queued_at);
-	values[FAILED_STARTED_AT] = wf_store_time_value(row->started_at, &nulls[FAILED_STARTED_AT]);
-	values[FAILED_INPUT] = wf_store_jsonb_value(row->input, &nulls[FAILED_INPUT]);
-	values[FAILED_OPTIONS] = wf_store_jsonb_value(row->options, &nulls[FAILED_OPTIONS]);
-	values[FAILED_STATE] = wf_store_jsonb_value(row->state, &nulls[FAILED_STATE]);
-	values[FAILED_FAILED_AT] = TimestampTzGetDatum(failed_at);
+	fill_live(row, live_values, live_nulls);
+	for (int i = 0; i < lengthof(failed_columns); i++)
+	{
+		values[i] = live_values[failed_columns[i]];
+		nulls[i] = live_nulls[failed_columns[i]];
+	}
+	values[lengthof(failed_columns)] = TimestampTzGetDatum(failed_at);
+	nulls[lengthof(failed_columns)] = false;
 	wf_store_insert_one(wf_store_table("failed"), values, nulls);
 }
 

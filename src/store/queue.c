@@ -41,6 +41,13 @@ is_zero(const pg_uuid_t *id)
 	return memcmp(id, &zero, sizeof(zero)) == 0;
 }
 
+WfMessage
+wf_store_message(const pg_uuid_t *tenant_id, const WfRunKey *run, WfMessageKind kind)
+{
+	return (WfMessage) {.tenant_id = *tenant_id, .run_id = run->run_id, .role = run->role, .priority = run->priority,
+		.kind = kind};
+}
+
 /* Fills what the sender left open, and the columns that both tables have. */
 static void
 fill_message(WfMessage *message, Datum *values, bool *nulls)
@@ -251,22 +258,35 @@ wf_store_key_uuid(ScanKeyData *key, int column, StrategyNumber strategy, const p
 	ScanKeyInit(key, column, strategy, functions[strategy], UUIDPGetDatum(id));
 }
 
-WfMessage *
-wf_store_claim_one(const pg_uuid_t *tenant_id, const pg_uuid_t *message_id)
+/* A message of wf.queue by its id, or NULL. *exists: it is there, held by somebody or not. */
+static WfMessage *
+claim_by_id(const pg_uuid_t *tenant_id, const pg_uuid_t *message_id, bool *exists)
 {
 	WfMessage  *message = NULL;
 	ScanKeyData keys[2];
 	WfWalk		walk;
 
+	*exists = false;
 	wf_store_walk_begin(&walk, "queue_pkey");
 	wf_store_key_uuid(&keys[0], 1, BTEqualStrategyNumber, tenant_id);
 	wf_store_key_uuid(&keys[1], 2, BTEqualStrategyNumber, message_id);
 	wf_store_walk_from(&walk, keys, 2);
 	while (message == NULL && wf_store_walk_next(&walk))
+	{
+		*exists = true;
 		if (wf_store_walk_hold(&walk, false))
 			message = wf_store_walk_message(&walk);
+	}
 	wf_store_walk_end(&walk);
 	return message;
+}
+
+WfMessage *
+wf_store_claim_one(const pg_uuid_t *tenant_id, const pg_uuid_t *message_id)
+{
+	bool		exists;
+
+	return claim_by_id(tenant_id, message_id, &exists);
 }
 
 /* A message of wf.held as MESSAGE_COLUMNS give it. */
@@ -296,22 +316,8 @@ WfMessage *
 wf_store_claim_start(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, bool *exists)
 {
 	Datum		values[2] = {UUIDPGetDatum(tenant_id), UUIDPGetDatum(run_id)};
-	WfMessage  *message = NULL;
-	ScanKeyData keys[2];
-	WfWalk		walk;
+	WfMessage  *message = claim_by_id(tenant_id, run_id, exists);	/* a start's id is its run's */
 
-	*exists = false;
-	wf_store_walk_begin(&walk, "queue_pkey");
-	wf_store_key_uuid(&keys[0], 1, BTEqualStrategyNumber, tenant_id);
-	wf_store_key_uuid(&keys[1], 2, BTEqualStrategyNumber, run_id);
-	wf_store_walk_from(&walk, keys, 2);
-	while (message == NULL && wf_store_walk_next(&walk))
-	{
-		*exists = true;
-		if (wf_store_walk_hold(&walk, false))
-			message = wf_store_walk_message(&walk);
-	}
-	wf_store_walk_end(&walk);
 	if (*exists)
 		return message;
 	if (wf_store_execute(WF_SQL_FIND_HELD_START, values, NULL) > 0)

@@ -2,12 +2,13 @@
  * request.c: the outbox of requests (wf.request), and their history (wf.request_log).
  *
  * 1. A run inserts a row and withdraws it; the dispatcher, of which there is one a database, does all the rest: it records
- *    that an attempt begins, and in a later transaction what came of it. In between no transaction is open.
+ *    that attempts begin (wf.sending, a row for many), and in a later transaction what came of them. In between no
+ *    transaction is open.
  * 2. Rows are found by lanes: the index (lane, due_at, request_id) gives, for each lane, what has been due longest; from one
  *    lane to the next it is one descent, however many rows are between. So what a lane may not send now is not looked at.
- * 3. A row that is being sent stays where it is in the index; the dispatcher knows which these are, and passes over them. What is
- *    recorded at the beginning of an attempt changes no indexed column.
- * 4. After a crash nobody knows of what was being sent, and it is sent again: such rows are like others.
+ * 3. A row that is being sent stays as it is; the dispatcher knows which these are, and passes over them.
+ * 4. After a crash nobody knows of what was being sent, and it is sent again: such rows are like others. What wf.sending has left is
+ *    counted as attempts first.
  */
 #include "postgres.h"
 
@@ -51,7 +52,6 @@ enum
 	REQUEST_CREATED_AT,
 	REQUEST_ATTEMPTS,
 	REQUEST_FAILURES,
-	REQUEST_SENT_AT,
 	REQUEST_DURATION_MS,
 	REQUEST_ERROR,
 	REQUEST_TRACE,
@@ -118,7 +118,6 @@ wf_store_insert_request(const WfRequestRow *row)
 	values[REQUEST_CREATED_AT] = TimestampTzGetDatum(row->created_at);
 	values[REQUEST_ATTEMPTS] = Int32GetDatum(0);
 	values[REQUEST_FAILURES] = Int32GetDatum(0);
-	nulls[REQUEST_SENT_AT] = true;
 	values[REQUEST_DURATION_MS] = Float8GetDatum(0);
 	nulls[REQUEST_ERROR] = true;
 	values[REQUEST_TRACE] = wf_store_text_value(row->trace, &nulls[REQUEST_TRACE]);
@@ -284,21 +283,25 @@ row_at(const WfWalk *walk)
 
 List *
 wf_store_outbox_take(WfOutbox *outbox, const char *lane, TimestampTz now, int most, WfIsInFlight is_in_flight, void *arg,
-					 TimestampTz *next)
+					 TimestampTz *next, TimestampTz *floor)
 {
 	WfWalk	   *walk = &outbox->walk;
+	TimestampTz first_left = 0;
 	List	   *rows = NIL;
 	Size		bytes = 0;
-	ScanKeyData key;
+	ScanKeyData keys[2];
 
 	*next = 0;
-	key_text(&key, BTEqualStrategyNumber, F_TEXTEQ, lane);
-	wf_store_walk_from(walk, &key, 1);
+	key_text(&keys[0], BTEqualStrategyNumber, F_TEXTEQ, lane);
+	ScanKeyInit(&keys[1], 2, BTGreaterEqualStrategyNumber, F_TIMESTAMPTZ_GE, TimestampTzGetDatum(*floor));
+	wf_store_walk_from(walk, keys, *floor == 0 ? 1 : 2);
 	while (wf_store_walk_next(walk))
 	{
 		TimestampTz due_at = DatumGetTimestampTz(wf_store_walk_column(walk, REQUEST_DUE_AT));
 
 		CHECK_FOR_INTERRUPTS();
+		if (first_left == 0)
+			*floor = due_at;
 		if (is_in_flight(wf_store_walk_id(walk, REQUEST_REQUEST_ID), arg))
 			continue;
 		if (due_at > now || list_length(rows) >= most || bytes >= MOST_TAKEN_BYTES)
@@ -310,31 +313,44 @@ wf_store_outbox_take(WfOutbox *outbox, const char *lane, TimestampTz now, int mo
 		{
 			rows = lappend(rows, row_at(walk));
 			bytes += VARSIZE(((WfRequestRow *) llast(rows))->request);
+			continue;
 		}
-		else
-			*next = now + Max(LOCKED_US, Min((now - due_at) / 8, MOST_LOCKED_US));
+		if (first_left == 0)
+			first_left = due_at;
+		*next = now + Max(LOCKED_US, Min((now - due_at) / 8, MOST_LOCKED_US));
 	}
 	return rows;
 }
 
 void
-wf_store_begin_attempts(List *rows, TimestampTz now)
+wf_store_begin_attempts(const pg_uuid_t *tenant_id, const pg_uuid_t *batch_id, TimestampTz now,
+						const pg_uuid_t *request_ids, int n)
 {
-	int			n = list_length(rows);
-	Datum	   *tids = palloc(sizeof(Datum) * Max(n, 1));
-	Datum		values[2];
-	ListCell   *cell;
-	int			i = 0;
+	Datum	   *ids = palloc(sizeof(Datum) * n);
+	Datum		values[4];
+	bool		nulls[4] = {0};
 
-	if (n == 0)
-		return;
-	foreach(cell, rows)
-		tids[i++] = PointerGetDatum(&((WfRequestRow *) lfirst(cell))->tid);
-	values[0] = tid_array(tids, n);
-	values[1] = TimestampTzGetDatum(now);
-	wf_store_execute(WF_SQL_BEGIN_ATTEMPTS, values, NULL);
-	foreach(cell, rows)
-		((WfRequestRow *) lfirst(cell))->attempts++;
+	for (int i = 0; i < n; i++)
+		ids[i] = UUIDPGetDatum(&request_ids[i]);
+	values[0] = UUIDPGetDatum(tenant_id);
+	values[1] = UUIDPGetDatum(batch_id);
+	values[2] = TimestampTzGetDatum(now);
+	values[3] = PointerGetDatum(construct_array(ids, n, UUIDOID, UUID_LEN, false, TYPALIGN_CHAR));
+	wf_store_insert_one(wf_store_table("sending"), values, nulls);
+}
+
+void
+wf_store_end_batch(const pg_uuid_t *tenant_id, const pg_uuid_t *batch_id)
+{
+	Datum		values[2] = {UUIDPGetDatum(tenant_id), UUIDPGetDatum(batch_id)};
+
+	wf_store_execute(WF_SQL_END_BATCH, values, NULL);
+}
+
+void
+wf_store_cut_short(void)
+{
+	wf_store_execute(WF_SQL_CUT_SHORT, NULL, NULL);
 }
 
 /* -- what came of attempts -- */
@@ -435,8 +451,8 @@ write_retry(const WfRequestEnd *end, const ItemPointerData *tid)
 {
 	ItemPointerData where = *tid;
 	bool		no_error;
-	char		nulls[6] = "     ";
-	Datum		values[5];
+	char		nulls[7] = "      ";
+	Datum		values[6];
 
 	values[0] = PointerGetDatum(&where);
 	values[1] = TimestampTzGetDatum(end->due_at);
@@ -444,6 +460,7 @@ write_retry(const WfRequestEnd *end, const ItemPointerData *tid)
 	values[3] = Float8GetDatum(end->total_ms);
 	values[4] = wf_store_jsonb_value(end->error, &no_error);
 	nulls[4] = no_error ? 'n' : ' ';
+	values[5] = Int32GetDatum(end->attempts);
 	wf_store_execute(WF_SQL_RETRY_REQUEST, values, nulls);
 }
 

@@ -65,20 +65,37 @@ look_up_step(void)
 	step.generation = generation;
 }
 
+/* Room for a text with a short header, as a row has it in the end. */
+typedef char ShortText[VARATT_SHORT_MAX];
+
+/* A text value, in `room` if it is as short as most are. */
+static Datum
+text_in(ShortText room, const char *text, bool *is_null)
+{
+	Size		len = text == NULL ? 0 : strlen(text);
+
+	if (text == NULL || len + VARHDRSZ_SHORT > VARATT_SHORT_MAX)
+		return wf_store_text_value(text, is_null);
+	SET_VARSIZE_SHORT(room, len + VARHDRSZ_SHORT);
+	memcpy(room + VARHDRSZ_SHORT, text, len);
+	return PointerGetDatum(room);
+}
+
 Datum
 wf_store_form_step(const WfStepRow *row)
 {
 	Datum		values[STEP_COLUMNS];
 	bool		nulls[STEP_COLUMNS] = {0};
+	ShortText	rooms[5];
 	HeapTuple	tuple;
 
 	look_up_step();
 	values[0] = Int32GetDatum(row->seq);
-	values[1] = wf_store_text_value(row->node, &nulls[1]);
-	values[2] = wf_store_text_value(row->path, &nulls[2]);
-	values[3] = wf_store_text_value(row->type, &nulls[3]);
-	values[4] = wf_store_text_value(row->status, &nulls[4]);
-	values[5] = wf_store_text_value(row->port, &nulls[5]);
+	values[1] = text_in(rooms[0], row->node, &nulls[1]);
+	values[2] = row->path == row->node ? values[1] : text_in(rooms[1], row->path, &nulls[2]);
+	values[3] = text_in(rooms[2], row->type, &nulls[3]);
+	values[4] = text_in(rooms[3], row->status, &nulls[4]);
+	values[5] = text_in(rooms[4], row->port, &nulls[5]);
 	values[6] = Int32GetDatum(row->attempt);
 	values[7] = Int32GetDatum(row->input_from);
 	nulls[7] = row->input_from < 0;

@@ -48,6 +48,16 @@ typedef struct WfMessage
 	bool		is_taken;		/* it was dealt with, together with another one to the run */
 } WfMessage;
 
+/* What one must know of a run to send it a message. */
+typedef struct WfRunKey
+{
+	pg_uuid_t	run_id;
+	Oid			role;			/* as whom it executes */
+	int			priority;
+} WfRunKey;
+
+/* A message to a run, with nothing to say beyond its kind. */
+extern WfMessage wf_store_message(const pg_uuid_t *tenant_id, const WfRunKey *run, WfMessageKind kind);
 /* Adds messages to the queue; when the transaction commits, a worker of the role is woken. */
 extern void wf_store_send(WfMessage *messages, int n);
 /* Keeps a message back: of a paused run (gate NULL), or what a run begins with at a gate, of which `gate_size` may pass
@@ -133,14 +143,6 @@ extern void wf_store_insert_live(const WfLiveRow *row);
 /* Writes all but ids, input and options. */
 extern void wf_store_update_live(const WfLiveRow *row);
 extern void wf_store_delete_live(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id);
-/* Runs that have this parent and are alive: in the queue, held, or live (WfRunKey *). */
-typedef struct WfRunKey
-{
-	pg_uuid_t	run_id;
-	Oid			role;
-	int			priority;
-} WfRunKey;
-extern List *wf_store_children(const pg_uuid_t *tenant_id, const pg_uuid_t *parent_run_id);
 /* Is the run alive, and as whom does it execute? False for one that has ended or is not of the tenant. */
 extern bool wf_store_is_alive(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, WfRunKey *key);
 

@@ -28,9 +28,6 @@
 #define MESSAGE_COLUMNS "tenant_id, message_id, run_id, role, priority, kind, step, crashes, ready_at, workflow_id," \
 	" version, payload, options"
 
-/* Of a start: the id of the run whose child it is, as text. */
-#define PARENT_OF "(options OPERATOR(pg_catalog.#>>) '{parent,run}')"
-
 /* Read by live.c. */
 #define LIVE_COLUMNS "tenant_id, run_id, workflow_id, version, role, priority::pg_catalog.int4, status, attempt," \
 	" queued_at, started_at, deadline, n_segments, n_steps, parent_run_id, input, options, current_nodes, progress," \
@@ -275,13 +272,6 @@ static const Statement statements[WF_SQL_COUNT] = {
 	INT4OID, INT4OID, UUIDOID, TEXTARRAYOID, JSONBOID, JSONBOID, JSONBOID}},
 	[WF_SQL_DELETE_LIVE] = {
 		"DELETE FROM wf.live WHERE tenant_id" EQ "$1 AND run_id" EQ "$2",
-	2, {UUIDOID, UUIDOID}},
-	[WF_SQL_CHILDREN] = {
-		"SELECT run_id, role, priority::pg_catalog.int4 FROM wf.live WHERE tenant_id" EQ "$1 AND parent_run_id" EQ "$2"
-		" UNION ALL SELECT run_id, role, priority::pg_catalog.int4 FROM wf.queue"
-		"  WHERE tenant_id" EQ "$1 AND " PARENT_OF EQ "$2::pg_catalog.text AND " PARENT_OF " IS NOT NULL"
-		" UNION ALL SELECT run_id, role, priority::pg_catalog.int4 FROM wf.held"
-		"  WHERE tenant_id" EQ "$1 AND " PARENT_OF EQ "$2::pg_catalog.text AND " PARENT_OF " IS NOT NULL",
 	2, {UUIDOID, UUIDOID}},
 	[WF_SQL_IS_ALIVE] = {
 		"SELECT role, priority::pg_catalog.int4 FROM wf.live WHERE tenant_id" EQ "$1 AND run_id" EQ "$2"
@@ -544,13 +534,21 @@ static const Statement statements[WF_SQL_COUNT] = {
 	[WF_SQL_HAS_REQUESTS] = {
 		"SELECT EXISTS (SELECT 1 FROM wf.request)",
 	0, {0}},
-	[WF_SQL_BEGIN_ATTEMPTS] = {
-		"UPDATE wf.request SET attempts = attempts OPERATOR(pg_catalog.+) 1, sent_at = $2"
-		" WHERE ctid" EQ "ANY ($1)",
-	2, {TIDARRAYOID, TIMESTAMPTZOID}},
+	[WF_SQL_END_BATCH] = {
+		"DELETE FROM wf.sending WHERE tenant_id" EQ "$1 AND batch_id" EQ "$2",
+	2, {UUIDOID, UUIDOID}},
+	/* one that is to be tried again has become due after its batch began */
+	[WF_SQL_CUT_SHORT] = {
+		"WITH s AS (DELETE FROM wf.sending RETURNING tenant_id, began_at, request_ids)"
+		" UPDATE wf.request r SET attempts = r.attempts OPERATOR(pg_catalog.+) 1"
+		" FROM (SELECT s.tenant_id, s.began_at, pg_catalog.unnest(s.request_ids) AS request_id FROM s) c"
+		" WHERE r.tenant_id" EQ "c.tenant_id AND r.request_id" EQ "c.request_id"
+		"   AND r.due_at OPERATOR(pg_catalog.<=) c.began_at",
+	0, {0}},
 	[WF_SQL_RETRY_REQUEST] = {
-		"UPDATE wf.request SET due_at = $2, failures = $3, duration_ms = $4, error = $5, sent_at = NULL WHERE ctid" EQ "$1",
-	5, {TIDOID, TIMESTAMPTZOID, INT4OID, FLOAT8OID, JSONBOID}},
+		"UPDATE wf.request SET due_at = $2, failures = $3, duration_ms = $4, error = $5, attempts = $6"
+		" WHERE ctid" EQ "$1",
+	6, {TIDOID, TIMESTAMPTZOID, INT4OID, FLOAT8OID, JSONBOID, INT4OID}},
 	/* those that somebody awaits, which are held */
 	[WF_SQL_CANCEL_REQUESTS] = {
 		"WITH r AS (DELETE FROM wf.request WHERE ctid" EQ "ANY ($1) RETURNING *)"

@@ -185,17 +185,14 @@ wf_store_comment_task(const WfTask *task, Jsonb *comment)
 void
 wf_store_answer_task(const WfTask *task, const char *key, const Jsonb *value)
 {
-	WfMessage	message = {.kind = WF_MESSAGE_TASK};
+	const WfRunKey run = {task->run_id, task->role, task->priority};
+	WfMessage	message = wf_store_message(&task->tenant_id, &run, WF_MESSAGE_TASK);
 	WfJsonWriter *w = wf_json_writer_begin();
 
 	wf_json_begin_object(w);
 	wf_json_key(w, key, strlen(key));
 	wf_json_put_jsonb(w, value);
 	wf_json_end_object(w);
-	message.tenant_id = task->tenant_id;
-	message.run_id = task->run_id;
-	message.role = task->role;
-	message.priority = task->priority;
 	message.step = task->step;
 	message.payload = wf_json_finish(w);
 	wf_store_send(&message, 1);

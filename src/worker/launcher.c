@@ -322,11 +322,21 @@ reap_dispatchers(TimestampTz now)
 	for (int i = 0; i < wf_processes->n_dispatchers; i++)
 	{
 		WfDispatcherSlot *slot = &wf_dispatcher_slots[i];
+		bool		is_starting = slot->process.state == WF_PROCESS_STARTING;
 		Failure    *failure;
 
 		wf_launch_free_if_never_came(&slot->process, dispatcher_handles[i], now);
 		if (dispatcher_handles[i] == NULL)
+		{
+			/* an earlier launcher asked for it, and nobody else would ask again */
+			if (is_starting && slot->process.state == WF_PROCESS_NONE)
+			{
+				LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
+				wf_process_demand(slot->process.database, InvalidOid, false);
+				LWLockRelease(wf_processes_lock);
+			}
 			continue;
+		}
 		failure = find_failure(slot->process.database, InvalidOid);
 		if (slot->started != 0 && failure != NULL)
 			failure->database = InvalidOid;

@@ -30,6 +30,12 @@ drain()
 	sql -c "CALL drained(${1:-600})"
 }
 
+# of <backend_type>: the pids.
+of()
+{
+	sql -c "SELECT string_agg(pid::text, ' ') FROM pg_stat_activity WHERE backend_type = '$1'"
+}
+
 # warm [workflow]: processes are there, and have compiled what they execute.
 warm()
 {
@@ -188,8 +194,9 @@ fi
 if wants history; then
 	# Three databases, so that rounds can take turns: nothing; finished runs; runs that sleep.
 	million=$(scaled 1000000 10000)
-	big=$(scaled 30000 1000)
-	configure "synchronous_commit = off" "workflow.max_workers = 1" "workflow.worker_idle_timeout = '1s'"
+	big=$(scaled 20000 1000)
+	configure "synchronous_commit = off" "workflow.max_workers = 1" "workflow.worker_idle_timeout = '3s'"
+	rm -f "$WORK"/history.*
 	for DB in with_nothing with_finished with_sleepers; do
 		"$PRIVATE_BIN/dropdb" --if-exists --force "$DB" 2>/dev/null
 		"$PRIVATE_BIN/createdb" "$DB"
@@ -209,24 +216,29 @@ if wants history; then
 		sql -c "VACUUM ANALYZE"
 	done
 	sql -c CHECKPOINT
-	for ((round = 0; round < ROUNDS + 2; round++)); do
+	# Many short rounds: whoever else has the machine for some seconds has it for all three.
+	for ((round = 0; round < ROUNDS * 4; round++)); do
 		for DB in $(shuf -e with_nothing with_finished with_sleepers); do
-			sql -c "CREATE TEMP TABLE before AS SELECT clock_timestamp() AS at" >/dev/null
-			at=$(sql -c "SELECT clock_timestamp()")
 			bench_psql -c "SELECT count(*) FROM wf_start_many('five', inputs(200))" >/dev/null
 			drain
+			pid=$(of "workflow worker")
+			cpu=$(cut -d' ' -f1 "/proc/$pid/schedstat")
 			at=$(sql -c "SELECT extract(epoch FROM clock_timestamp())")
 			bench_psql -c "SELECT count(*) FROM wf_start_many('five', inputs($big))" >/dev/null
 			queued=$(sql -c "SELECT extract(epoch FROM clock_timestamp())")
 			drain
+			echo $((($(cut -d' ' -f1 "/proc/$pid/schedstat") - cpu) / big)) >>"$WORK/history.cpu.$DB"
 			sql -c "SELECT $big / (extract(epoch FROM max(finished_at)) - $queued) FROM wf.run WHERE queued_at >= to_timestamp($at)" >>"$WORK/history.$DB"
 		done
 	done
 	say ""
 	say "five steps, executed a second by one worker, by what is stored ($million runs)"
-	printf '  %-28s %12s %12s\n' "" "executed/s" "/ nothing"
+	printf '  %-28s %12s %12s %16s %12s\n' "" "executed/s" "/ nothing" "CPU, us a run" "nothing /"
 	for DB in with_nothing with_finished with_sleepers; do
-		awk -v n="$DB" -v v="$(median "$WORK/history.$DB")" -v a="$(median "$WORK/history.with_nothing")" 'BEGIN { printf "  %-28s %12.0f %12.3f\n", n, v, v / a }'
+		paste "$WORK/history.$DB" "$WORK/history.with_nothing" | awk '{ print $1 / $2 }' >"$WORK/history.ratio"
+		paste "$WORK/history.cpu.with_nothing" "$WORK/history.cpu.$DB" | awk '{ print $1 / $2 }' >"$WORK/history.cpu.ratio"
+		awk -v n="$DB" -v v="$(median "$WORK/history.$DB")" -v a="$(median "$WORK/history.ratio")" -v c="$(median "$WORK/history.cpu.$DB")" \
+			-v b="$(median "$WORK/history.cpu.ratio")" 'BEGIN { printf "  %-28s %12.0f %12.3f %16.1f %12.3f\n", n, v, a, c / 1000, b }'
 	done
 	DB=with_sleepers
 	say "timers among $million sleepers: 1,000 due at the same second, ms late"
@@ -271,12 +283,6 @@ if wants timers; then
 		sql -c "CALL forget()"
 	done
 fi
-
-# of <backend_type>: the pids.
-of()
-{
-	sql -c "SELECT string_agg(pid::text, ' ') FROM pg_stat_activity WHERE backend_type = '$1'"
-}
 
 # status <pid> <field>: of /proc/<pid>/status, its number.
 proc_status()

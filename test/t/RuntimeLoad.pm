@@ -556,7 +556,7 @@ sub drain
 		UNION ALL SELECT concat_ws(' ', 'live', w.name, l.status, l.current_nodes, count(*), min(run_id::text)) FROM wf.live l JOIN wf.workflow w USING (tenant_id, workflow_id) GROUP BY w.name, l.status, l.current_nodes
 		UNION ALL SELECT concat_ws(' ', 'held', gate, count(*)) FROM wf.held GROUP BY gate
 		UNION ALL SELECT concat_ws(' ', 'wait', kind, event, wake_at IS NULL, count(*), min(wake_at)) FROM wf.wait GROUP BY kind, event, wake_at IS NULL
-		UNION ALL SELECT concat_ws(' ', 'request', lane, path, attempts, failures, due_at, sent_at, error) FROM (SELECT * FROM wf.request LIMIT 10) r
+		UNION ALL SELECT concat_ws(' ', 'request', lane, path, attempts, failures, due_at, error) FROM (SELECT * FROM wf.request LIMIT 10) r
 		UNION ALL SELECT concat_ws(' ', 'task', kind, status, count(*), max(attempt)) FROM wf.task GROUP BY kind, status
 		UNION ALL SELECT concat_ws(' ', 'process', backend_type, pid, state, wait_event, left(query, 80)) FROM pg_stat_activity WHERE backend_type LIKE 'workflow%') s}) // '');
 	return 0;

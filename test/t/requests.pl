@@ -257,6 +257,19 @@ is($n[0]{body}, '{"some": "input"}', 'the input is what is sent');
 is(join(' ', map { code($_) } @r), join(' ', ('failed 22023') x 8), 'what cannot be sent fails the node');
 is(value(q{SELECT count(*) FROM wf_requests WHERE error ->> 'code' = '22023' AND path <> '/s6'}, 'app'), '0', 'and is no request');
 
+# -- a transaction that resets a circuit and stays open --
+
+value(q{INSERT INTO wf.circuit (tenant_id, host, state, attempts, failures, changed_at, times_opened) SELECT tenant_id, '127.0.0.3:1', 'closed', 0, 0, now(), 0 FROM wf.tenant});
+my $session = $cluster->background_psql('postgres', timeout => $deadline);
+is($session->query_safe(q{BEGIN; SELECT wf_reset_circuit('127.0.0.3:1')}), 't', 'a circuit is reset');
+@r = all(map { [ request_node({ url => 'http://127.0.0.3:1/', retry => { maxAttempts => 1 } }) ] } 1 .. 12);
+is(scalar(grep { $_->{status} eq 'failed' } @r), 12, 'it opens meanwhile');
+is(code(run(one('/beside')->[0])), 'completed', 'others are served');
+is(value(q{SELECT count(*) FROM wf_circuits WHERE host = '127.0.0.3:1' AND state = 'open'}), '0', 'it cannot be written yet');
+$session->query_safe('COMMIT');
+$session->quit;
+until_true(q{SELECT count(*) = 1 FROM wf_circuits WHERE host = '127.0.0.3:1' AND state = 'open'}, 'it is, in the end');
+
 is(value('SELECT count(*) FROM wf.request'), '0', 'nothing is left in the outbox');
 is(value('SELECT count(*) FROM wf.check_invariants()'), '0', 'invariants');
 $cluster->stop;
