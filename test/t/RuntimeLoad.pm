@@ -22,7 +22,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-our @EXPORT_OK = qw(runtime_there fault_points prepare start_clients stop_clients clients_complaints drain check_result try_sql until_up);
+our @EXPORT_OK = qw(runtime_there fault_points prepare start_clients stop_clients clients_complaints drain check_result try_sql until_up ensure_up postmaster_pid);
 
 # Is there a durable runtime in this tree?
 sub runtime_there
@@ -339,6 +339,57 @@ sub try_sql
 	return $ok ? $out : undef;
 }
 
+# The postmaster died: its children see it and go; until they have gone it does not start again.
+sub start_again
+{
+	my ($cluster) = @_;
+	my $end = time + 60;
+	while (time < $end)
+	{
+		my $out = '';
+		# not by ->start, which shows the whole log each time that it fails
+		if (IPC::Run::run([ 'pg_ctl', '-w', '-D', $cluster->data_dir, '-l', $cluster->logfile, 'start' ], '>', \$out, '2>', \$out))
+		{
+			$cluster->_update_pid(1);
+			return;
+		}
+		sleep 0.1;
+	}
+	BAIL_OUT('the server does not start again');
+}
+
+# postmaster_pid(cluster): 0 when there is none
+sub postmaster_pid
+{
+	my ($cluster) = @_;
+	open(my $in, '<', $cluster->data_dir . '/postmaster.pid') or return 0;
+	my $pid = <$in>;
+	return int($pid);
+}
+
+# Is there a postmaster? One that was killed may still be waiting for its parent.
+sub postmaster_lives
+{
+	my $pid = postmaster_pid($_[0]);
+	return 0 if !$pid || !kill 0, $pid;
+	open(my $in, '<', "/proc/$pid/stat") or return !-d '/proc/self';
+	return (<$in> // '') !~ /\) [ZX] /;
+}
+
+# ensure_up(cluster): waits until the server answers, started again if need be.
+sub ensure_up
+{
+	my ($cluster) = @_;
+	my $end = time + 120;
+	while (time < $end)
+	{
+		return if defined try_sql($cluster, 'SELECT 1');
+		start_again($cluster) if !postmaster_lives($cluster);
+		sleep 0.03;
+	}
+	BAIL_OUT('the server is gone');
+}
+
 # until_up(cluster, seconds): waits until it answers.
 sub until_up
 {
@@ -520,7 +571,7 @@ sub check_requests
 	is($r->{status}, 200, "$what: the server tells");
 	my $file = PostgreSQL::Test::Utils::tempdir() . '/received';
 	append_to_file($file, $r->{content});
-	$cluster->safe_psql('postgres', "TRUNCATE received; \\copy received from '$file'");
+	$cluster->safe_psql('postgres', "TRUNCATE received; \\copy received from '$file'\nANALYZE received;");
 	diag("$what: " . $cluster->safe_psql('postgres', q{SELECT concat_ws(' ', count(*), 'requests received,', sum(times), 'attempts,',
 		(SELECT concat_ws(' ', count(*), 'in history,', sum(attempts), 'attempts begun,', count(*) FILTER (WHERE attempts > 1), 'with more than one') FROM wf.request_log)) FROM received}));
 	$none->('nothing was received that was rolled back', q{SELECT c.* FROM received c LEFT JOIN wf.request_log l ON l.request_id = c.key AND l.path = c.path WHERE l.request_id IS NULL LIMIT 20});
@@ -543,6 +594,8 @@ sub check_result
 		my ($code, $out, $err) = $cluster->psql('postgres', $sql);
 		is($code == 0 ? $out : $err, '', "$what: $name");
 	};
+	# tables that have just been filled
+	$cluster->safe_psql('postgres', 'ANALYZE');
 	my $count = $cluster->safe_psql('postgres', 'SELECT count(*) FROM accepted');
 	diag("$what: $count runs were accepted: " . $cluster->safe_psql('postgres', q{SELECT string_agg(workflow || ' ' || n, ', ' ORDER BY workflow) FROM (SELECT workflow, count(*) AS n FROM accepted GROUP BY 1) s}));
 	cmp_ok($count, '>', 0, "$what: runs were started");

@@ -8,7 +8,9 @@
 //   cut          the connection is cut after so many bytes of the answer; cutfirst: for the first so many of a key
 //   lean         only key, path and number are kept of them: for tests with many requests
 // What it tells, of a tag: /-/notes (a list), /-/count, /-/most (how many were there at once), /-/lean (lines: path, key, times).
-// /-/forget forgets a tag. /pages/<type> are lists in pages, /graphql/... answers as GraphQL does.
+// /-/forget forgets a tag. /pages/<type> are lists in pages, /graphql/... answers as GraphQL does. /token?of=<name> gives access tokens
+// of OAuth2 (more: body, which wants the client's name there; rotate, which takes a refresh token once; life in s; and all of the above),
+// /guarded?of=<name> wants the one that was given last; /revoke?of=<name> makes it worthless.
 import http from 'node:http';
 
 const notes = {};
@@ -49,12 +51,36 @@ const pages = {
 	away: res => json(res, [1], { Link: '<http://localhost:1/next>; rel="next"' }),
 };
 
+const tokens = {};
+const oauth = {
+	token: (req, res, q, body) =>
+	{
+		const of = q.get('of');
+		const asked = new URLSearchParams(body);
+		const basic = Buffer.from((req.headers.authorization ?? '').replace(/^Basic /, ''), 'base64').toString();
+		const client = q.has('body') ? `${asked.get('client_id')}:${asked.get('client_secret')}` : basic;
+		const t = tokens[of] ??= { n: 0, refresh: 'refresh0' };
+		if (client !== 'client:hush') return json(res, { error: 'invalid_client' }, {}, 401);
+		if (asked.get('grant_type') === 'refresh_token' && asked.get('refresh_token') !== t.refresh) return json(res, { error: 'invalid_grant' }, {}, 400);
+		t.access = `access${++t.n}`;
+		if (q.has('rotate')) t.refresh = `refresh${t.n}`;
+		json(res, { access_token: t.access, token_type: 'Bearer', expires_in: Number(q.get('life') ?? 3600), ...(q.has('rotate') ? { refresh_token: t.refresh } : {}) });
+	},
+	guarded: (req, res, q) =>
+	{
+		const good = tokens[q.get('of')]?.access;
+		json(res, { good: req.headers.authorization === `Bearer ${good}`, n: tokens[q.get('of')]?.n }, {}, req.headers.authorization === `Bearer ${good}` ? 200 : 401);
+	},
+	revoke: (req, res, q) => { tokens[q.get('of')].access = null; json(res, true); },
+};
+
 function answer(req, res, url, body, note)
 {
 	const q = url.searchParams;
 	const key = req.headers['idempotency-key'];
 	const [, tag, sub] = url.pathname.split('/');
 	const times = byKey[key] = (byKey[key] ?? 0) + 1;
+	if (oauth[tag] && !q.has('code')) return oauth[tag](req, res, q, body);
 	if (tag === 'pages') return pages[sub](res, q, `http://${req.headers.host}`);
 	if (tag === 'graphql')
 	{

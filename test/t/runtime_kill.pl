@@ -11,7 +11,7 @@ use IPC::Run ();
 use lib $FindBin::Bin;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
-use RuntimeLoad qw(runtime_there fault_points prepare start_clients stop_clients drain check_result try_sql);
+use RuntimeLoad qw(runtime_there fault_points prepare start_clients stop_clients drain check_result try_sql ensure_up postmaster_pid);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -58,53 +58,6 @@ sub choose
 	return $r < 0.38 ? 'workflow worker' : $r < 0.53 ? 'workflow dispatcher' : $r < 0.65 ? 'workflow keeper' : $r < 0.72 ? 'workflow launcher' : $r < 0.87 ? 'client backend' : $r < 0.92 ? 'checkpointer' : 'postmaster';
 }
 
-# The postmaster died: its children see it and go; until they have gone it does not start again.
-sub start_again
-{
-	my $end = time + 60;
-	while (time < $end)
-	{
-		my $out = '';
-		# not by ->start, which shows the whole log each time that it fails
-		if (IPC::Run::run([ 'pg_ctl', '-w', '-D', $cluster->data_dir, '-l', $cluster->logfile, 'start' ], '>', \$out, '2>', \$out))
-		{
-			$cluster->_update_pid(1);
-			return;
-		}
-		sleep 0.1;
-	}
-	BAIL_OUT('the server does not start again');
-}
-
-sub postmaster_pid
-{
-	open(my $in, '<', $cluster->data_dir . '/postmaster.pid') or return 0;
-	my $pid = <$in>;
-	return int($pid);
-}
-
-# Is there a postmaster? One that was killed may still be waiting for its parent.
-sub postmaster_lives
-{
-	my $pid = postmaster_pid();
-	return 0 if !$pid || !kill 0, $pid;
-	open(my $in, '<', "/proc/$pid/stat") or return !-d '/proc/self';
-	return (<$in> // '') !~ /\) [ZX] /;
-}
-
-# Waits until the server answers, started again if need be.
-sub ensure_up
-{
-	my $end = time + 120;
-	while (time < $end)
-	{
-		return if defined try_sql($cluster, 'SELECT 1');
-		start_again() if !postmaster_lives();
-		sleep 0.03;
-	}
-	BAIL_OUT('the server is gone');
-}
-
 # Arms a fault point and waits until somebody comes there; whether it struck. The first time it may be one that comes
 # later; then it is the next one.
 sub strike
@@ -119,7 +72,7 @@ sub strike
 		return 1 if !length(try_sql($cluster, "SELECT fault('?')") // '');
 		try_sql($cluster, "SELECT fault('$point:$action')"), $any = 1 if !$any && time - $begun > 0.4;
 	}
-	ensure_up();
+	ensure_up($cluster);
 	try_sql($cluster, "SELECT fault('')");
 	return 0;
 }
@@ -133,7 +86,7 @@ while ($n < $kills)
 		last;
 	}
 	sleep 0.02 + rand 0.5;
-	ensure_up();
+	ensure_up($cluster);
 	# Commits that are not waited for lose nothing but whole transactions.
 	try_sql($cluster, 'ALTER SYSTEM SET synchronous_commit = ' . (rand() < 0.5 ? 'on' : 'off')), try_sql($cluster, 'SELECT pg_reload_conf()') if rand() < 0.1;
 	my $who = choose();
@@ -152,7 +105,7 @@ while ($n < $kills)
 	}
 	if ($who eq 'postmaster')
 	{
-		my $pid = postmaster_pid();
+		my $pid = postmaster_pid($cluster);
 		kill 'KILL', $pid or next;
 		$killed{$who}++;
 		$n++;
@@ -171,7 +124,7 @@ while ($n < $kills)
 
 my $took = int(time - $begun);
 diag("killed in $took s: " . join(', ', map { "$_ $killed{$_}" } sort keys %killed));
-ensure_up();
+ensure_up($cluster);
 stop_clients('start');
 ok(drain($cluster, 240), 'everything that was started ended');
 stop_clients();
@@ -210,7 +163,7 @@ my $queue = q{
 for (my $try = 0; $try < 3 && (try_sql($cluster, 'SELECT count(*) FROM accepted') // '') ne '41'; $try++)
 {
 	try_sql($cluster, "SET ROLE app; $queue");
-	ensure_up();
+	ensure_up($cluster);
 }
 my $end = time + 120;
 my $state = '';
