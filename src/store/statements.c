@@ -570,8 +570,13 @@ static const Statement statements[WF_SQL_COUNT] = {
 	8, {UUIDOID, TEXTOID, TEXTOID, INT4OID, INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID}},
 	[WF_SQL_OPEN_CIRCUITS] = {
 		"SELECT tenant_id, host, state, attempts, failures, changed_at, retry_at, times_opened FROM wf.circuit"
-		" WHERE state OPERATOR(pg_catalog.<>) 'closed'",
-	0, {0}},
+		" WHERE state OPERATOR(pg_catalog.<>) 'closed' AND retry_at OPERATOR(pg_catalog.>) $1",
+	1, {TIMESTAMPTZOID}},
+	/* that nobody has asked for since, or that closed a day ago */
+	[WF_SQL_PRUNE_CIRCUITS] = {
+		"DELETE FROM wf.circuit WHERE ctid" EQ "ANY (ARRAY(SELECT ctid FROM wf.circuit"
+		" WHERE coalesce(retry_at, changed_at) OPERATOR(pg_catalog.<) $1 FOR UPDATE SKIP LOCKED))",
+	1, {TIMESTAMPTZOID}},
 	[WF_SQL_RESET_CIRCUIT] = {
 		"DELETE FROM wf.circuit WHERE tenant_id" EQ "$1 AND host" EQ "$2",
 	2, {UUIDOID, TEXTOID}},
