@@ -7,6 +7,7 @@
 #include "postgres.h"
 
 #include "base/diagnostics.h"
+#include "base/text.h"
 #include "lib/stringinfo.h"
 #include "utils/memutils.h"
 
@@ -45,18 +46,7 @@ wf_diagnostics_add(WfDiagnostics *found, WfSeverity severity, int sqlstate, cons
 	}
 	old = MemoryContextSwitchTo(found->memory);
 	initStringInfo(&message);
-	for (;;)
-	{
-		va_list		args;
-		int			needed;
-
-		va_start(args, fmt);
-		needed = appendStringInfoVA(&message, fmt, args);
-		va_end(args);
-		if (needed == 0)
-			break;
-		enlargeStringInfo(&message, needed);
-	}
+	WF_APPEND_ARGS(&message, fmt);
 	item = palloc0(sizeof(WfDiagnostic));
 	item->severity = severity;
 	item->sqlstate = sqlstate;

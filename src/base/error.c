@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 
@@ -35,18 +36,7 @@ wf_error_make(int sqlstate, const char *hint, const char *fmt, ...)
 	StringInfoData message;
 
 	initStringInfo(&message);
-	for (;;)
-	{
-		va_list		args;
-		int			needed;
-
-		va_start(args, fmt);
-		needed = appendStringInfoVA(&message, fmt, args);
-		va_end(args);
-		if (needed == 0)
-			break;
-		enlargeStringInfo(&message, needed);
-	}
+	WF_APPEND_ARGS(&message, fmt);
 	error->sqlstate = sqlstate;
 	error->code = pstrdup(unpack_sql_state(sqlstate));
 	error->message = message.data;

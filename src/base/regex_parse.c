@@ -10,6 +10,7 @@
 
 #include "base/compat.h"
 #include "base/regex_internal.h"
+#include "base/text.h"
 #include "miscadmin.h"
 
 #define MOST_DEPTH 150			/* nested groups; PCRE2 allows 250, of which loops may take more than one */
@@ -24,18 +25,7 @@ wf_regex_refuse(WfRegexTree *tree, const char *fmt, ...)
 	if (tree->problem != NULL)
 		return;
 	initStringInfo(&message);
-	for (;;)
-	{
-		va_list		args;
-		int			needed;
-
-		va_start(args, fmt);
-		needed = appendStringInfoVA(&message, fmt, args);
-		va_end(args);
-		if (needed == 0)
-			break;
-		enlargeStringInfo(&message, needed);
-	}
+	WF_APPEND_ARGS(&message, fmt);
 	tree->problem = message.data;
 }
 

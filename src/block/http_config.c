@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "base/settings.h"
+#include "base/text.h"
 #include "block/http.h"
 #include "lib/stringinfo.h"
 
@@ -23,18 +24,7 @@ wf_block_request_wrong(WfReading *r, const char *where, const char *hint, const 
 	StringInfoData message;
 
 	initStringInfo(&message);
-	for (;;)
-	{
-		va_list		args;
-		int			needed;
-
-		va_start(args, fmt);
-		needed = appendStringInfoVA(&message, fmt, args);
-		va_end(args);
-		if (needed == 0)
-			break;
-		enlargeStringInfo(&message, needed);
-	}
+	WF_APPEND_ARGS(&message, fmt);
 	if (r->step == NULL)
 		wf_block_report(r->node, r->found, where, hint, "%s", message.data);
 	else

@@ -4,6 +4,7 @@
 #include "postgres.h"
 
 #include "base/compat.h"
+#include "base/text.h"
 #include "block/saved.h"
 #include "block/support.h"
 #include "lib/stringinfo.h"
@@ -14,18 +15,7 @@ wf_block_saved_refuse(const WfNode *node, const char *fmt, ...)
 	StringInfoData reason;
 
 	initStringInfo(&reason);
-	for (;;)
-	{
-		va_list		args;
-		int			needed;
-
-		va_start(args, fmt);
-		needed = appendStringInfoVA(&reason, fmt, args);
-		va_end(args);
-		if (needed == 0)
-			break;
-		enlargeStringInfo(&reason, needed);
-	}
+	WF_APPEND_ARGS(&reason, fmt);
 	ereport(ERROR, (errcode(WF_ERRCODE_RUN_STATE),
 					errmsg("node \"%s\" cannot go on with its saved state: %s", node->id, reason.data),
 					errhint("The run was suspended within the node by another version of the workflow; let it go on with that one.")));

@@ -122,18 +122,7 @@ wf_block_report(const WfNode *node, WfDiagnostics *found, const char *where, con
 	StringInfoData path;
 
 	initStringInfo(&message);
-	for (;;)
-	{
-		va_list		args;
-		int			needed;
-
-		va_start(args, fmt);
-		needed = appendStringInfoVA(&message, fmt, args);
-		va_end(args);
-		if (needed == 0)
-			break;
-		enlargeStringInfo(&message, needed);
-	}
+	WF_APPEND_ARGS(&message, fmt);
 	initStringInfo(&path);
 	appendStringInfo(&path, "%s.config%s%s", node->path, where[0] == '\0' || where[0] == '[' ? "" : ".", where);
 	wf_diagnostics_add(found, WF_SEVERITY_ERROR, WF_ERRCODE_DEFINITION_INVALID, node->id, path.data, hint,

@@ -13,6 +13,7 @@
 
 #include "base/crypt.h"
 #include "base/settings.h"
+#include "base/text.h"
 #include "dispatch/making.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
@@ -26,18 +27,7 @@ wf_making_fail(WfMaking *m, int sqlstate, const char *fmt, ...)
 	StringInfoData message;
 
 	initStringInfo(&message);
-	for (;;)
-	{
-		va_list		args;
-		int			needed;
-
-		va_start(args, fmt);
-		needed = appendStringInfoVA(&message, fmt, args);
-		va_end(args);
-		if (needed == 0)
-			break;
-		enlargeStringInfo(&message, needed);
-	}
+	WF_APPEND_ARGS(&message, fmt);
 	m->problem = wf_error_make(sqlstate, NULL, "%s", message.data);
 	return false;
 }

@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "base/text.h"
 #include "engine/engine.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
@@ -28,18 +29,7 @@ add_line(Explanation *e, int depth, const char *fmt,...)
 
 	initStringInfo(&line);
 	appendStringInfoSpaces(&line, depth * 2);
-	for (;;)
-	{
-		va_list		args;
-		int			needed;
-
-		va_start(args, fmt);
-		needed = appendStringInfoVA(&line, fmt, args);
-		va_end(args);
-		if (needed == 0)
-			break;
-		enlargeStringInfo(&line, needed);
-	}
+	WF_APPEND_ARGS(&line, fmt);
 	e->lines = lappend(e->lines, line.data);
 }
 

@@ -99,18 +99,7 @@ wf_graph_report(WfBuild *b, WfSeverity severity, int sqlstate, const WfPlace *pl
 	StringInfoData message;
 
 	initStringInfo(&message);
-	for (;;)
-	{
-		va_list		args;
-		int			needed;
-
-		va_start(args, fmt);
-		needed = appendStringInfoVA(&message, fmt, args);
-		va_end(args);
-		if (needed == 0)
-			break;
-		enlargeStringInfo(&message, needed);
-	}
+	WF_APPEND_ARGS(&message, fmt);
 
 	const char *node = place->node;
 

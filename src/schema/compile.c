@@ -25,6 +25,7 @@
 #include <ctype.h>
 
 #include "base/compat.h"
+#include "base/text.h"
 #include "miscadmin.h"
 #include "schema/schema_internal.h"
 #include "utils/hsearch.h"
@@ -42,18 +43,7 @@ wf_schema_problem(WfSchemaCompiler *c, const WfSchemaLocation *location, const c
 		return;
 	c->failed = true;
 	initStringInfo(&message);
-	for (;;)
-	{
-		va_list		args;
-		int			needed;
-
-		va_start(args, fmt);
-		needed = appendStringInfoVA(&message, fmt, args);
-		va_end(args);
-		if (needed == 0)
-			break;
-		enlargeStringInfo(&message, needed);
-	}
+	WF_APPEND_ARGS(&message, fmt);
 	c->problem.message = message.data;
 	c->problem.keyword = keyword;
 	c->problem.keyword_path = wf_schema_location_text(location, keyword);

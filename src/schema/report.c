@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "base/compat.h"
+#include "base/text.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "schema/schema_internal.h"
@@ -148,18 +149,7 @@ wf_schema_report(WfSchemaEval *e, const WfSchemaNode *node, const char *keyword,
 		else
 			appendStringInfoString(&text, ", as a name ");
 	}
-	for (;;)
-	{
-		va_list		args;
-		int			needed;
-
-		va_start(args, fmt);
-		needed = appendStringInfoVA(&text, fmt, args);
-		va_end(args);
-		if (needed == 0)
-			break;
-		enlargeStringInfo(&text, needed);
-	}
+	WF_APPEND_ARGS(&text, fmt);
 	error->message = text.data;
 	*e->errors = lappend(*e->errors, error);
 }
