@@ -179,6 +179,20 @@ wf_process_is_barred(Oid database)
 	return false;
 }
 
+bool
+wf_process_attach(WfProcess *process, Oid database)
+{
+	if (process->state != WF_PROCESS_STARTING || process->pid != 0 || process->database != database)
+		return false;
+	if (wf_process_is_barred(database))
+	{
+		process->state = WF_PROCESS_NONE;
+		return false;
+	}
+	wf_process_fill(process, WF_PROCESS_BUSY, database);
+	return true;
+}
+
 WfKeeperSlot *
 wf_process_keeper_of(Oid database)
 {

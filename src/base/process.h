@@ -146,6 +146,8 @@ extern void wf_process_wake(const WfProcess *process);
 extern void wf_process_wake_procno(int procno);
 /* Becomes this process. */
 extern void wf_process_fill(WfProcess *process, WfProcessState state, Oid database);
+/* Becomes this process, busy, if its slot is reserved for it still and the database is not barred. With the lock held. */
+extern bool wf_process_attach(WfProcess *process, Oid database);
 
 /* -- with the lock held -- */
 

@@ -14,21 +14,10 @@ void
 wf_query_complain(WfBuild *b, const char *path, const char *hint, const char *fmt, ...)
 {
 	StringInfoData message;
-	int			needed;
 
 	b->n_complaints++;
 	initStringInfo(&message);
-	for (;;)
-	{
-		va_list		args;
-
-		va_start(args, fmt);
-		needed = appendStringInfoVA(&message, fmt, args);
-		va_end(args);
-		if (needed == 0)
-			break;
-		enlargeStringInfo(&message, needed);
-	}
+	WF_APPEND_ARGS(&message, fmt);
 	if (b->found == NULL)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s", message.data),
 						hint != NULL ? errhint("%s", hint) : 0));
@@ -41,21 +30,10 @@ void
 wf_query_complain_name(WfBuild *b, int sqlstate, const char *path, const char *hint, const char *fmt, ...)
 {
 	StringInfoData message;
-	int			needed;
 
 	b->n_complaints++;
 	initStringInfo(&message);
-	for (;;)
-	{
-		va_list		args;
-
-		va_start(args, fmt);
-		needed = appendStringInfoVA(&message, fmt, args);
-		va_end(args);
-		if (needed == 0)
-			break;
-		enlargeStringInfo(&message, needed);
-	}
+	WF_APPEND_ARGS(&message, fmt);
 	if (b->found == NULL)
 		ereport(ERROR, (errcode(sqlstate), errmsg("%s", message.data), hint != NULL ? errhint("%s", hint) : 0));
 	if (!b->wild)

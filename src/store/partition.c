@@ -97,20 +97,10 @@ static void
 run_utility(const char *format,...)
 {
 	StringInfoData sql;
-	int			missing;
 	int			result;
 
 	initStringInfo(&sql);
-	do
-	{
-		va_list		args;
-
-		va_start(args, format);
-		missing = appendStringInfoVA(&sql, format, args);
-		va_end(args);
-		if (missing != 0)
-			enlargeStringInfo(&sql, missing);
-	} while (missing != 0);
+	WF_APPEND_ARGS(&sql, format);
 	result = SPI_execute(sql.data, false, 0);
 	if (result < 0)
 		elog(ERROR, "statement failed: %s: %s", SPI_result_code_string(result), sql.data);

@@ -381,16 +381,9 @@ attach(int number, const WfAssignment *assignment)
 	bool		mine;
 
 	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
-	mine = slot->process.state == WF_PROCESS_STARTING && slot->process.pid == 0 &&
-		slot->process.database == assignment->database;
-	if (mine && wf_process_is_barred(assignment->database))
-	{
-		slot->process.state = WF_PROCESS_NONE;
-		mine = false;
-	}
+	mine = wf_process_attach(&slot->process, assignment->database);
 	if (mine)
 	{
-		wf_process_fill(&slot->process, WF_PROCESS_BUSY, assignment->database);
 		slot->look = true;
 		slot->due = DT_NOEND;
 		slot->absent = false;

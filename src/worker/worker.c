@@ -79,16 +79,9 @@ attach(int number, const WfAssignment *assignment)
 	bool		mine;
 
 	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
-	mine = slot->process.state == WF_PROCESS_STARTING && slot->process.pid == 0 &&
-		slot->process.database == assignment->database && slot->role == assignment->role;
-	if (mine && wf_process_is_barred(assignment->database))
-	{
-		slot->process.state = WF_PROCESS_NONE;
-		mine = false;
-	}
+	mine = slot->role == assignment->role && wf_process_attach(&slot->process, assignment->database);
 	if (mine)
 	{
-		wf_process_fill(&slot->process, WF_PROCESS_BUSY, assignment->database);
 		slot->rung = false;
 		slot->leave = false;
 		slot->started = 0;
