@@ -143,8 +143,9 @@ CREATE VIEW wf_secrets WITH (security_invoker = true) AS
 COMMENT ON VIEW wf_secrets IS 'secrets of the current tenant: names, versions, when and by whom; never values';
 
 CREATE VIEW wf_requests WITH (security_invoker = true) AS
-	SELECT r.request_id, r.run_id, w.name AS workflow, r.node, r.method, r.host, r.path, r.state, r.status, r.attempts,
-		   r.dns_ms, r.connect_ms, r.tls_ms, r.first_byte_ms, r.total_ms, r.error, r.created_at, r.ended_at, r.due_at, r.bodies
+	SELECT r.request_id, r.run_id, r.node, r.method, r.host, r.path, r.state, r.status, r.attempts,
+		   r.dns_ms, r.connect_ms, r.tls_ms, r.first_byte_ms, r.total_ms, r.error, w.name AS workflow, r.created_at,
+		   r.ended_at, r.due_at, r.bodies
 	FROM (
 		SELECT q.tenant_id, q.workflow_id, q.request_id, q.run_id, q.node, q.method, q.host, q.path,
 			   CASE WHEN s.began_at IS NOT NULL THEN 'sending' WHEN q.attempts OPERATOR(pg_catalog.=) 0 THEN 'queued'
