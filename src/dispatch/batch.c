@@ -25,12 +25,11 @@ struct Batch
 static dlist_head batches = DLIST_STATIC_INIT(batches);
 
 static Batch *
-make(int n_flights)
+make(void)
 {
 	Batch	   *batch = MemoryContextAllocZero(TopMemoryContext, sizeof(Batch));
 
 	batch->is_new = true;
-	batch->n_open = n_flights;
 	wf_uuid_make(&batch->batch_id);
 	dlist_push_tail(&batches, &batch->node);
 	return batch;
@@ -60,7 +59,7 @@ wf_batch_begin(List *flights, TimestampTz now)
 
 	if (n == 0)
 		return;
-	batch = make(n);
+	batch = make();
 	batch->tenants = MemoryContextAlloc(TopMemoryContext, sizeof(pg_uuid_t) * n);
 	list_sort(flights, by_tenant);
 	for (int i = 0; i < n;)
@@ -73,6 +72,7 @@ wf_batch_begin(List *flights, TimestampTz now)
 			Flight	   *flight = list_nth(flights, i++);
 
 			flight->batch = batch;
+			batch->n_open++;
 			ids[n_ids++] = flight->row.request_id;
 		}
 		batch->tenants[batch->n_tenants++] = *tenant_id;

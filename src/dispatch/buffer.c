@@ -107,6 +107,7 @@ wf_buffer_put_base64(WfBuffer *buffer, const char *data, size_t bytes, int line_
 
 		if (!reserve(buffer, room))
 			return;
+		/* bytes are char before PG 18, uint8 since */
 		n = pg_b64_encode((const void *) (data + i), n, buffer->data + buffer->bytes, room);
 		Assert(n >= 0);
 		buffer->bytes += n;

@@ -81,8 +81,13 @@ wf_claim_again(const char *lane, TimestampTz at)
 	Due		   *due = wf_named_find(&dues, lane);
 
 	if (due == NULL)
+	{
 		((Due *) wf_named_enter(&dues, lane))->at = at;
-	else if (due->at != DT_NOEND)
+		return;
+	}
+	/* what was to be seen next may be due later */
+	due->floor = Min(due->floor, at);
+	if (due->at != DT_NOEND)
 		due->at = Min(due->at, at);
 }
 

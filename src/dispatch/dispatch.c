@@ -162,7 +162,7 @@ name_rows(const List *rows, WfNames *names)
 void
 wf_dispatch_read_circuits(void)
 {
-	List	   *rows = wf_store_open_circuits();
+	List	   *rows = wf_store_open_circuits(TimestampTzPlusMilliseconds(wf_clock_now(), -WF_CIRCUIT_FORGET_MS));
 	WfNames		listed;
 	HASH_SEQ_STATUS seq;
 	WfNamed    *open;

@@ -14,6 +14,8 @@
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
+#define OVERLOADED_MS 500
+
 static char *
 id_text(const pg_uuid_t *id)
 {
@@ -94,18 +96,35 @@ size_of(const Jsonb *json)
 	return json == NULL ? 0 : VARSIZE(json);
 }
 
+/*
+ * There was no room in this process for the answer, or no descriptor for the connection: it is nobody's failure, counts as no
+ * attempt, and is tried again soon.
+ */
+static bool
+is_ours(const WfNetResult *result)
+{
+	return result != NULL && result->outcome == WF_NET_OVERLOADED;
+}
+
+static int64
+overloaded_delay_ms(void)
+{
+	return (int64) ((1 + pg_prng_double(&pg_global_prng_state)) * OVERLOADED_MS);
+}
+
 static void
 end_with(Flight *flight, const WfAnswer *answer, const WfNetResult *result, int64 retry_after_ms)
 {
 	MemoryContext old = MemoryContextSwitchTo(flight->memory);
 	TimestampTz now = wf_clock_now();
 	WfRequestEnd *end = &flight->end;
-	int64		delay_ms = answer->failed ? delay_of(flight, answer, retry_after_ms, now) : -1;
+	int64		delay_ms = is_ours(result) ? overloaded_delay_ms() :
+		answer->failed ? delay_of(flight, answer, retry_after_ms, now) : -1;
 
 	memset(end, 0, sizeof(*end));
 	end->row = &flight->row;
 	end->status = answer->status;
-	end->attempts = flight->row.attempts;
+	end->attempts = flight->row.attempts - (is_ours(result) ? 1 : 0);
 	end->ended_at = now;
 	end->total_ms = flight->row.duration_ms;
 	wf_end_fill_times(end, result);
@@ -116,7 +135,7 @@ end_with(Flight *flight, const WfAnswer *answer, const WfNetResult *result, int6
 		end->bodies = wf_bodies_of(&flight->request, answer, flight->secrets, flight->n_secrets);
 	if (delay_ms >= 0)
 	{
-		end->failures = flight->row.failures + 1;
+		end->failures = flight->row.failures + (is_ours(result) ? 0 : 1);
 		end->due_at = TimestampTzPlusMilliseconds(now, delay_ms);
 	}
 	else
@@ -135,7 +154,8 @@ wf_end_flight(Flight *flight, const WfAnswer *answer, const WfNetResult *result)
 {
 	TimestampTz now = wf_clock_now();
 
-	tell_circuit(flight, answer, now);
+	if (!is_ours(result))
+		tell_circuit(flight, answer, now);
 	end_with(flight, answer, result, wf_net_result_retry_after_ms(result, wf_dispatch_unix_ms(now)));
 }
 

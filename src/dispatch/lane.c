@@ -18,6 +18,7 @@
  *    A single lane thus gets half, two that want all get a third each, n get 1 / (n + 1), and the same is always
  *    left for who comes next. Why not half of what is free each time: a lane that keeps asking would get half, and
  *    half of the rest, until nothing is free and a host that hangs holds all of it.
+ *    So with tenants: one that has half of all at once, by whatever number of lanes, gets no more while less than a quarter is free.
  * 5. Whoever sends without having asked (or after a limit was lowered) goes into debt: tokens below none, at most one
  *    burst of them, which come back before anything else passes.
  *
@@ -68,10 +69,20 @@ struct WfLane
 	Bucket		bucket;
 };
 
+/* A tenant that has something in flight; a lane's name begins with its id. */
+typedef struct Tenant
+{
+	WfNamed		head;
+	int			in_flight;
+} Tenant;
+
+#define TENANT_CHARS 36
+
 struct WfLanes
 {
 	MemoryContext memory;
 	WfNames		by_name;
+	WfNames		tenants;
 	int			in_flight;		/* of all lanes */
 	bool		has_clock;		/* clock_ms has been set */
 	int64		clock_ms;		/* the caller's, at the last call */
@@ -88,6 +99,7 @@ wf_lanes_create(void)
 
 	lanes->memory = memory;
 	wf_named_create(&lanes->by_name, "workflow lanes", sizeof(WfLane), memory);
+	wf_named_create(&lanes->tenants, "workflow tenants in flight", sizeof(Tenant), memory);
 	return lanes;
 }
 
@@ -204,6 +216,36 @@ wf_lane_limit(WfLane *lane, const WfLaneLimits *limits, int64 now_ms)
 		set_rate(&lane->bucket, limits);
 }
 
+static const char *
+tenant_of(const WfLane *lane, char name[TENANT_CHARS + 1])
+{
+	strlcpy(name, lane->head.name, TENANT_CHARS + 1);
+	return name;
+}
+
+static int
+tenant_in_flight(const WfLane *lane)
+{
+	char		name[TENANT_CHARS + 1];
+	const Tenant *tenant = wf_named_find(&lane->lanes->tenants, tenant_of(lane, name));
+
+	return tenant == NULL ? 0 : tenant->in_flight;
+}
+
+/* One more, or (-1) one less, of the lane is in flight. */
+static void
+count_in_flight(WfLane *lane, int n)
+{
+	char		name[TENANT_CHARS + 1];
+	Tenant	   *tenant = wf_named_enter(&lane->lanes->tenants, tenant_of(lane, name));
+
+	lane->in_flight += n;
+	lane->lanes->in_flight += n;
+	tenant->in_flight += n;
+	if (tenant->in_flight == 0)
+		wf_named_drop(&lane->lanes->tenants, tenant);
+}
+
 /* How many more of the lane there may be in flight; see 4. */
 static int
 places(const WfLane *lane, int max_in_flight)
@@ -211,7 +253,10 @@ places(const WfLane *lane, int max_in_flight)
 	int			others = lane->lanes->in_flight - lane->in_flight;
 	int			left = max_in_flight > others ? max_in_flight - others : 0;
 	int			share = left / 2 + left % 2;
+	int			free = max_in_flight - lane->lanes->in_flight;
 
+	if (free < max_in_flight / 4 && tenant_in_flight(lane) >= (max_in_flight + 1) / 2)
+		return 0;
 	if (lane->limits.most > 0)
 		share = Min(share, lane->limits.most);
 	return Max(share - lane->in_flight, 0);
@@ -251,8 +296,7 @@ wf_lane_begin(WfLane *lane, int64 now_ms)
 	Bucket	   *b = &lane->bucket;
 
 	watch_clock(lane->lanes, now_ms);
-	lane->in_flight++;
-	lane->lanes->in_flight++;
+	count_in_flight(lane, 1);
 	if (!lane->has_rate)
 		return;
 	fill(b, lane->lanes->passed_ms);
@@ -264,8 +308,7 @@ void
 wf_lane_end(WfLane *lane)
 {
 	Assert(lane->in_flight > 0 && lane->lanes->in_flight > 0);
-	lane->in_flight--;
-	lane->lanes->in_flight--;
+	count_in_flight(lane, -1);
 }
 
 void

@@ -7,10 +7,13 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
+#include "base/error.h"
 #include "base/secret.h"
 #include "dispatch/flight.h"
 #include "store/secret.h"
 #include "utils/memutils.h"
+#include "utils/resowner.h"
 
 typedef struct Kept
 {
@@ -104,6 +107,39 @@ wf_refresh_is_wanted(void)
 	return !dlist_is_empty(&kept);
 }
 
+/* In a subtransaction: a secret that cannot be set (the master key is gone) must not keep everything else from being recorded. */
+static void
+write_one(Kept *entry)
+{
+	MemoryContext memory = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(memory);
+	PG_TRY();
+	{
+		/* dropped meanwhile: it stays dropped */
+		if (wf_store_hold_secret(&entry->tenant_id, entry->name, &entry->is_locked))
+			wf_store_set_secret(&entry->tenant_id, entry->name, entry->value, entry->len);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(memory);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		if (wf_error_is_fatal(error->sqlerrcode))
+			ReThrowError(error);
+		ereport(LOG, (errcode(error->sqlerrcode), errmsg("refresh token of secret \"%s\" could not be kept: %s", entry->name, error->message)));
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(memory);
+	CurrentResourceOwner = owner;
+}
+
 bool
 wf_refresh_write(void)
 {
@@ -114,9 +150,7 @@ wf_refresh_write(void)
 	{
 		Kept	   *entry = dlist_container(Kept, node, it.cur);
 
-		/* dropped meanwhile: it stays dropped */
-		if (wf_store_hold_secret(&entry->tenant_id, entry->name, &entry->is_locked))
-			wf_store_set_secret(&entry->tenant_id, entry->name, entry->value, entry->len);
+		write_one(entry);
 		all &= !entry->is_locked;
 	}
 	return all;

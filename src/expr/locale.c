@@ -410,8 +410,8 @@ read_shape(WfEval *ev, const WfValue *options, bool date, bool time, const Local
 
 		wf_expr_get_field(ev, options, "hour12", &value);
 		shape->twelve = wf_expr_to_bool(&value);
-		/* a locale of twelve hours counts from 1 in either case, one of twenty-four from 0 */
-		shape->midnight = shape->twelve ? (locale->twelve ? 12 : 0) : locale->twelve ? 24 : 0;
+		/* whatever the locale counts from otherwise: ECMA-402 since 2023, Node.js since 24 */
+		shape->midnight = shape->twelve ? 12 : 0;
 		return;
 	}
 	shape->midnight = shape->twelve ? 12 : 0;

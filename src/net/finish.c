@@ -30,6 +30,10 @@ info_long(CURL *easy, CURLINFO which)
 	return curl_easy_getinfo(easy, which, &value) == CURLE_OK ? value : 0;
 }
 
+/*
+ * Whether a request went out is not asked of libcurl's times: newer ones set those of a transfer that never had a connection,
+ * too, when it fails.
+ */
 static void
 note_hop(WfNetTransfer *t)
 {
@@ -37,7 +41,6 @@ note_hop(WfNetTransfer *t)
 	int64		named = info_time(easy, CURLINFO_NAMELOOKUP_TIME_T);
 	int64		connected = info_time(easy, CURLINFO_CONNECT_TIME_T);
 	int64		secured = info_time(easy, CURLINFO_APPCONNECT_TIME_T);
-	int64		pretransfer = info_time(easy, CURLINFO_PRETRANSFER_TIME_T);
 	long		version = info_long(easy, CURLINFO_HTTP_VERSION);
 	char	   *address = NULL;
 
@@ -46,16 +49,15 @@ note_hop(WfNetTransfer *t)
 	t->dns_us = t->connection_was_new ? named : 0;
 	t->connect_us = t->connection_was_new && connected > named ? connected - named : 0;
 	t->tls_us = t->connection_was_new && secured > connected ? secured - connected : 0;
-	t->first_byte_us = info_time(easy, CURLINFO_STARTTRANSFER_TIME_T);
+	t->first_byte_us = t->request_begun && t->status > 0 ? info_time(easy, CURLINFO_STARTTRANSFER_TIME_T) : 0;
 	t->bytes_sent += info_long(easy, CURLINFO_REQUEST_SIZE) + (t->request.kind == WF_NET_MAIL ? t->uploaded_bytes : 0);
 	t->bytes_received += info_long(easy, CURLINFO_HEADER_SIZE) + info_time(easy, CURLINFO_SIZE_DOWNLOAD_T);
-	if (info_long(easy, CURLINFO_REQUEST_SIZE) > 0 || pretransfer > 0)
-		t->was_sent = true;
+	t->was_sent |= t->request_begun;
 	t->http_version = version == CURL_HTTP_VERSION_1_0 ? 10 : version == CURL_HTTP_VERSION_1_1 ? 11 :
 		version == CURL_HTTP_VERSION_2_0 ? 20 : 0;
 	if (t->http_version == 20)
 		wf_net_partition_multiplexed(t);
-	if ((connected > 0 || pretransfer > 0) && curl_easy_getinfo(easy, CURLINFO_PRIMARY_IP, &address) == CURLE_OK && address != NULL)
+	if ((connected > 0 || t->request_begun) && curl_easy_getinfo(easy, CURLINFO_PRIMARY_IP, &address) == CURLE_OK && address != NULL)
 	{
 		strlcpy(t->remote_address, address, sizeof(t->remote_address));
 		t->remote_port = (int) info_long(easy, CURLINFO_PRIMARY_PORT);
@@ -117,6 +119,9 @@ outcome_of(const WfNetTransfer *t, CURLcode code)
 		case CURLE_SSL_CLIENTCERT:
 		case CURLE_USE_SSL_FAILED:
 			return WF_NET_TLS_FAILED;
+		case CURLE_BAD_FUNCTION_ARGUMENT:
+			/* So says libcurl of a client's key that OpenSSL refuses, as it does one that is not the certificate's. */
+			return t->request.client_cert_pem != NULL && !t->request_begun ? WF_NET_TLS_FAILED : WF_NET_BROKEN;
 		case CURLE_LOGIN_DENIED:
 			return t->request.kind == WF_NET_MAIL ? WF_NET_REFUSED : WF_NET_BROKEN;
 		default:
@@ -165,7 +170,7 @@ failure_message(const WfNetTransfer *t, WfNetOutcome outcome, CURLcode code)
 		case WF_NET_TLS_FAILED:
 			return psprintf("could not secure the connection to \"%s\": %s", t->host, curl_says(t, code));
 		case WF_NET_TIMED_OUT:
-			if (!t->was_sent && (wf_net_now_us() - t->begun_us) / 1000 < t->request.total_timeout_ms)
+			if (!t->request_begun && (wf_net_now_us() - t->begun_us) / 1000 < t->request.total_timeout_ms)
 				return psprintf("no connection to \"%s\" within %d ms", t->host, t->request.connect_timeout_ms);
 			if ((wf_net_now_us() - t->begun_us) / 1000 < t->request.total_timeout_ms)
 				return psprintf("fewer than %d bytes a second for %d ms", t->request.low_speed_bytes, t->request.low_speed_ms);

@@ -107,6 +107,7 @@ typedef struct WfNetTransfer
 	int			n_blocked;		/* addresses that the policy refused, of this hop */
 	int			n_opened;		/* sockets opened, of this hop */
 	bool		no_descriptor;	/* a socket could not be made */
+	bool		request_begun;	/* the connection is there, and secure if it is to be: the request goes out next */
 	int			status;			/* of the answer that is being read */
 	int			n_answers;		/* status lines, of this hop */
 	bool		body_begun;

@@ -218,7 +218,7 @@ typedef struct WfNetResult
 	int64		dns_us;			/* the time that it took, not the moment */
 	int64		connect_us;
 	int64		tls_us;
-	int64		first_byte_us;	/* from the beginning of the last hop to the first byte of its answer */
+	int64		first_byte_us;	/* from the beginning of the last hop to the first byte of its answer; 0: none came */
 	int64		total_us;		/* of all hops */
 	int64		bytes_sent;		/* headers and bodies of all hops, as on the wire, without TLS */
 	int64		bytes_received;

@@ -51,6 +51,16 @@ on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 	return fd < 0 ? CURL_SOCKET_BAD : fd;
 }
 
+/* The connection is there, a new one or an old one, and the server is who it is to be: what follows is the request. */
+static int
+on_ready(void *arg, char *remote, char *local, int remote_port, int local_port)
+{
+	WfNetTransfer *t = arg;
+
+	t->request_begun = true;
+	return CURL_PREREQFUNC_OK;
+}
+
 /* -- growing buffers -- */
 
 /*
@@ -312,6 +322,8 @@ wf_net_receive_setup(WfNetTransfer *t)
 	} while (0)
 	SET(CURLOPT_OPENSOCKETFUNCTION, on_open);
 	SET(CURLOPT_OPENSOCKETDATA, t);
+	SET(CURLOPT_PREREQFUNCTION, on_ready);
+	SET(CURLOPT_PREREQDATA, t);
 	SET(CURLOPT_WRITEFUNCTION, on_body);
 	SET(CURLOPT_WRITEDATA, t);
 	SET(CURLOPT_HEADERFUNCTION, on_header);
@@ -335,6 +347,7 @@ wf_net_receive_reset(WfNetTransfer *t)
 	t->n_blocked = 0;
 	t->n_opened = 0;
 	t->no_descriptor = false;
+	t->request_begun = false;
 	t->rule[0] = '\0';
 	t->status = 0;
 	t->n_answers = 0;

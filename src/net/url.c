@@ -2,15 +2,19 @@
  * url.c: one spelling for each URL, before anybody compares, logs or connects.
  *
  * libcurl's own parser reads it, so that what is checked is what is connected to; what comes out is read again until it
- * does not change any more. So 0x7f.1, 017700000001 and numbers in full-width digits are 127.0.0.1 here; what still looks like
+ * does not change any more. So 0x7f.1, 127.1., 017700000001 and numbers in full-width digits are 127.0.0.1 here; what still looks like
  * a number and is no address, user names, zone ids and characters that no host name has are refused.
+ *
+ * Versions of that parser differ in what they normalise at the first reading, and the newer ones alone write what is
+ * percent-encoded in capitals: what comes out of here is the same with all of them.
  */
 #include "net/internal.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 
-/* Rounds of reading what was written until it must be stable. */
-#define MAX_ROUNDS 4
+/* How often it is read until it must be stable. */
+#define MAX_ROUNDS 5
 
 /* A part in CurrentMemoryContext; NULL when there is none, with libcurl's code in *code. */
 static char *
@@ -39,6 +43,28 @@ is_number_label(const char *label)
 	return label[0] != '\0' && label[strspn(label, "0123456789")] == '\0';
 }
 
+/* Is it a name whose last part is a number, as no name's is, and that is no address either? */
+static bool
+is_half_a_number(const char *host)
+{
+	const char *last = strrchr(host, '.');
+	struct in_addr in;
+
+	return strchr(host, ':') == NULL && is_number_label(last == NULL ? host : last + 1) && inet_pton(AF_INET, host, &in) != 1;
+}
+
+/* %c3 and %C3 are the same: the latter is written (RFC 3986, 6.2.2.1). In place. */
+static void
+capitalise_escapes(char *text)
+{
+	for (char *c = strchr(text, '%'); c != NULL; c = strchr(c + 1, '%'))
+		if (isxdigit((unsigned char) c[1]) && isxdigit((unsigned char) c[2]))
+		{
+			c[1] = pg_ascii_toupper((unsigned char) c[1]);
+			c[2] = pg_ascii_toupper((unsigned char) c[2]);
+		}
+}
+
 /* The address within brackets, as one writes it; NULL: it is none. */
 static char *
 normal_address(const char *host)
@@ -54,14 +80,13 @@ normal_address(const char *host)
 
 /*
  * A host in its one spelling, in CurrentMemoryContext: an address without brackets, or a name of letters, digits, - and _
- * in lower case without a dot behind. NULL: it is neither. Changes a name in place.
+ * in lower case without a dot behind. NULL: it is neither. Changes a name in place. It may be one that the next reading
+ * takes for an address: without its dot, or now that it is decoded, it may look like one.
  */
 static char *
 normal_host(char *host)
 {
-	struct in_addr in;
 	size_t		bytes = strlen(host);
-	char	   *last;
 	int			label = 0;
 
 	if (host[0] == '[')
@@ -82,10 +107,7 @@ normal_host(char *host)
 		else if (strchr("abcdefghijklmnopqrstuvwxyz0123456789-_", *c) == NULL || ++label > 63)
 			return NULL;
 	}
-	last = strrchr(host, '.');
-	if (label == 0 || (is_number_label(last == NULL ? host : last + 1) && inet_pton(AF_INET, host, &in) != 1))
-		return NULL;
-	return host;
+	return label == 0 ? NULL : host;
 }
 
 static bool
@@ -143,6 +165,8 @@ read_parts(CURLU *handle, WfNetKind kind, WfNetUrl *out, const char **problem)
 		*problem = curl_url_strerror(code);
 		return false;
 	}
+	capitalise_escapes(out->path);
+	capitalise_escapes(out->text);
 	return true;
 }
 
@@ -177,6 +201,27 @@ parse_once(const char *text, const char *base, WfNetKind kind, WfNetUrl *out, co
 	return is_good;
 }
 
+/* Reads the URL, then what was written, until that does not change any more. */
+static bool
+parse(const char *text, const char *base, WfNetKind kind, WfNetUrl *out, const char **problem)
+{
+	for (int round = 0; round < MAX_ROUNDS; round++)
+	{
+		if (!parse_once(text, base, kind, out, problem))
+			return false;
+		if (base == NULL && strcmp(text, out->text) == 0)
+		{
+			if (!is_half_a_number(out->host))
+				return true;
+			*problem = "its host is malformed";
+			return false;
+		}
+		text = out->text;
+		base = NULL;
+	}
+	return false;
+}
+
 /*
  * The URL, relative to base (NULL: it is absolute), in CurrentMemoryContext. False when it is malformed, with the reason
  * in *problem; the reason never quotes the URL, which may hold secrets.
@@ -185,7 +230,6 @@ bool
 wf_net_url_parse(const char *text, const char *base, WfNetKind kind, WfNetUrl *out, char **problem)
 {
 	const char *why = "it is malformed";
-	const char *before;
 
 	memset(out, 0, sizeof(*out));
 	*problem = NULL;
@@ -196,19 +240,8 @@ wf_net_url_parse(const char *text, const char *base, WfNetKind kind, WfNetUrl *o
 	else if (text[strcspn(text, "\001\002\003\004\005\006\007\010\011\012\013\014\015\016\017\020\021\022\023\024\025\026\027"
 						  "\030\031\032\033\034\035\036\037\177")] != '\0')
 		why = "it has control characters";
-	else if (parse_once(text, base, kind, out, &why))
-	{
-		if (base == NULL && strcmp(text, out->text) == 0)
-			return true;
-		for (int round = 0; round < MAX_ROUNDS; round++)
-		{
-			before = out->text;
-			if (!parse_once(before, NULL, kind, out, &why))
-				break;
-			if (strcmp(before, out->text) == 0)
-				return true;
-		}
-	}
+	else if (parse(text, base, kind, out, &why))
+		return true;
 	*problem = psprintf("the URL is malformed: %s", why);
 	return false;
 }

@@ -48,9 +48,10 @@ wf_store_put_circuit(const WfCircuitRow *row)
 }
 
 List *
-wf_store_open_circuits(void)
+wf_store_open_circuits(TimestampTz since)
 {
-	uint64		n = wf_store_execute_latest(WF_SQL_OPEN_CIRCUITS, NULL, NULL);
+	Datum		values[1] = {TimestampTzGetDatum(since)};
+	uint64		n = wf_store_execute_latest(WF_SQL_OPEN_CIRCUITS, values, NULL);
 	List	   *rows = NIL;
 
 	for (uint64 i = 0; i < n; i++)
@@ -69,6 +70,14 @@ wf_store_open_circuits(void)
 	}
 	SPI_freetuptable(SPI_tuptable);
 	return rows;
+}
+
+void
+wf_store_prune_circuits(TimestampTz since)
+{
+	Datum		values[1] = {TimestampTzGetDatum(since)};
+
+	wf_store_execute(WF_SQL_PRUNE_CIRCUITS, values, NULL);
 }
 
 bool

@@ -273,8 +273,8 @@ keepings(void)
 static bool
 drop_range(const TimestampTz *range, TimestampTz before)
 {
-	pg_uuid_t	low;
-	pg_uuid_t	high;
+	pg_uuid_t	low = {0};
+	pg_uuid_t	high = {0};
 	Datum		values[3] = {UUIDPGetDatum(&low), UUIDPGetDatum(&high), TimestampTzGetDatum(before)};
 	Oid			leaves[lengthof(tables)];
 	bool		needed;
@@ -325,7 +325,7 @@ wf_store_expire(TimestampTz now, int most)
 	{
 		Keeping    *keeping = lfirst(cell);
 		TimestampTz before = now - keeping->ms * 1000;
-		pg_uuid_t	high;
+		pg_uuid_t	high = {0};
 		Datum		values[4] = {UUIDPGetDatum(&keeping->tenant_id), UUIDPGetDatum(&high), TimestampTzGetDatum(before),
 		Int32GetDatum(most - n)};
 

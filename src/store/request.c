@@ -12,6 +12,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/json.h"
@@ -176,24 +177,36 @@ wf_store_drop_requests(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, int 
 	Datum	   *list;
 	Datum		values[2];
 	ListCell   *cell;
-	int			n = 0;
+	int			n_dropped = 0;
+	int			n;
 
-	while (!hold_awaited(tenant_id, run_id, step, &tids))
+	for (;;)
+	{
+		uint64		n_deleted;
+
+		while (!hold_awaited(tenant_id, run_id, step, &tids))
+			CHECK_FOR_INTERRUPTS();
+		if (tids == NIL)
+			return n_dropped;
+		n = 0;
+		list = palloc(sizeof(Datum) * list_length(tids));
+		foreach(cell, tids)
+			list[n++] = PointerGetDatum(lfirst(cell));
+		values[0] = tid_array(list, n);
+		values[1] = TimestampTzGetDatum(wf_clock_now());
+		n_deleted = wf_store_execute(WF_SQL_CANCEL_REQUESTS, values, NULL);
+		WF_FAULT("request.dropped");
+		wf_wake_dispatcher_at_commit(WF_DISPATCH_CANCELS);
+		n_dropped += (int) n_deleted;
+		if (n_deleted == n)
+			return n_dropped;
+		/* with one snapshot a transaction, what the dispatcher has written since is held, and yet not seen by the statement */
+		if (IsolationUsesXactSnapshot())
+			ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+							errmsg("could not serialize access due to concurrent update")));
+		/* else one that has just begun was counting attempts, which it does without holding them */
 		CHECK_FOR_INTERRUPTS();
-	if (tids == NIL)
-		return 0;
-	list = palloc(sizeof(Datum) * list_length(tids));
-	foreach(cell, tids)
-		list[n++] = PointerGetDatum(lfirst(cell));
-	values[0] = tid_array(list, n);
-	values[1] = TimestampTzGetDatum(wf_clock_now());
-	/* with one snapshot a transaction, what the dispatcher has written since is held, and yet not seen by the statement */
-	if (wf_store_execute(WF_SQL_CANCEL_REQUESTS, values, NULL) != n)
-		ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-						errmsg("could not serialize access due to concurrent update")));
-	WF_FAULT("request.dropped");
-	wf_wake_dispatcher_at_commit(WF_DISPATCH_CANCELS);
-	return n;
+	}
 }
 
 /* -- looking for what is due -- */

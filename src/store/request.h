@@ -125,7 +125,10 @@ typedef struct WfCircuitRow
 
 /* False: somebody is resetting it, and has not committed. */
 extern bool wf_store_put_circuit(const WfCircuitRow *row);
-extern List *wf_store_open_circuits(void);	/* WfCircuitRow * */
+/* Those that are open, and were asked for since (WfCircuitRow *). */
+extern List *wf_store_open_circuits(TimestampTz since);
+/* Forgets those that have not changed since. */
+extern void wf_store_prune_circuits(TimestampTz since);
 /* Forgets what is known of a host; false when nothing is. The dispatcher is told when the transaction commits. */
 extern bool wf_store_reset_circuit(const pg_uuid_t *tenant_id, const char *host);
 

@@ -539,11 +539,15 @@ static const Statement statements[WF_SQL_COUNT] = {
 	2, {UUIDOID, UUIDOID}},
 	/* one that is to be tried again has become due after its batch began */
 	[WF_SQL_CUT_SHORT] = {
-		"WITH s AS (DELETE FROM wf.sending RETURNING tenant_id, began_at, request_ids)"
-		" UPDATE wf.request r SET attempts = r.attempts OPERATOR(pg_catalog.+) 1"
-		" FROM (SELECT s.tenant_id, s.began_at, pg_catalog.unnest(s.request_ids) AS request_id FROM s) c"
-		" WHERE r.tenant_id" EQ "c.tenant_id AND r.request_id" EQ "c.request_id"
-		"   AND r.due_at OPERATOR(pg_catalog.<=) c.began_at",
+		"WITH s AS (DELETE FROM wf.sending RETURNING tenant_id, began_at, request_ids),"
+		/* not of one that a transaction withdraws: it may last */
+		" c AS (SELECT r.tenant_id, r.run_id, r.step, r.request_id FROM wf.request r,"
+		"   (SELECT s.tenant_id, s.began_at, pg_catalog.unnest(s.request_ids) AS request_id FROM s) b"
+		"  WHERE r.tenant_id" EQ "b.tenant_id AND r.request_id" EQ "b.request_id"
+		"   AND r.due_at OPERATOR(pg_catalog.<=) b.began_at FOR UPDATE OF r SKIP LOCKED)"
+		" UPDATE wf.request r SET attempts = r.attempts OPERATOR(pg_catalog.+) 1 FROM c"
+		" WHERE r.tenant_id" EQ "c.tenant_id AND r.run_id" EQ "c.run_id AND r.step" EQ "c.step"
+		"   AND r.request_id" EQ "c.request_id",
 	0, {0}},
 	[WF_SQL_RETRY_REQUEST] = {
 		"UPDATE wf.request SET due_at = $2, failures = $3, duration_ms = $4, error = $5, attempts = $6"
@@ -566,8 +570,13 @@ static const Statement statements[WF_SQL_COUNT] = {
 	8, {UUIDOID, TEXTOID, TEXTOID, INT4OID, INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID}},
 	[WF_SQL_OPEN_CIRCUITS] = {
 		"SELECT tenant_id, host, state, attempts, failures, changed_at, retry_at, times_opened FROM wf.circuit"
-		" WHERE state OPERATOR(pg_catalog.<>) 'closed'",
-	0, {0}},
+		" WHERE state OPERATOR(pg_catalog.<>) 'closed' AND retry_at OPERATOR(pg_catalog.>) $1",
+	1, {TIMESTAMPTZOID}},
+	/* that nobody has asked for since, or that closed a day ago */
+	[WF_SQL_PRUNE_CIRCUITS] = {
+		"DELETE FROM wf.circuit WHERE ctid" EQ "ANY (ARRAY(SELECT ctid FROM wf.circuit"
+		" WHERE coalesce(retry_at, changed_at) OPERATOR(pg_catalog.<) $1 FOR UPDATE SKIP LOCKED))",
+	1, {TIMESTAMPTZOID}},
 	[WF_SQL_RESET_CIRCUIT] = {
 		"DELETE FROM wf.circuit WHERE tenant_id" EQ "$1 AND host" EQ "$2",
 	2, {UUIDOID, TEXTOID}},

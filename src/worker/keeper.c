@@ -220,6 +220,7 @@ expire(void *arg)
 {
 	wf_transaction_open(look_memory);
 	((Look *) arg)->n = wf_store_expire(wf_clock_now(), MOST_EXPIRED);
+	wf_store_prune_circuits(wf_clock_now() - UPKEEP_US);
 	wf_transaction_close(look_memory);
 }
 

@@ -100,11 +100,12 @@ const tableContext = ordered({
 	item: {id: 5, tags: ['x', 'y']}, index: 3, vars: {region: 'EU'},
 });
 
-/* "# class (node 20)", "# class (icu 74)": rows that an older one would get wrong. */
-function isOld(cls)
+/* "# class (node 20)", "# class (icu 74)": rows that an older one would get wrong; "(node until 22)": a newer one. */
+function isOfAnother(cls)
 {
-	const [, what, version] = /\((node|icu) (\d+)\)$/.exec(cls) ?? [];
-	return what !== undefined && parseInt(process.versions[what], 10) < +version;
+	const [, what, until, version] = /\((node|icu) (until )?(\d+)\)$/.exec(cls) ?? [];
+	const here = parseInt(process.versions[what], 10);
+	return what !== undefined && (until ? here > +version : here < +version);
 }
 
 function table(file)
@@ -114,7 +115,7 @@ function table(file)
 	{
 		if (line.startsWith('# '))
 			cls = line.slice(2);
-		else if (line.trim() !== '' && !isOld(cls))
+		else if (line.trim() !== '' && !isOfAnother(cls))
 			print(cls, line, tableContext);
 	}
 }

@@ -33,8 +33,8 @@ sub certificate
 
 sub authority
 {
-	my ($name) = @_;
-	run_quietly("openssl req -x509 -newkey rsa:2048 -nodes -keyout $folder/$name.key -out $folder/$name.crt -days 30 -subj /CN=$name");
+	my ($name, @more) = @_;
+	run_quietly("openssl req -x509 -newkey rsa:2048 -nodes -keyout $folder/$name.key -out $folder/$name.crt -days 30 -subj /CN=$name @more");
 }
 
 # start_servers(): certificates and servers; undef where there is no node.
@@ -42,8 +42,9 @@ sub start_servers
 {
 	$folder = PostgreSQL::Test::Utils::tempdir();
 	chmod 0755, $folder;
-	authority($_) for 'ca', 'otherca', 'selfsigned';
 	my $local = 'DNS:localhost,DNS:good.test,DNS:other.test,IP:127.0.0.1';
+	authority($_) for 'ca', 'otherca';
+	authority('selfsigned', "-addext subjectAltName=$local");	# nothing else is wrong with it
 	certificate('good', $local, 'ca', '-days 30');
 	certificate('client', 'DNS:client', 'ca', '-days 30');
 	certificate('wronghost', 'DNS:somewhere.test', 'ca', '-days 30');

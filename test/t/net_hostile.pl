@@ -43,16 +43,20 @@ ends('/trailers-endless', '(too large|broken) 2 ', 'trailers without end');
 ends('/continues', 'broken 0 there are more than 20 answers', 'answers without end');
 
 # -- too slow --
-ends('/hang', 'timed out 0 no answer within 300 ms', 'no answer', timeoutMs => 300);
+my $hang = ends('/hang', 'timed out 0 no answer within 300 ms', 'no answer', timeoutMs => 300);
+is("$hang->{sent} $hang->{firstByteUs}", '1 0', 'it was sent, and nothing came');
 ends('/hang-mid', 'timed out 4 ', 'half an answer', timeoutMs => 300);
 ends('/drip', 'timed out \d+ no answer within 400 ms', 'a drip', timeoutMs => 400);
 ends('/drip', 'timed out \d+ fewer than 1000 bytes a second for 1000 ms', 'a drip that is too slow', lowSpeedBytes => 1000, lowSpeedMs => 1000);
 ends('/slow-head', 'timed out 0 ', 'a drip of headers', timeoutMs => 400);
 ends('/', 'timed out 0 ', 'a server that only listens', server => 'deaf', timeoutMs => 300);
-ends('/', 'timed out 0 no connection to "127.0.0.1" within 300 ms', 'TLS that never comes', server => 'deaf', scheme => 'https', connectTimeoutMs => 300);
+my $deaf = ends('/', 'timed out 0 no connection to "127.0.0.1" within 300 ms', 'TLS that never comes', server => 'deaf', scheme => 'https', connectTimeoutMs => 300);
+is("$deaf->{sent} $deaf->{firstByteUs}", '0 0', 'and it was not sent');
+$deaf = ends('/redirect?to=https://127.0.0.1:' . port('deaf') . '/', 'timed out 0 no connection to "127.0.0.1" within 300 ms', 'after a redirect', connectTimeoutMs => 300, maxRedirects => 1);
+is($deaf->{sent}, 1, 'but the first request was sent');
 
 # -- broken --
-ends('/reset', 'broken 0 ', 'a reset');
+is(ends('/reset', 'broken 0 ', 'a reset')->{sent}, 1, 'it was sent');
 ends('/reset-mid', 'broken 4 ', 'a reset in the middle');
 ends('/close', 'broken 0 ', 'closed at once');
 ends('/close-after-status', 'broken 0 |answered 0', 'closed after the status');
@@ -72,11 +76,14 @@ ends('/cut-gzip', 'broken \d+ |answered', 'half a gzip');
 ends('/brotli', 'broken 0 the answer is encoded in a way that was not asked for', 'brotli');
 ends('/zstd', 'broken 0 the answer is encoded', 'zstd');
 ends('/te-gzip', 'broken 0 ', 'gzip as a transfer encoding');
-is(ends('/', 'unreachable 0 could not connect to "127.0.0.1", port', 'nobody there', server => 'closed')->{sent}, JSON::PP::false, 'and it was not sent');
+my $closed = ends('/', 'unreachable 0 could not connect to "127.0.0.1", port', 'nobody there', server => 'closed');
+is("$closed->{sent} $closed->{firstByteUs}", '0 0', 'and it was not sent');
 ends('/', 'tls failed 0 ', 'no TLS', server => 'nottls', scheme => 'https');
 ends('/', 'broken 0 ', 'no HTTP', server => 'nottls');
 my $r = one({ url => 'http://name.invalid/', timeoutMs => 20000 });
 is("$r->{outcome} $r->{message}", 'unresolved could not resolve the host "name.invalid"', 'no such host');
+my $again = requests([ [ request('http', '/ok') ], [ request('http', '/reset') ] ]);
+is("$again->[1][0]{outcome} $again->[1][0]{sent}", 'broken 1', 'sent over a connection that was there');
 
 # -- HTTP/2 --
 my $two = requests([ [ request('h2', '/') ], [ request('h2', '/', times => 90) ] ]);
@@ -85,7 +92,7 @@ is("$two->[1][0]{same} $two->[1][0]{last}{headers}{'x-session'}", "90 $two->[0][
 ends('/endless', 'too large 1000000 ', 'HTTP/2: a body without end', server => 'h2', %cap);
 ends('/bomb', 'too large 1000000 ', 'HTTP/2: a bomb', server => 'h2', %cap);
 ends('/headers-many', 'too large 0 ', 'HTTP/2: many headers', server => 'h2');
-ends('/reset', 'broken 0 ', 'HTTP/2: a reset', server => 'h2');
+is(ends('/reset', 'broken 0 ', 'HTTP/2: a reset', server => 'h2')->{sent}, 1, 'HTTP/2: it was sent');
 ends('/goaway', 'broken 0 ', 'HTTP/2: the connection goes', server => 'h2', timeoutMs => 5000);
 ends('/hang', 'timed out 0 ', 'HTTP/2: no answer', server => 'h2', timeoutMs => 300);
 

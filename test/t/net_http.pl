@@ -34,7 +34,7 @@ is($r->{body}, join("\r\n", "--$boundary", 'Content-Disposition: form-data; name
 $r = json(one(request('http', '/echo?q=a b&x=%20+&y=#frag')));
 is($r->{target}, '/echo?q=a+b&x=%20+&y=', 'a query');
 $r = json(one(request('http', "/a/../echo?\x{e4}")));
-is($r->{target}, '/echo?%c3%a4', 'a path');
+is($r->{target}, '/echo?%C3%A4', 'a path');
 
 # -- answers --
 

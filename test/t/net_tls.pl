@@ -31,7 +31,7 @@ for my $bad (['expired', 'expired'], ['wronghost', 'subject'], ['selfsigned', 's
 	{
 		$r = one(request($server, '/ok', host => $host));
 		ends($r, "tls failed 0 could not secure the connection to \"$host\": .*$why", "$server, $host");
-		ok(!$r->{sent}, 'nothing was sent');
+		is("$r->{sent} $r->{firstByteUs}", '0 0', 'nothing was sent');
 	}
 }
 ends(one(request('https', '/ok', host => 'bad.test')), 'tls failed 0 ', 'a good certificate of others');
@@ -99,14 +99,20 @@ $r = json(one(request('http', '/mails')), { bodyChars => 100_000 });
 is(scalar(@$r), scalar(@letters), 'all are there');
 is(scalar(grep { $_->{data} eq $message && $_->{from} eq '<a@b.c>' && "@{ $_->{to} }" eq '<d@e.f> <g@h.i>' } @$r), scalar(@letters), 'as they were');
 is(join(' ', map { ($_->{tls} ? 'tls' : 'open') . ($_->{user} // '') } @$r), 'tls tls open tlsme tlsme open openme', 'encrypted and not');
-ends(one(letter('smtp', mailTo => ['nobody@e.f'])), 'refused 550 the mail server refused: 550 5.1.1 nobody lives here', 'a recipient is refused');
+$r = one(letter('smtp', mailTo => ['nobody@e.f']));
+ends($r, 'refused 550 the mail server refused: 550 5.1.1 nobody lives here', 'a recipient is refused');
+ok($r->{sent}, 'the server has seen it');
 ends(one(letter('smtp', mailTo => [ 'd@e.f', 'nobody@e.f' ])), 'refused 550 ', 'one of two');
 ends(one(letter('smtp', body => "Subject: REFUSE\r\n\r\nx\r\n")), 'refused 554 the mail server refused: 554 5.7.1 no such \? messages here', 'the message is refused');
-ends(one(letter('smtp', auth => { %$me, password => 'no' })), 'refused 535 the mail server refused: 535 5.7.8 who are you', 'the password is wrong');
+$r = one(letter('smtp', auth => { %$me, password => 'no' }));
+ends($r, 'refused 535 the mail server refused: 535 5.7.8 who are you', 'the password is wrong');
+ok(!$r->{sent}, 'and the server has not seen the mail');
 ends(one(letter('smtpplain', auth => $me)), 'tls failed ', 'no password in the open');
 ends(one(letter('smtpplain', starttls => 'required')), 'tls failed ', 'no message either, when so required');
 ends(one(letter('smtp', host => 'localhost', caFile => "$folder/otherca.crt")), 'tls failed ', 'a certificate that nobody knows');
-ends(one(letter('smtps', caFile => "$folder/otherca.crt")), 'tls failed ', 'the same with SMTPS');
+$r = one(letter('smtps', caFile => "$folder/otherca.crt"));
+ends($r, 'tls failed ', 'the same with SMTPS');
+ok(!$r->{sent}, 'and the server has not seen it');
 ends(one(letter('closed')), 'unreachable 0 ', 'nobody there');
 ends(one(letter('deaf', timeoutMs => 300)), 'timed out 0 ', 'one that does not talk');
 ends(one(letter('http', timeoutMs => 1000)), '(broken|timed out) 0 ', 'one that talks something else');

