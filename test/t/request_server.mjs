@@ -6,6 +6,7 @@
 //   code, type, text, header    of the answer (header: name:value, may come several times); its body is JSON that tells what came, unless text is there
 //   fails, failure, after    the first so many requests with the same Idempotency-Key get the status `failure` (503), with Retry-After
 //   cut          the connection is cut after so many bytes of the answer; cutfirst: for the first so many of a key
+//   echo         the answer's body is that of the request
 //   lean         only key, path and number are kept of them: for tests with many requests
 // What it tells, of a tag: /-/notes (a list), /-/count, /-/most (how many were there at once), /-/lean (lines: path, key, times).
 // /-/forget forgets a tag. /pages/<type> are lists in pages, /graphql/... answers as GraphQL does. /token?of=<name> gives access tokens
@@ -74,8 +75,9 @@ const oauth = {
 	revoke: (req, res, q) => { tokens[q.get('of')].access = null; json(res, true); },
 };
 
-function answer(req, res, url, body, note)
+function answer(req, res, url, raw, note)
 {
+	const body = raw.toString();
 	const q = url.searchParams;
 	const key = req.headers['idempotency-key'];
 	const [, tag, sub] = url.pathname.split('/');
@@ -95,7 +97,7 @@ function answer(req, res, url, body, note)
 	for (const h of q.getAll('header')) headers[h.slice(0, h.indexOf(':'))] = h.slice(h.indexOf(':') + 1);
 	if (failed && q.has('after')) headers['Retry-After'] = q.get('after');
 	res.writeHead(code, headers);
-	res.end(q.get('text') ?? JSON.stringify({ times, method: req.method, target: req.url, headers: req.headers, body }));
+	res.end(q.has('echo') ? raw : q.get('text') ?? JSON.stringify({ times, method: req.method, target: req.url, headers: req.headers, body }));
 	if (note) note.ended = 'answered';
 }
 
@@ -137,7 +139,7 @@ const server = http.createServer({ keepAliveTimeout: 60000, maxHeaderSize: 13107
 		}
 		if (q.has('hang')) return;
 		const ms = Number(q.get('ms') ?? 0);
-		const go = () => { leave(); if (!res.destroyed) answer(req, res, url, Buffer.concat(chunks).toString(), note); };
+		const go = () => { leave(); if (!res.destroyed) answer(req, res, url, Buffer.concat(chunks), note); };
 		if (ms > 0) setTimeout(go, ms);
 		else go();
 	});

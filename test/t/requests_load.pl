@@ -73,7 +73,7 @@ for my $dead ('hangs', 'drops')
 	{
 		my $alone = round($n);
 		value(qq{SELECT wf_call('$dead', '{"n": 1000}')}, 'app');
-		until_quietly(q{SELECT count(*) > 200 FROM wf.request WHERE sent_at IS NOT NULL AND path <> '/live'});
+		until_quietly(q{SELECT count(*) > 200 FROM wf_requests WHERE state = 'sending' AND path IS DISTINCT FROM '/live'});
 		my $beside = round($n);
 		is(value(q{SELECT count(*) FROM wf.request}), '1000', "$dead: a thousand wait all the time") if $rounds == 1;
 		# nobody waits for the answers: nothing withdraws them

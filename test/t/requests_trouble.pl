@@ -98,6 +98,27 @@ until_sent('r1');
 $cluster->restart;
 is(code(wait_for($id)) . ' ' . keys_of('r1'), 'completed 2', 'what is to be tried again outlives a restart');
 
+# -- settings that are not for it; those who asked are gone --
+
+my $settings = join '; ', map { "ALTER ROLE postgres SET $_" } 'default_transaction_read_only = on', "statement_timeout = '1ms'", 'default_transaction_isolation = serializable', 'search_path = nowhere', 'row_security = off',
+	"idle_in_transaction_session_timeout = '1ms'", "lock_timeout = '1ms'", 'session_replication_role = replica', 'synchronous_commit = off', 'enable_indexscan = off', 'enable_seqscan = off';
+until_gone('the dispatcher leaves');
+value("$settings; ALTER DATABASE postgres SET DateStyle = German; ALTER DATABASE postgres SET TimeZone = 'Asia/Kathmandu'; ALTER DATABASE postgres SET extra_float_digits = -15");
+$r = $cluster->safe_psql('postgres', "SET ROLE app; SELECT wf_save('x', \$j\$" . encode(ask('/settings?fails=1', retry => { maxAttempts => 2, initialDelay => 0.05 })) . "\$j\$) AS v \\gset\nSELECT wf_run('x') ->> 'run_id'", extra_params => [ '-U', 'app' ]);
+is($cluster->safe_psql('postgres', "SELECT wf_await('$r', '${deadline}s') -> 'output' ->> 'attempts'", extra_params => [ '-U', 'app' ]), '2', 'settings of the superuser and of the database do not matter');
+$cluster->safe_psql('template1', 'BEGIN READ WRITE; SET LOCAL statement_timeout = 0; ALTER ROLE postgres RESET ALL; ALTER DATABASE postgres RESET ALL; COMMIT');
+value(q{CREATE ROLE gone LOGIN; SELECT wf_grant('gone', 'default', 'member')});
+value("SELECT wf_set_secret('MS', '600000')");
+my $slow = encode(ask('/gone?ms={{ $secrets.MS }}'));
+my ($goes, $stays) = (value("SELECT wf_save('goes', \$j\$$slow\$j\$) AS v \\gset\nSELECT wf_run('goes') ->> 'run_id'", 'gone'), value("SELECT wf_save('deleted', \$j\$$slow\$j\$) AS v \\gset\nSELECT wf_run('deleted') ->> 'run_id'", 'app'));
+until_sent('gone', 2);
+value(q{REASSIGN OWNED BY gone TO postgres; DROP OWNED BY gone; SELECT wf_revoke('gone', 'default'); DROP ROLE gone; SELECT wf_delete('deleted')});
+value("SELECT wf_set_secret('MS', '1')");
+$pid = dispatcher();
+value("SELECT pg_terminate_backend($pid)");
+is(code(wait_for($stays)), 'completed', 'a run whose workflow was deleted goes on');
+is(code(wait_for($goes)), 'failed 42704', 'one whose role was dropped does not');
+
 # -- errors of its transactions --
 
 for my $point ('dispatch.claimed', 'dispatch.record', 'dispatch.recorded', 'dispatch.logged', 'dispatch.commit')
@@ -181,6 +202,7 @@ $cluster->restart;
 
 # -- promotion --
 
+value("SELECT wf_set_secret('MS', '600000')");
 ($id) = start([ ask('/prom?ms={{ $secrets.MS }}') ]);
 until_sent('prom');
 $cluster->backup('b');
