@@ -35,7 +35,9 @@ SET workflow.smtp_url = 'smtp://';
 SELECT count(*) FROM pg_settings WHERE name = 'workflow.smtp_url';
 CREATE ROLE dispatch_mail_nobody;
 SET ROLE dispatch_mail_nobody;
+\set VERBOSITY sqlstate
 SHOW workflow.smtp_url;
+\set VERBOSITY default
 SET workflow.smtp_url = 'smtp://x';
 RESET ROLE;
 DROP ROLE dispatch_mail_nobody;
