@@ -591,7 +591,8 @@ sub check_result
 	my ($cluster, $what) = @_;
 	my $none = sub {
 		my ($name, $sql) = @_;
-		my ($code, $out, $err) = $cluster->psql('postgres', $sql);
+		# many rows and a LIMIT: what the planner would save for the first ones, it would pay for all of them
+		my ($code, $out, $err) = $cluster->psql('postgres', "SET enable_nestloop = off; $sql");
 		is($code == 0 ? $out : $err, '', "$what: $name");
 	};
 	# tables that have just been filled
