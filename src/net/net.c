@@ -14,6 +14,7 @@
  */
 #include "net/internal.h"
 
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/epoll.h>
@@ -27,6 +28,7 @@
 #define MAX_EVENTS 512
 /* Descriptors that a process with thousands of connections wants to be allowed. */
 #define WANTED_DESCRIPTORS 65536
+#define MMAP_BYTES (256 * 1024)
 
 /* What the memory context of whoever created it holds. */
 typedef struct Owner
@@ -117,6 +119,18 @@ owner_is_reset(void *arg)
 	owner->net = NULL;
 }
 
+/*
+ * Large buffers of answers are to be given back to the system when they are freed: glibc stops that for blocks as large as the
+ * largest that was freed so far, and memory then stays at a multiple of what is held.
+ */
+static void
+give_back_large_blocks(void)
+{
+#ifdef M_MMAP_THRESHOLD
+	(void) mallopt(M_MMAP_THRESHOLD, MMAP_BYTES);
+#endif
+}
+
 WfNet *
 wf_net_create(const WfNetLimits *limits)
 {
@@ -127,6 +141,7 @@ wf_net_create(const WfNetLimits *limits)
 
 	global_init();
 	raise_descriptor_limit();
+	give_back_large_blocks();
 	if (!AcquireExternalFD())
 		ereport(ERROR, errcode(ERRCODE_INSUFFICIENT_RESOURCES), errmsg("no descriptor is left for outgoing requests"));
 	memory = AllocSetContextCreate(TopMemoryContext, "outgoing requests", ALLOCSET_DEFAULT_SIZES);
