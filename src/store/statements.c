@@ -554,12 +554,15 @@ static const Statement statements[WF_SQL_COUNT] = {
 		" WHERE ctid" EQ "$1",
 	6, {TIDOID, TIMESTAMPTZOID, INT4OID, FLOAT8OID, JSONBOID, INT4OID}},
 	/* those that somebody awaits, which are held */
+	/* the attempt that is cut short counts: see wf_requests */
 	[WF_SQL_CANCEL_REQUESTS] = {
 		"WITH r AS (DELETE FROM wf.request WHERE ctid" EQ "ANY ($1) RETURNING *)"
 		" INSERT INTO wf.request_log (tenant_id, run_id, request_id, step, workflow_id, node, method, host, path, state,"
 		"   attempts, created_at, ended_at, total_ms, error)"
-		" SELECT tenant_id, run_id, request_id, step, workflow_id, node, method, host, path, 'cancelled', attempts, created_at, $2,"
-		"   duration_ms, error FROM r",
+		" SELECT tenant_id, run_id, request_id, step, workflow_id, node, method, host, path, 'cancelled',"
+		"   attempts OPERATOR(pg_catalog.+) CASE WHEN EXISTS (SELECT 1 FROM wf.sending s WHERE s.tenant_id" EQ "r.tenant_id"
+		"     AND r.request_id" EQ "ANY (s.request_ids) AND r.due_at OPERATOR(pg_catalog.<=) s.began_at) THEN 1 ELSE 0 END,"
+		"   created_at, $2, duration_ms, error FROM r",
 	2, {TIDARRAYOID, TIMESTAMPTZOID}},
 	[WF_SQL_PUT_CIRCUIT] = {
 		"INSERT INTO wf.circuit (tenant_id, host, state, attempts, failures, changed_at, retry_at, times_opened)"

@@ -576,6 +576,7 @@ sub check_requests
 		(SELECT concat_ws(' ', count(*), 'in history,', sum(attempts), 'attempts begun,', count(*) FILTER (WHERE attempts > 1), 'with more than one') FROM wf.request_log)) FROM received}));
 	$none->('nothing was received that was rolled back', q{SELECT c.* FROM received c LEFT JOIN wf.request_log l ON l.request_id = c.key AND l.path = c.path WHERE l.request_id IS NULL LIMIT 20});
 	$none->('what was answered was received', q{SELECT l.path, l.state, l.status, l.attempts FROM wf.request_log l LEFT JOIN received c ON c.key = l.request_id WHERE c.key IS NULL AND l.status IS NOT NULL LIMIT 20});
+	$none->('every attempt was begun before it was made', q{SELECT l.path, l.state, l.attempts, c.times FROM wf.request_log l JOIN received c ON c.key = l.request_id WHERE l.attempts = 0 LIMIT 20});
 	$none->('every request was made and ended once: what is missing, or there too often', q{
 		WITH wanted AS (SELECT format('/load/%s/%s', a.run_id, k.node) AS path, k.state, count(*) AS n FROM accepted a JOIN asked k USING (workflow) GROUP BY 1, 2),
 			found AS (SELECT path, state, count(*) AS n FROM wf.request_log GROUP BY 1, 2)

@@ -41,6 +41,7 @@ until_true("SELECT state = 'retrying' FROM wf_requests WHERE run_id = '$ids[3]'"
 is(value("SELECT string_agg(wf_cancel(id, 'enough')::text, ' ') FROM unnest(ARRAY['$ids[2]', '$ids[3]', '$ids[4]', '$queued']::uuid[]) id", 'app'), 'true true true true', 'cancelled');
 is(code(wait_for($_)), 'cancelled WF015', 'a run that is cancelled') for @ids[ 2 .. 4 ], $queued;
 is(request_state($_), $_ eq 'c3' ? 'cancelled cancelled' : 'cancelled', "$_: the request is withdrawn") for qw(t1 t2 c1 c2 c3 c4);
+is(value(q{SELECT string_agg(path || attempts, ' ' ORDER BY path, attempts) FROM wf_requests WHERE path ~ '^/(t|c)' AND state = 'cancelled'}, 'app'), '/c11 /c21 /c30 /c31 /c41 /t11 /t21', 'attempts that were cut short count');
 until_cut($_) for qw(t1 t2 c1 c4);
 is(told('count', 'c2') . told('count', 'c3'), '11', 'nothing more is sent');
 is(value('SELECT count(*) FROM wf.request'), '0', 'the outbox is empty');
