@@ -315,6 +315,16 @@ $setup =~ s/FOREACH t IN ARRAY coalesce\(taken, '\{\}'\) LOOP/FOR t IN SELECT * 
 
 my ($server_port, $server_pid, $server_in);
 
+# A cluster has a server of its own: what another one has sent is not its.
+sub end_server
+{
+	return if !$server_port;
+	close $server_in;
+	waitpid $server_pid, 0;
+	undef $server_port;
+	return;
+}
+
 # The port of the server that requests go to, which is started at the first call, and outlives all others.
 sub server_port
 {
@@ -414,6 +424,7 @@ sub prepare
 	$cluster->safe_psql('postgres', "SET ROLE app; $setup GRANT ALL ON ledger, accepted, starts, outcome, asked, received TO boss");
 	if (grep { $requests{$_} } @names)
 	{
+		end_server();
 		server_port();
 		$cluster->safe_psql('postgres', q{ALTER SYSTEM SET workflow.http_allow = '127.0.0.1'});
 		$cluster->safe_psql('postgres', 'SELECT pg_reload_conf()');
