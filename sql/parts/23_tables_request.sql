@@ -82,11 +82,22 @@ CREATE TABLE wf.circuit (
 );
 COMMENT ON TABLE wf.circuit IS 'circuits of hosts that have opened, as of their last change';
 
+CREATE TABLE wf.host_limit (
+	tenant_id    uuid NOT NULL REFERENCES wf.tenant ON DELETE CASCADE,
+	host         text COLLATE pg_catalog."C" NOT NULL,
+	requests     int NOT NULL CHECK (requests OPERATOR(pg_catalog.>=) 0),
+	per_ms       bigint NOT NULL CHECK (per_ms OPERATOR(pg_catalog.>) 0),
+	burst        int NOT NULL CHECK (burst OPERATOR(pg_catalog.>=) 0),
+	concurrency  int NOT NULL CHECK (concurrency OPERATOR(pg_catalog.>=) 0),
+	PRIMARY KEY (tenant_id, host)
+);
+COMMENT ON TABLE wf.host_limit IS 'limits of a tenant for a host, or (*) for all that it sends; 0: none';
+
 DO $$
 DECLARE
 	t text;
 BEGIN
-	FOREACH t IN ARRAY ARRAY['request', 'sending', 'request_log', 'request_log_default', 'circuit']
+	FOREACH t IN ARRAY ARRAY['request', 'sending', 'request_log', 'request_log_default', 'circuit', 'host_limit']
 	LOOP
 		PERFORM pg_catalog.pg_extension_config_dump(('wf.' OPERATOR(pg_catalog.||) t)::pg_catalog.regclass, '');
 	END LOOP;

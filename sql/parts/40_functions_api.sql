@@ -99,6 +99,11 @@ CREATE FUNCTION wf_reset_circuit(host text) RETURNS bool
 	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_reset_circuit';
 COMMENT ON FUNCTION wf_reset_circuit(text) IS 'closes the circuit of a host for the current tenant; false: it had none';
 
+CREATE FUNCTION wf_limit_host(host text, requests int DEFAULT NULL, per interval DEFAULT '1 second', burst int DEFAULT NULL,
+	concurrency int DEFAULT NULL) RETURNS void
+	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_limit_host';
+COMMENT ON FUNCTION wf_limit_host(text, int, interval, int, int) IS 'limits what the current tenant sends to a host, or (*) to all of them together; without limits: drops them';
+
 CREATE FUNCTION wf_set_http_policy(allow text DEFAULT '', deny text DEFAULT '') RETURNS void
 	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_set_http_policy';
 COMMENT ON FUNCTION wf_set_http_policy(text, text) IS 'narrows where requests of the current tenant may go, within what the server allows';

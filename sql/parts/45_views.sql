@@ -177,6 +177,15 @@ CREATE VIEW wf_circuits WITH (security_invoker = true) AS
 	WHERE c.tenant_id OPERATOR(pg_catalog.=) (SELECT wf.current_tenant_id());
 COMMENT ON VIEW wf_circuits IS 'circuits of hosts that have opened for the current tenant, as of their last change';
 
+CREATE VIEW wf_host_limits WITH (security_invoker = true) AS
+	SELECT h.host, nullif(h.requests, 0) AS requests,
+		   CASE WHEN h.requests OPERATOR(pg_catalog.>) 0
+		   THEN h.per_ms::pg_catalog.float8 OPERATOR(pg_catalog.*) '1 millisecond'::pg_catalog.interval END AS per,
+		   nullif(h.burst, 0) AS burst, nullif(h.concurrency, 0) AS concurrency
+	FROM wf.host_limit h
+	WHERE h.tenant_id OPERATOR(pg_catalog.=) (SELECT wf.current_tenant_id());
+COMMENT ON VIEW wf_host_limits IS 'limits of the current tenant for hosts, and (*) for all that it sends';
+
 CREATE VIEW wf_stat_hosts WITH (security_invoker = true) AS
 	SELECT l.host, pg_catalog.count(*) AS requests,
 		   pg_catalog.count(*) FILTER (WHERE l.state OPERATOR(pg_catalog.=) 'completed') AS completed,
@@ -192,6 +201,6 @@ CREATE VIEW wf_stat_hosts WITH (security_invoker = true) AS
 COMMENT ON VIEW wf_stat_hosts IS 'requests of the current tenant that have ended, counted by host';
 
 REVOKE ALL ON wf_workflows, wf_runs, wf_segments, wf_steps, wf_tasks, wf_dead_letters, wf_queue_status, wf_secrets, wf_requests, wf_circuits,
-	wf_stat_hosts FROM PUBLIC;
+	wf_stat_hosts, wf_host_limits FROM PUBLIC;
 GRANT SELECT ON wf_workflows, wf_runs, wf_segments, wf_steps, wf_tasks, wf_dead_letters, wf_queue_status, wf_secrets, wf_requests, wf_circuits,
-	wf_stat_hosts TO PUBLIC;
+	wf_stat_hosts, wf_host_limits TO PUBLIC;

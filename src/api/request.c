@@ -1,5 +1,5 @@
 /*
- * request.c: wf_reset_circuit, wf_set_http_policy.
+ * request.c: wf_reset_circuit, wf_set_http_policy, wf_limit_host.
  */
 #include "postgres.h"
 
@@ -9,6 +9,9 @@
 #include "store/request.h"
 #include "store/store.h"
 #include "utils/builtins.h"
+
+#define MOST_PER_MS INT64CONST(31536000000)
+#define MOST_HOST_BYTES 300
 
 PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_reset_circuit);
 
@@ -54,6 +57,43 @@ wf_sql_set_http_policy(PG_FUNCTION_ARGS)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("invalid list of addresses: %s", problem),
 						errhint("A rule is an address, a block (10.0.0.0/8), a host or a pattern (*.example.com), perhaps with a port.")));
 	wf_store_set_http_policy(&tenant.tenant_id, allow, deny);
+	SPI_finish();
+	PG_RETURN_VOID();
+}
+
+/* A number from 1 on; 0 when it is NULL. */
+static int
+positive(FunctionCallInfo fcinfo, int n, const char *name)
+{
+	if (PG_ARGISNULL(n))
+		return 0;
+	if (PG_GETARG_INT32(n) < 1)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s must be at least 1, not %d", name, PG_GETARG_INT32(n))));
+	return PG_GETARG_INT32(n);
+}
+
+PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_limit_host);
+
+Datum
+wf_sql_limit_host(PG_FUNCTION_ARGS)
+{
+	WfHostLimitRow row = {0};
+	WfTenant	tenant;
+
+	row.host = wf_api_text(fcinfo, 0, "host");
+	row.requests = positive(fcinfo, 1, "requests");
+	row.per_ms = wf_api_interval_ms(fcinfo, 2, "per");
+	row.burst = positive(fcinfo, 3, "burst");
+	row.concurrency = positive(fcinfo, 4, "concurrency");
+	if (row.per_ms < 1 || row.per_ms > MOST_PER_MS)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("per must be between 1 ms and 365 days")));
+	if (strlen(row.host) == 0 || strlen(row.host) > MOST_HOST_BYTES || strchr(row.host, ' ') != NULL)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("host must be a name with its port, or *"),
+						errhint("The view wf_requests shows hosts as they are meant here: \"api.example.com:443\".")));
+	SPI_connect();
+	wf_store_require(WF_CONNECTOR_UPDATE, &tenant);
+	row.tenant_id = tenant.tenant_id;
+	wf_store_put_host_limit(&row);
 	SPI_finish();
 	PG_RETURN_VOID();
 }

@@ -256,7 +256,7 @@ open_secrets(Flight *flight)
 
 /* Makes flights of what was taken; those that are to be sent are added to `begun`. */
 static List *
-begin_flights(List *begun, WfLane *lane, List *rows, TimestampTz now)
+begin_flights(List *begun, WfLane *lane, const Limiters *above, List *rows, TimestampTz now)
 {
 	ListCell   *cell;
 
@@ -267,6 +267,7 @@ begin_flights(List *begun, WfLane *lane, List *rows, TimestampTz now)
 
 		flight->lane = lane;
 		wf_lane_begin(lane, wf_dispatch_unix_ms(now));
+		wf_limits_begin(flight, above, wf_dispatch_unix_ms(now));
 		if (!is_harmless(flight) || !pass_circuit(flight, now) || !open_secrets(flight))
 			continue;
 		flight->was_begun = true;
@@ -284,19 +285,34 @@ set_last_lane(const char *name)
 	last_lane = MemoryContextStrdup(TopMemoryContext, name);
 }
 
+/* How many the lane may send, by its own limits and those above it. */
+static int
+room_of(WfLane *lane, const Limiters *above, int wanted, TimestampTz now, int64 *again_ms)
+{
+	int			room;
+
+	*again_ms = -1;
+	if (!has_room())
+		return 0;
+	room = wf_lane_room(lane, wanted, Max(wf_setting_http_max_in_flight, 1), wf_dispatch_unix_ms(now), again_ms);
+	return wf_limits_room(above, room, wf_dispatch_unix_ms(now), again_ms);
+}
+
 /* When to look at the lane again; 0: there is nothing in it. */
 static TimestampTz
 claim_lane(WfOutbox *outbox, const char *name, TimestampTz now, List **begun, TimestampTz *floor)
 {
 	WfLane	   *lane = wf_lane_find(wf_dispatch_lanes, name);
-	int			most_in_flight = Max(wf_setting_http_max_in_flight, 1);
+	Limiters	above;
 	int64		again_ms;
-	int			room = has_room() ? wf_lane_room(lane, MOST_CLAIMED - n_claimed, most_in_flight, wf_dispatch_unix_ms(now), &again_ms) : 0;
+	int			room;
 	TimestampTz next;
 	List	   *rows;
 
 	if (!has_room() || n_claimed >= MOST_CLAIMED)
 		return n_claimed > 0 ? now : DT_NOEND;
+	wf_limits_of(name, wf_dispatch_unix_ms(now), &above);
+	room = room_of(lane, &above, MOST_CLAIMED - n_claimed, now, &again_ms);
 	if (room == 0)
 		return again_ms < 0 ? DT_NOEND : TimestampTzPlusMilliseconds(now, again_ms);
 	if (!wf_lane_knows_limits(lane))
@@ -307,14 +323,14 @@ claim_lane(WfOutbox *outbox, const char *name, TimestampTz now, List **begun, Ti
 	{
 		read_limits(lane, llast(rows), wf_dispatch_unix_ms(now));
 		/* what its limits, which may be new, do not allow is left for later */
-		room = wf_lane_room(lane, list_length(rows), most_in_flight, wf_dispatch_unix_ms(now), &again_ms);
+		room = room_of(lane, &above, list_length(rows), now, &again_ms);
 		if (room < list_length(rows))
 		{
 			*floor = Min(*floor, ((WfRequestRow *) list_nth(rows, room))->due_at);
 			rows = list_truncate(rows, room);
 			next = again_ms < 0 ? DT_NOEND : TimestampTzPlusMilliseconds(now, again_ms);
 		}
-		*begun = begin_flights(*begun, lane, rows, now);
+		*begun = begin_flights(*begun, lane, &above, rows, now);
 		set_last_lane(name);
 	}
 	return next;
@@ -447,7 +463,10 @@ wf_claim_work(MemoryContext memory)
 	if (circuits)
 		wf_dispatch_read_circuits();
 	if (policies)
+	{
 		wf_policies_read();
+		wf_limits_read();
+	}
 	if (cancels)
 		drop_gone();
 	circuits = cancels = policies = false;

@@ -64,6 +64,7 @@ wf_dispatch_begin(void)
 	old = MemoryContextSwitchTo(dispatch_memory);
 	wf_flights_init(dispatch_memory);
 	wf_claim_init(dispatch_memory);
+	wf_limits_init(dispatch_memory);
 	wf_dispatch_net = wf_net_create(&limits);
 	wf_dispatch_lanes = wf_lanes_create();
 	wf_dispatch_circuits = wf_circuits_create();
@@ -222,7 +223,9 @@ retry_locked(void)
 	dlist_mutable_iter it;
 
 	dlist_foreach_modify(it, wf_flights_of(FLIGHT_LOCKED))
+	{
 		wf_flight_set_phase(dlist_container(Flight, node, it.cur), FLIGHT_ENDED);
+	}
 }
 
 static void
@@ -373,6 +376,7 @@ sweep(TimestampTz now)
 		return;
 	swept_at = now;
 	wf_lanes_sweep(wf_dispatch_lanes, wf_dispatch_unix_ms(now));
+	wf_limits_sweep(wf_dispatch_unix_ms(now));
 	wf_circuits_sweep(wf_dispatch_circuits, wf_dispatch_unix_ms(now));
 }
 

@@ -22,6 +22,13 @@ typedef enum FlightPhase
 
 typedef struct Batch Batch;
 
+/* What limits a lane from above: its host's, and its tenant's. */
+typedef struct Limiters
+{
+	int			n;
+	WfLane	   *lanes[2];
+} Limiters;
+
 typedef struct Flight
 {
 	dlist_node	node;			/* in the list of its phase */
@@ -30,7 +37,8 @@ typedef struct Flight
 	int64		id;				/* in src/net/ */
 	WfRequestRow row;			/* row.request without what only sending needs, once it is sent */
 	JsonbValue	request;		/* its root */
-	WfLane	   *lane;			/* a place in it is taken */
+	WfLane	   *lane;			/* a place in it is taken, and in those above it */
+	Limiters	limiters;
 	char	   *circuit;		/* its name; NULL: the request has none */
 	bool		passed;			/* the circuit waits to be told, with the ticket */
 	uint64		ticket;
@@ -139,6 +147,18 @@ extern void wf_refresh_write_now(const RefreshPlace *place, const char *value);
 extern bool wf_refresh_is_wanted(void);
 extern bool wf_refresh_write(void); /* in a transaction; false: somebody else is setting one of the secrets */
 extern void wf_refresh_settle(bool committed);
+
+/* -- limits.c: limits of a tenant's for a host, or for all it sends -- */
+
+extern void wf_limits_init(MemoryContext parent);
+extern void wf_limits_read(void);	/* in a transaction */
+extern void wf_limits_of(const char *lane, int64 now_ms, Limiters *out);
+/* As wf_lane_room. */
+extern int	wf_limits_room(const Limiters *of, int wanted, int64 now_ms, int64 *again_ms);
+extern void wf_limits_begin(Flight *flight, const Limiters *of, int64 now_ms);
+/* As wf_lane_end, or, of what was not sent after all, wf_lane_give_back. */
+extern void wf_limits_end(Flight *flight, bool was_begun);
+extern void wf_limits_sweep(int64 now_ms);
 
 /* -- policies.c: where requests may go -- */
 

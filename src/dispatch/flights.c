@@ -110,6 +110,7 @@ wf_flight_free(Flight *flight)
 	if (flight->passed)
 		wf_circuit_give_up(wf_dispatch_circuits, flight->circuit, flight->ticket);
 	wf_batch_leave(flight);
+	wf_limits_end(flight, flight->was_begun);
 	if (flight->lane != NULL && flight->was_begun)
 		wf_lane_end(flight->lane);
 	else if (flight->lane != NULL)

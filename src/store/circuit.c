@@ -1,5 +1,6 @@
 /*
- * circuit.c: what is known of hosts (wf.circuit), and where a tenant's requests may go (wf.tenant).
+ * circuit.c: what is known of hosts (wf.circuit), and what a tenant says of them: where its requests may go (wf.tenant), and how
+ * many at once or in a time (wf.host_limit).
  *
  * The dispatcher writes circuits down when they open or close, for views and for the one that comes after it; somebody who
  * resets one deletes its row, in a transaction that may last: so both hold the row by a lock of a thing (direct.c), for which
@@ -117,6 +118,40 @@ wf_store_http_policies(void)
 		wf_store_uuid(i, 1, &row->tenant_id);
 		row->allow = wf_store_text(i, 2);
 		row->deny = wf_store_text(i, 3);
+		rows = lappend(rows, row);
+	}
+	SPI_freetuptable(SPI_tuptable);
+	return rows;
+}
+
+/* -- limits of hosts -- */
+
+void
+wf_store_put_host_limit(const WfHostLimitRow *row)
+{
+	Datum		values[6] = {UUIDPGetDatum(&row->tenant_id), CStringGetTextDatum(row->host), Int32GetDatum(row->requests),
+	Int64GetDatum(row->per_ms), Int32GetDatum(row->burst), Int32GetDatum(row->concurrency)};
+
+	wf_store_execute(row->requests == 0 && row->concurrency == 0 ? WF_SQL_DROP_HOST_LIMIT : WF_SQL_PUT_HOST_LIMIT, values, NULL);
+	wf_wake_dispatcher_at_commit(WF_DISPATCH_POLICIES);
+}
+
+List *
+wf_store_host_limits(void)
+{
+	uint64		n = wf_store_execute_latest(WF_SQL_HOST_LIMITS, NULL, NULL);
+	List	   *rows = NIL;
+
+	for (uint64 i = 0; i < n; i++)
+	{
+		WfHostLimitRow *row = palloc0(sizeof(WfHostLimitRow));
+
+		wf_store_uuid(i, 1, &row->tenant_id);
+		row->host = wf_store_text(i, 2);
+		row->requests = wf_store_int(i, 3);
+		row->per_ms = wf_store_int64(i, 4);
+		row->burst = wf_store_int(i, 5);
+		row->concurrency = wf_store_int(i, 6);
 		rows = lappend(rows, row);
 	}
 	SPI_freetuptable(SPI_tuptable);

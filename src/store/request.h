@@ -146,4 +146,21 @@ extern void wf_store_set_http_policy(const pg_uuid_t *tenant_id, const char *all
 /* Of all tenants that have lists (WfHttpPolicyRow *). */
 extern List *wf_store_http_policies(void);
 
+/* -- limits of a tenant's for a host, or ("*") for all it sends -- */
+
+typedef struct WfHostLimitRow
+{
+	pg_uuid_t	tenant_id;
+	const char *host;
+	int			requests;		/* 0: no rate */
+	int64		per_ms;
+	int			burst;			/* 0: as many as requests */
+	int			concurrency;	/* 0: no limit */
+} WfHostLimitRow;
+
+/* Without a rate and a concurrency the limit is dropped. The dispatcher is told when the transaction commits. */
+extern void wf_store_put_host_limit(const WfHostLimitRow *row);
+/* Of all tenants (WfHostLimitRow *). */
+extern List *wf_store_host_limits(void);
+
 #endif

@@ -589,6 +589,17 @@ static const Statement statements[WF_SQL_COUNT] = {
 	[WF_SQL_HTTP_POLICIES] = {
 		"SELECT tenant_id, http_allow, http_deny FROM wf.tenant WHERE http_allow IS NOT NULL OR http_deny IS NOT NULL",
 	0, {0}},
+	[WF_SQL_PUT_HOST_LIMIT] = {
+		"INSERT INTO wf.host_limit (tenant_id, host, requests, per_ms, burst, concurrency) VALUES ($1, $2, $3, $4, $5, $6)"
+		" ON CONFLICT (tenant_id, host) DO UPDATE SET requests = excluded.requests, per_ms = excluded.per_ms,"
+		"   burst = excluded.burst, concurrency = excluded.concurrency",
+	6, {UUIDOID, TEXTOID, INT4OID, INT8OID, INT4OID, INT4OID}},
+	[WF_SQL_DROP_HOST_LIMIT] = {
+		"DELETE FROM wf.host_limit WHERE tenant_id" EQ "$1 AND host" EQ "$2",
+	2, {UUIDOID, TEXTOID}},
+	[WF_SQL_HOST_LIMITS] = {
+		"SELECT tenant_id, host, requests, per_ms, burst, concurrency FROM wf.host_limit",
+	0, {0}},
 };
 
 static SPIPlanPtr plans[WF_SQL_COUNT];

@@ -60,6 +60,7 @@ typedef struct Alone
 	pg_uuid_t	message_id;
 	int			tries;			/* that ended with an error */
 	int			waits;			/* times that another process had the run */
+	bool		was_cancelled;	/* it was interrupted for that, and another worker had the message */
 	TimestampTz not_before;
 } Alone;
 
@@ -465,6 +466,20 @@ claim_companions(const Batch *batch)
 	return found;
 }
 
+/* Is the run to be cancelled, by whoever has that message in his hands? */
+static bool
+has_cancel(const WfMessage *message)
+{
+	pg_uuid_t	last;
+	bool		found;
+
+	memset(&last, 0xff, sizeof(last));
+	wf_transaction_open(turn_memory);
+	found = wf_store_has_earlier(&message->tenant_id, &message->run_id, &last, WF_MESSAGE_CANCEL);
+	wf_transaction_close(turn_memory);
+	return found;
+}
+
 static void
 alone_work(void *arg)
 {
@@ -478,6 +493,11 @@ alone_work(void *arg)
 	wf_transaction_close(turn_memory);
 	if (batch->only == NULL)
 		return;
+	if (batch->alone->was_cancelled && has_cancel(batch->only))
+	{
+		batch->result = WF_TURN_BUSY;
+		return;
+	}
 	if (batch->only->crashes > 0 && !wf_process_suspect_begin())
 	{
 		batch->result = WF_TURN_BUSY;
@@ -567,9 +587,12 @@ settle_error(const WfMessage *message, const ErrorData *error, bool alone_at_com
 
 		/* an error here is found again with the message itself */
 		(void) wf_transaction(cancel_work, &batch, NULL);
-		/* another worker has the cancel in its hands: it gets the run before we begin it again */
+		/* another worker has the cancel in its hands, and gets the run: it is not begun again while that is so */
 		if (batch.n_busy > 0 && (entry = add_alone(message)) != NULL)
+		{
+			entry->was_cancelled = true;
 			entry->not_before = TimestampTzPlusMilliseconds(wf_clock_now(), 10 * BUSY_MS);
+		}
 		return;
 	}
 	entry = add_alone(message);

@@ -57,6 +57,25 @@ is(value(q{SELECT max(ended_at) - min(created_at) >= '1 s' FROM wf_requests WHER
 is(value(q{SELECT max(attempts) FROM wf_requests WHERE path IN ('/rate', '/most')}, 'app'), '1', 'which costs no attempt');
 cmp_ok(told('most', 'most'), '<=', 2, 'no more at once than the node allows');
 
+# limits of the tenant for a host, and for all that it sends, over all its workflows
+my $here = value(q{SELECT host FROM wf_requests WHERE path = '/most' LIMIT 1}, 'app');
+is($cluster->psql('postgres', "SELECT wf_limit_host('$here', requests => 1)", extra_params => [ '-U', 'app' ]), 3, 'a member may not set limits');
+for my $bad ("''", "'a b'", "'x', requests => 0", "'x', requests => 1, per => '0 s'", "'x', concurrency => -1", 'NULL')
+{
+	my ($code, $out, $err) = $cluster->psql('postgres', "\\set VERBOSITY verbose\nSELECT wf_limit_host($bad)");
+	like($err, qr/^psql:.*ERROR:  22(023|004):/m, "wf_limit_host($bad)");
+}
+value("SELECT wf_limit_host('$here', concurrency => 3), wf_limit_host('*', requests => 8, burst => 1)");
+is(value('SELECT host, requests, per, burst, concurrency FROM wf_host_limits ORDER BY requests', 'app'), "*|8|00:00:01|1|\n$here||||3", 'what they are');
+save("all$_", one("/all?ms=300", await => $off)->[0]) for 1 .. 2;
+value(q{SELECT wf_start_many('all1', array_fill('{}'::jsonb, ARRAY[5])); SELECT wf_start_many('all2', array_fill('{}'::jsonb, ARRAY[4]))}, 'app');
+until_true(q{SELECT count(*) = 9 FROM wf_requests WHERE path = '/all' AND state = 'completed'}, 'all are sent, of both workflows');
+cmp_ok(told('most', 'all'), '<=', 3, 'no more at once than the host may have');
+# the ninth token is there a second after the first was taken
+is(value(q{SELECT max(ended_at) - min(created_at) >= '1 s' FROM wf_requests WHERE path = '/all'}, 'app'), 't', 'no faster than the tenant may be');
+value('SELECT wf_limit_host(host) FROM wf_host_limits');
+is(value('SELECT count(*) FROM wf_host_limits'), '0', 'without limits there are none');
+
 # -- a host that hangs leaves room --
 
 save('hang', request_node({ url => url('deaf', '/'), timeout => '1h' }));
