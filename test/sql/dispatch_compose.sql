@@ -96,9 +96,12 @@ RESET workflow.http_ca_file;
 
 -- who may set what, and to what
 SELECT name, context, min_val, max_val FROM pg_settings WHERE name ~ '^workflow.http_(allow|ca_file|deny|max_|timeout)' ORDER BY name COLLATE "C";
+-- how the range is written is PostgreSQL's, and differs
+\set VERBOSITY sqlstate
 SET workflow.http_timeout = 0;
 SET workflow.http_max_response_size = '129MB';
 SET workflow.http_max_in_flight = 0;
+\set VERBOSITY default
 SET workflow.http_allow = '127.0.0.0/8, ::1';
 SET workflow.http_deny = '*.example.com:443';
 RESET workflow.http_allow;
