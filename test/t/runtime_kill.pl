@@ -160,10 +160,14 @@ my $queue = q{
 	INSERT INTO accepted (run_id, workflow, input) SELECT s, 'healthy', '{}' FROM wf_start_many('healthy', array_fill('{}'::jsonb, ARRAY[20])) s;
 	COMMIT;
 };
-for (my $try = 0; $try < 3 && (try_sql($cluster, 'SELECT count(*) FROM accepted') // '') ne '41'; $try++)
+# Only a server that answers says that nothing was accepted: to queue it twice would make other runs.
+my $queued = time + 120;
+while (time < $queued)
 {
-	try_sql($cluster, "SET ROLE app; $queue");
 	ensure_up($cluster);
+	my $accepted = try_sql($cluster, 'SELECT count(*) FROM accepted WHERE workflow IN (\'healthy\', \'poison\')') // next;
+	last if $accepted eq '41';
+	try_sql($cluster, "SET ROLE app; $queue");
 }
 my $end = time + 120;
 my $state = '';
