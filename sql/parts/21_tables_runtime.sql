@@ -174,10 +174,12 @@ CREATE TABLE wf.failed (
 	started_at   timestamptz,
 	input        jsonb,
 	options      jsonb,
+	signals      jsonb,
 	state        jsonb,
 	failed_at    timestamptz NOT NULL,
 	PRIMARY KEY (tenant_id, run_id)
 );
+COMMENT ON COLUMN wf.failed.signals IS 'those that it has not asked for, if it failed in its first segment; else they are in its state';
 COMMENT ON TABLE wf.failed IS 'what wf_retry needs of failed runs: how they stood before the segment that failed';
 
 DO $$

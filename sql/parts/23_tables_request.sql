@@ -29,7 +29,7 @@ CREATE TABLE wf.request (
 CREATE INDEX request_lane ON wf.request (lane, due_at, request_id);
 COMMENT ON TABLE wf.request IS 'requests that are to be sent, or are being sent';
 COMMENT ON COLUMN wf.request.lane IS 'what shares limits: tenant and host, and the node if it has limits of its own';
-COMMENT ON COLUMN wf.request.attempts IS 'those that have ended, also when a crash cut them short';
+COMMENT ON COLUMN wf.request.attempts IS 'those of which it is known how they ended; see wf.sending';
 COMMENT ON COLUMN wf.request.failures IS 'attempts that failed';
 
 CREATE TABLE wf.sending (
@@ -37,8 +37,10 @@ CREATE TABLE wf.sending (
 	batch_id     uuid NOT NULL,
 	began_at     timestamptz NOT NULL,
 	request_ids  uuid[] NOT NULL,
+	cut_short    bool NOT NULL,
 	PRIMARY KEY (tenant_id, batch_id)
 );
+COMMENT ON COLUMN wf.sending.cut_short IS 'by a crash, or the end of the dispatcher: nobody knows what came of it';
 COMMENT ON TABLE wf.sending IS 'attempts that have begun, many together; a request that was due later is none of them any more';
 
 CREATE TABLE wf.request_log (

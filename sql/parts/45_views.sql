@@ -148,16 +148,20 @@ CREATE VIEW wf_requests WITH (security_invoker = true) AS
 		   r.ended_at, r.due_at, r.bodies
 	FROM (
 		SELECT q.tenant_id, q.workflow_id, q.request_id, q.run_id, q.node, q.method, q.host, q.path,
-			   CASE WHEN s.began_at IS NOT NULL THEN 'sending' WHEN q.attempts OPERATOR(pg_catalog.=) 0 THEN 'queued'
+			   CASE WHEN a.sending THEN 'sending' WHEN q.attempts OPERATOR(pg_catalog.+) a.n OPERATOR(pg_catalog.=) 0 THEN 'queued'
 			   ELSE 'retrying' END AS state,
 			   NULL::int AS status,
-			   q.attempts OPERATOR(pg_catalog.+) CASE WHEN s.began_at IS NULL THEN 0 ELSE 1 END AS attempts, NULL::real AS dns_ms, NULL::real AS connect_ms, NULL::real AS tls_ms,
+			   q.attempts OPERATOR(pg_catalog.+) a.n AS attempts, NULL::real AS dns_ms, NULL::real AS connect_ms, NULL::real AS tls_ms,
 			   NULL::real AS first_byte_ms, NULL::real AS total_ms, q.error, q.created_at, NULL::timestamptz AS ended_at,
 			   q.due_at, NULL::jsonb AS bodies
 		FROM wf.request q
-		LEFT JOIN (SELECT b.tenant_id, b.began_at, pg_catalog.unnest(b.request_ids) AS request_id FROM wf.sending b) s
+		LEFT JOIN (SELECT b.tenant_id, i.request_id, pg_catalog.array_agg(b.began_at) AS began,
+				pg_catalog.array_agg(b.cut_short) AS cut_short
+			FROM wf.sending b, pg_catalog.unnest(b.request_ids) i (request_id) GROUP BY b.tenant_id, i.request_id) s
 			ON s.tenant_id OPERATOR(pg_catalog.=) q.tenant_id AND s.request_id OPERATOR(pg_catalog.=) q.request_id
-			AND q.due_at OPERATOR(pg_catalog.<=) s.began_at
+		CROSS JOIN LATERAL (SELECT pg_catalog.count(*)::int AS n, coalesce(pg_catalog.bool_or(NOT t.cut_short), false) AS sending
+			FROM ROWS FROM (pg_catalog.unnest(s.began), pg_catalog.unnest(s.cut_short)) t (began_at, cut_short)
+			WHERE t.began_at OPERATOR(pg_catalog.>=) q.due_at) a
 		UNION ALL
 		SELECT l.tenant_id, l.workflow_id, l.request_id, l.run_id, l.node, l.method, l.host, l.path, l.state, l.status,
 			   l.attempts, l.dns_ms, l.connect_ms, l.tls_ms, l.first_byte_ms, l.total_ms, l.error, l.created_at, l.ended_at,

@@ -39,9 +39,10 @@ typedef enum FaultAction
 	FAULT_SEGV,
 	FAULT_ERROR,
 	FAULT_SLEEP,
+	FAULT_HOLD,
 } FaultAction;
 
-static const char *const action_names[] = {"none", "kill", "postmaster", "segv", "error", "sleep"};
+static const char *const action_names[] = {"none", "kill", "postmaster", "segv", "error", "sleep", "hold"};
 
 typedef struct FaultState
 {
@@ -51,6 +52,7 @@ typedef struct FaultState
 	FaultAction action;
 	int			nth;			/* so many more have to come there */
 	int			ms;
+	volatile int n_arms;		/* times that something, or nothing, was armed */
 	volatile int64 clock_offset_us; /* see clock.c */
 } FaultState;
 
@@ -132,8 +134,10 @@ wf_fault_reach(const char *name)
 {
 	FaultAction action = FAULT_NONE;
 	int			ms = 0;
+	int			n_arms;
 
 	SpinLockAcquire(&state->lock);
+	n_arms = state->n_arms;
 	if (state->armed && strcmp(state->name, name) == 0 && --state->nth <= 0)
 	{
 		action = state->action;
@@ -156,6 +160,11 @@ wf_fault_reach(const char *name)
 			break;
 		case FAULT_ERROR:
 			ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("fault at \"%s\"", name)));
+			break;
+		case FAULT_HOLD:
+			while (state->n_arms == n_arms)
+				wait_ms(1);
+			SetLatch(MyLatch);
 			break;
 		case FAULT_SLEEP:
 			wait_ms(ms);
@@ -211,6 +220,7 @@ arm(const FaultState *from)
 	state->action = from->action;
 	state->nth = from->nth;
 	state->ms = from->ms;
+	state->n_arms++;
 	state->armed = from->action != FAULT_NONE;
 }
 

@@ -16,6 +16,7 @@
  *   segv         the process gets SIGSEGV, as from a wrong pointer
  *   error        an error (XX000) is raised
  *   sleep        waits `ms` (default 1000), and can be cancelled
+ *   hold         waits until something else, or nothing, is armed, and can be cancelled
  *
  * A server that finds the file `workflow.fault` in its data directory when it begins, also after a crash, arms what the
  * file's one line says, and deletes the file: so are points reached that come before anybody can connect. Those have

@@ -55,6 +55,7 @@ wf_claim_init(MemoryContext parent)
 {
 	dues_memory = AllocSetContextCreate(parent, "workflow lanes that are due", ALLOCSET_DEFAULT_SIZES);
 	wf_named_create(&dues, "workflow lanes that are due", sizeof(Due), dues_memory);
+	wf_cut_short_init(parent);
 	look_at_all = circuits = true;
 }
 
@@ -265,6 +266,7 @@ begin_flights(List *begun, WfLane *lane, const Limiters *above, List *rows, Time
 		WfRequestRow *row = lfirst(cell);
 		Flight	   *flight = wf_flight_make(row);
 
+		flight->row.attempts += wf_cut_short_times(row);
 		flight->lane = lane;
 		wf_lane_begin(lane, wf_dispatch_unix_ms(now));
 		wf_limits_begin(flight, above, wf_dispatch_unix_ms(now));
@@ -459,7 +461,8 @@ wf_claim_work(MemoryContext memory)
 
 	n_claimed = 0;
 	if (is_first)
-		wf_store_cut_short();
+		wf_cut_short_read();
+	wf_cut_short_sweep();
 	if (circuits)
 		wf_dispatch_read_circuits();
 	if (policies)

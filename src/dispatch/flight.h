@@ -122,6 +122,14 @@ extern bool wf_claim_outbox_is_empty(void);
 /* The values of the secrets that a request names, in memory of wf_secret_alloc; NULL, or why not. In a transaction. */
 extern WfError *wf_claim_open_secrets(const JsonbValue *request, const pg_uuid_t *tenant_id, WfSecretValue **secrets, int *n);
 
+/* -- cut_short.c: attempts that crashes have cut short -- */
+
+extern void wf_cut_short_init(MemoryContext parent);
+extern void wf_cut_short_read(void);	/* when the process begins; in a transaction */
+/* How many there were of the request as it is now. */
+extern int	wf_cut_short_times(const WfRequestRow *row);
+extern void wf_cut_short_sweep(void);	/* in a transaction */
+
 /* -- bodies.c -- */
 
 /* {request, response} of an attempt without secrets, when they are to be kept; else NULL. */

@@ -348,21 +348,30 @@ keep_failed(Run *run)
 	WfLiveRow	row;
 
 	fill_live(run, &row);
+	row.signals = NULL;
 	if (run->live != NULL && run->live->state != NULL)
 		row.state = wf_save_last(run);
+	else if (run->live != NULL)
+		row.signals = run->live->signals;
 	wf_store_insert_failed(&row, wf_clock_now());
 }
 
 static void
 settle_ended(Run *run, const char *status, Jsonb *output, Jsonb *error)
 {
+	bool		is_kept = error != NULL && run->mode == WF_RUN_RECORD && !run->cancelled && strcmp(status, "failed") == 0;
+
 	clear_rows(run);
 	WF_FAULT("settle.end");
 	if (run->live != NULL)
 		wf_store_delete_live(&run->tenant.tenant_id, &run->run_id);
-	/* of a paused run, or one at a gate: nobody asks for it any more */
+	/* of a paused run, or one at a gate: for wf_retry, or nobody asks for it any more */
 	if (run->gate != NULL || (run->live != NULL && strcmp(run->live->status, "paused") == 0))
+	{
+		if (is_kept)
+			wf_store_release_held(&run->tenant.tenant_id, &run->run_id);
 		wf_store_drop_held(&run->tenant.tenant_id, &run->run_id);
+	}
 	WF_FAULT("settle.history");
 	wf_journal_write(run, status, output, error);
 	WF_FAULT("settle.written");
@@ -370,7 +379,7 @@ settle_ended(Run *run, const char *status, Jsonb *output, Jsonb *error)
 		wf_store_leave_gate(&run->tenant.tenant_id, &run->workflow_id, run->gate, &run->run_id);
 	if (error != NULL && run->mode == WF_RUN_RECORD)
 	{
-		if (!run->cancelled && strcmp(status, "failed") == 0)
+		if (is_kept)
 			keep_failed(run);
 		if (!run->cancelled && run->compiled != NULL)
 			wf_start_error_workflow(run, error);

@@ -732,14 +732,15 @@ hold(const WfMessage *message)
 static WfTurn
 turn_after_end(const WfMessage *message)
 {
-	bool		is_locked;
+	bool		is_alive;
 
 	if (message->kind != WF_MESSAGE_TASK && message->kind != WF_MESSAGE_SIGNAL && message->kind != WF_MESSAGE_CHILD &&
 		message->kind != WF_MESSAGE_REPLY)
 		return WF_TURN_DONE;
-	if (wf_store_mail_failed(&message->tenant_id, &message->run_id, wf_save_message(message), &is_locked))
+	if (wf_store_mail_failed(&message->tenant_id, &message->run_id, wf_save_message(message),
+							 message->kind == WF_MESSAGE_SIGNAL ? message->payload : NULL, &is_alive))
 		return WF_TURN_DONE;
-	return is_locked ? WF_TURN_BUSY : WF_TURN_DONE;
+	return is_alive ? WF_TURN_BUSY : WF_TURN_DONE;
 }
 
 /* A message to a run that is in the queue still. */

@@ -183,7 +183,7 @@ wf_store_is_alive(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, WfRunKey 
 /* Columns of wf.failed, in the table's order, by those of wf.live that they are. The time of the failure follows. */
 static const int failed_columns[] = {
 	LIVE_TENANT_ID, LIVE_RUN_ID, LIVE_WORKFLOW_ID, LIVE_VERSION, LIVE_ROLE, LIVE_PRIORITY, LIVE_ATTEMPT, LIVE_N_SEGMENTS,
-	LIVE_N_STEPS, LIVE_PARENT_RUN_ID, LIVE_QUEUED_AT, LIVE_STARTED_AT, LIVE_INPUT, LIVE_OPTIONS, LIVE_STATE
+	LIVE_N_STEPS, LIVE_PARENT_RUN_ID, LIVE_QUEUED_AT, LIVE_STARTED_AT, LIVE_INPUT, LIVE_OPTIONS, LIVE_SIGNALS, LIVE_STATE
 };
 
 void
@@ -218,14 +218,17 @@ wf_store_take_failed(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id)
 }
 
 bool
-wf_store_mail_failed(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, Jsonb *message, bool *is_locked)
+wf_store_mail_failed(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, Jsonb *message, Jsonb *signal, bool *is_alive)
 {
-	Datum		values[3] = {UUIDPGetDatum(tenant_id), UUIDPGetDatum(run_id), JsonbPGetDatum(message)};
+	bool		no_signal;
+	Datum		values[4] = {UUIDPGetDatum(tenant_id), UUIDPGetDatum(run_id), JsonbPGetDatum(message),
+	wf_store_jsonb_value(signal, &no_signal)};
 
-	*is_locked = false;
-	if (wf_store_execute(WF_SQL_MAIL_FAILED, values, NULL) > 0)
+	*is_alive = false;
+	if (wf_store_execute(WF_SQL_MAIL_FAILED, values, no_signal ? "   n" : NULL) > 0)
 		return true;
-	*is_locked = wf_store_execute(WF_SQL_HAS_FAILED, values, NULL) > 0;
+	values[2] = BoolGetDatum(!no_signal);
+	*is_alive = wf_store_execute(WF_SQL_TAKES_MAIL, values, NULL) > 0;
 	SPI_freetuptable(SPI_tuptable);
 	return false;
 }

@@ -17,11 +17,13 @@
 #include "access/tableam.h"
 #include "base/clock.h"
 #include "base/compat.h"
+#include "base/fault.h"
 #include "base/uuid.h"
 #include "base/wake.h"
 #include "catalog/pg_type.h"
 #include "executor/tuptable.h"
 #include "lib/stringinfo.h"
+#include "miscadmin.h"
 #include "store/queue.h"
 #include "store/runtime.h"
 #include "store/statements.h"
@@ -316,20 +318,31 @@ WfMessage *
 wf_store_claim_start(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, bool *exists)
 {
 	Datum		values[2] = {UUIDPGetDatum(tenant_id), UUIDPGetDatum(run_id)};
-	WfMessage  *message = claim_by_id(tenant_id, run_id, exists);	/* a start's id is its run's */
 
-	if (*exists)
-		return message;
-	if (wf_store_execute(WF_SQL_FIND_HELD_START, values, NULL) > 0)
-		message = held_message();
-	SPI_freetuptable(SPI_tuptable);
-	*exists = message != NULL;
-	if (message == NULL)
+	for (;;)
 	{
-		*exists = wf_store_execute(WF_SQL_HAS_HELD_START, values, NULL) > 0;
+		WfMessage  *message = claim_by_id(tenant_id, run_id, exists);	/* a start's id is its run's */
+		uint64		n;
+		bool		is_queued;
+
+		if (*exists)
+			return message;
+		WF_FAULT("queue.no_start");
+		if (wf_store_execute(WF_SQL_FIND_HELD_START, values, NULL) > 0)
+			message = held_message();
 		SPI_freetuptable(SPI_tuptable);
+		*exists = message != NULL;
+		if (message != NULL)
+			return message;
+		/* it may have been moved between the two looks; this is one at both */
+		n = wf_store_execute_latest(WF_SQL_HAS_START, values, NULL);
+		is_queued = n > 0 && wf_store_bool(0, 1);
+		SPI_freetuptable(SPI_tuptable);
+		*exists = n > 0;
+		if (!is_queued)
+			return NULL;
+		CHECK_FOR_INTERRUPTS();
 	}
-	return message;
 }
 
 /* In the order in which they were sent. */

@@ -8,7 +8,7 @@
  *    lane to the next it is one descent, however many rows are between. So what a lane may not send now is not looked at.
  * 3. A row that is being sent stays as it is; the dispatcher knows which these are, and passes over them.
  * 4. After a crash nobody knows of what was being sent, and it is sent again: such rows are like others. What wf.sending has left is
- *    counted as attempts first.
+ *    marked (cut_short), and counts as an attempt of each of its requests until that is tried again at a later time.
  */
 #include "postgres.h"
 
@@ -177,36 +177,24 @@ wf_store_drop_requests(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, int 
 	Datum	   *list;
 	Datum		values[2];
 	ListCell   *cell;
-	int			n_dropped = 0;
-	int			n;
+	int			n = 0;
 
-	for (;;)
-	{
-		uint64		n_deleted;
-
-		while (!hold_awaited(tenant_id, run_id, step, &tids))
-			CHECK_FOR_INTERRUPTS();
-		if (tids == NIL)
-			return n_dropped;
-		n = 0;
-		list = palloc(sizeof(Datum) * list_length(tids));
-		foreach(cell, tids)
-			list[n++] = PointerGetDatum(lfirst(cell));
-		values[0] = tid_array(list, n);
-		values[1] = TimestampTzGetDatum(wf_clock_now());
-		n_deleted = wf_store_execute(WF_SQL_CANCEL_REQUESTS, values, NULL);
-		WF_FAULT("request.dropped");
-		wf_wake_dispatcher_at_commit(WF_DISPATCH_CANCELS);
-		n_dropped += (int) n_deleted;
-		if (n_deleted == n)
-			return n_dropped;
-		/* with one snapshot a transaction, what the dispatcher has written since is held, and yet not seen by the statement */
-		if (IsolationUsesXactSnapshot())
-			ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-							errmsg("could not serialize access due to concurrent update")));
-		/* else one that has just begun was counting attempts, which it does without holding them */
+	while (!hold_awaited(tenant_id, run_id, step, &tids))
 		CHECK_FOR_INTERRUPTS();
-	}
+	if (tids == NIL)
+		return 0;
+	list = palloc(sizeof(Datum) * list_length(tids));
+	foreach(cell, tids)
+		list[n++] = PointerGetDatum(lfirst(cell));
+	values[0] = tid_array(list, n);
+	values[1] = TimestampTzGetDatum(wf_clock_now());
+	/* with one snapshot a transaction, what the dispatcher has written since is held, and yet not seen by the statement */
+	if (wf_store_execute(WF_SQL_CANCEL_REQUESTS, values, NULL) != n)
+		ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+						errmsg("could not serialize access due to concurrent update")));
+	WF_FAULT("request.dropped");
+	wf_wake_dispatcher_at_commit(WF_DISPATCH_CANCELS);
+	return n;
 }
 
 /* -- looking for what is due -- */
@@ -340,8 +328,8 @@ wf_store_begin_attempts(const pg_uuid_t *tenant_id, const pg_uuid_t *batch_id, T
 						const pg_uuid_t *request_ids, int n)
 {
 	Datum	   *ids = palloc(sizeof(Datum) * n);
-	Datum		values[4];
-	bool		nulls[4] = {0};
+	Datum		values[5];
+	bool		nulls[5] = {0};
 
 	for (int i = 0; i < n; i++)
 		ids[i] = UUIDPGetDatum(&request_ids[i]);
@@ -349,6 +337,7 @@ wf_store_begin_attempts(const pg_uuid_t *tenant_id, const pg_uuid_t *batch_id, T
 	values[1] = UUIDPGetDatum(batch_id);
 	values[2] = TimestampTzGetDatum(now);
 	values[3] = PointerGetDatum(construct_array(ids, n, UUIDOID, UUID_LEN, false, TYPALIGN_CHAR));
+	values[4] = BoolGetDatum(false);
 	wf_store_insert_one(wf_store_table("sending"), values, nulls);
 }
 
@@ -360,10 +349,38 @@ wf_store_end_batch(const pg_uuid_t *tenant_id, const pg_uuid_t *batch_id)
 	wf_store_execute(WF_SQL_END_BATCH, values, NULL);
 }
 
-void
+List *
 wf_store_cut_short(void)
 {
+	List	   *rows = NIL;
+	uint64		n;
+
 	wf_store_execute(WF_SQL_CUT_SHORT, NULL, NULL);
+	(void) wf_store_forget_cut_short();
+	n = wf_store_execute(WF_SQL_LIST_CUT_SHORT, NULL, NULL);
+	for (uint64 i = 0; i < n; i++)
+	{
+		WfCutShortRow *row = palloc(sizeof(WfCutShortRow));
+
+		wf_store_uuid(i, 1, &row->tenant_id);
+		wf_store_uuid(i, 2, &row->request_id);
+		row->due_at = wf_store_time(i, 3);
+		row->n = wf_store_int(i, 4);
+		rows = lappend(rows, row);
+	}
+	SPI_freetuptable(SPI_tuptable);
+	return rows;
+}
+
+bool
+wf_store_forget_cut_short(void)
+{
+	bool		found;
+
+	wf_store_execute(WF_SQL_FORGET_CUT_SHORT, NULL, NULL);
+	found = wf_store_execute(WF_SQL_HAS_CUT_SHORT, NULL, NULL) > 0;
+	SPI_freetuptable(SPI_tuptable);
+	return found;
 }
 
 /* -- what came of attempts -- */

@@ -80,8 +80,19 @@ extern void wf_store_begin_attempts(const pg_uuid_t *tenant_id, const pg_uuid_t 
 									const pg_uuid_t *request_ids, int n);
 /* All of a batch have ended. */
 extern void wf_store_end_batch(const pg_uuid_t *tenant_id, const pg_uuid_t *batch_id);
-/* Counts attempts that a dispatcher has left behind, and forgets their batches. */
-extern void wf_store_cut_short(void);
+
+/* Attempts of a request that were cut short. */
+typedef struct WfCutShortRow
+{
+	pg_uuid_t	tenant_id;
+	pg_uuid_t	request_id;
+	TimestampTz due_at;			/* the request's, then and now */
+	int			n;
+} WfCutShortRow;
+/* Marks batches that an earlier dispatcher has left behind as cut short, and lists what there is of such (WfCutShortRow *). */
+extern List *wf_store_cut_short(void);
+/* Forgets batches that were cut short and of which no request is left as it was; are there others? */
+extern bool wf_store_forget_cut_short(void);
 
 typedef struct WfRequestEnd
 {

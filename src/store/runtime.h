@@ -213,13 +213,17 @@ extern void wf_store_close_task(const pg_uuid_t *tenant_id, const pg_uuid_t *run
 
 /* -- failed runs (live.c) -- */
 
-/* Keeps what wf_retry needs; the row's status, waits and signals are not kept. */
+/* Keeps what wf_retry needs; the row's status and waits are not kept. */
 extern void wf_store_insert_failed(const WfLiveRow *row, TimestampTz failed_at);
 /* Takes it back (deletes and returns it, locked); NULL when there is none. */
 extern WfLiveRow *wf_store_take_failed(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id);
-/* Adds to the messages that wf_retry will give the run ({"kind", "step", "payload"}); false: none was kept of it, or
- * somebody has it locked. One that failed in its first segment has no use for messages. */
-extern bool wf_store_mail_failed(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, Jsonb *message, bool *is_locked);
+/*
+ * Adds to the messages that wf_retry will give the run ({"kind", "step", "payload"}), or to its signals (`signal`, of a message
+ * that is one) if it failed in its first segment, which has no use for other messages. False: none was kept of it, or
+ * (*is_alive) wf_retry has it in its hands or has taken it up: try again.
+ */
+extern bool wf_store_mail_failed(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, Jsonb *message, Jsonb *signal,
+								 bool *is_alive);
 
 /* -- history of runs (run.c) -- */
 
@@ -251,8 +255,8 @@ extern void wf_store_drop_key(const pg_uuid_t *tenant_id, const pg_uuid_t *run_i
 
 /* Sends the messages of waits that are due, at most `most`; how many, and when the next one is due (0: never). */
 extern int	wf_store_fire_waits(TimestampTz now, int most, TimestampTz *next);
-/* Lets starts through gates that have room; how many. */
-extern int	wf_store_open_gates(void);
+/* Lets starts through gates that have room; how many. *some_are_locked: more might go, but somebody is at them. */
+extern int	wf_store_open_gates(bool *some_are_locked);
 /* Delivers events that nobody was found for when they came to those who wait by now; drops those older than `before`. */
 extern int	wf_store_match_events(TimestampTz before);
 /* Escalates tasks that are due; when the next one is (0: never). */

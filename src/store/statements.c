@@ -195,8 +195,10 @@ static const Statement statements[WF_SQL_COUNT] = {
 		"SELECT " MESSAGE_COLUMNS " FROM wf.held WHERE tenant_id" EQ "$1 AND message_id" EQ "$2 AND kind" EQ "0"
 		" FOR UPDATE SKIP LOCKED",
 	2, {UUIDOID, UUIDOID}},
-	[WF_SQL_HAS_HELD_START] = {
-		"SELECT 1 FROM wf.held WHERE tenant_id" EQ "$1 AND message_id" EQ "$2 AND kind" EQ "0",
+	/* is it in the queue? no row: nor is it held */
+	[WF_SQL_HAS_START] = {
+		"SELECT true FROM wf.queue WHERE tenant_id" EQ "$1 AND message_id" EQ "$2 AND kind" EQ "0"
+		" UNION ALL SELECT false FROM wf.held WHERE tenant_id" EQ "$1 AND message_id" EQ "$2 AND kind" EQ "0",
 	2, {UUIDOID, UUIDOID}},
 	[WF_SQL_DELETE_HELD] = {
 		"DELETE FROM wf.held WHERE tenant_id" EQ "$1 AND message_id" EQ "$2",
@@ -226,7 +228,10 @@ static const Statement statements[WF_SQL_COUNT] = {
 	[WF_SQL_IS_WITHIN] = {
 		"SELECT 1 FROM wf.gate WHERE tenant_id" EQ "$1 AND workflow_id" EQ "$2 AND gate" EQ "$3 AND run_id" EQ "$4",
 	4, {UUIDOID, UUIDOID, TEXTOID, UUIDOID}},
-	/* the gates that somebody waits at are found one by one by the index, whatever number waits at each */
+	/*
+	 * the gates that somebody waits at are found one by one by the index, whatever number waits at each; gives a role for
+	 * each that is let through, and NULL for a gate at which fewer went than might, since somebody had them locked
+	 */
 	[WF_SQL_OPEN_GATES] = {
 		"WITH RECURSIVE gates (tenant_id, workflow_id, gate, gate_size) AS ("
 		"  (SELECT tenant_id, workflow_id, gate, gate_size FROM wf.held WHERE gate IS NOT NULL"
@@ -241,16 +246,24 @@ static const Statement statements[WF_SQL_COUNT] = {
 		"    WHERE i.tenant_id" EQ "g.tenant_id AND i.workflow_id" EQ "g.workflow_id AND i.gate" EQ "g.gate) AS free"
 		"  FROM gates g),"
 		" next AS ("
-		"  SELECT h.tenant_id, h.message_id FROM room r CROSS JOIN LATERAL ("
-		"    SELECT q.tenant_id, q.message_id FROM wf.held q"
+		"  SELECT h.* FROM room r CROSS JOIN LATERAL ("
+		"    SELECT q.tenant_id, q.message_id, q.workflow_id, q.gate FROM wf.held q"
 		"     WHERE q.tenant_id" EQ "r.tenant_id AND q.workflow_id" EQ "r.workflow_id AND q.gate" EQ "r.gate"
 		"     ORDER BY q.priority DESC, q.message_id LIMIT greatest(r.free, 0) FOR UPDATE SKIP LOCKED) h"
 		"  WHERE r.free OPERATOR(pg_catalog.>) 0),"
 		" gone AS (DELETE FROM wf.held h USING next n WHERE h.tenant_id" EQ "n.tenant_id AND h.message_id" EQ "n.message_id"
 		"  RETURNING h.*),"
 		" entered AS (INSERT INTO wf.gate (tenant_id, workflow_id, gate, run_id)"
-		"  SELECT tenant_id, workflow_id, gate, run_id FROM gone ON CONFLICT DO NOTHING)"
-		" INSERT INTO wf.queue (" MESSAGE_COLUMNS ") SELECT " MESSAGE_COLUMNS " FROM gone RETURNING role",
+		"  SELECT tenant_id, workflow_id, gate, run_id FROM gone ON CONFLICT DO NOTHING),"
+		" sent AS (INSERT INTO wf.queue (" MESSAGE_COLUMNS ") SELECT " MESSAGE_COLUMNS " FROM gone RETURNING role)"
+		" SELECT role::pg_catalog.oid FROM sent"
+		" UNION ALL SELECT NULL FROM room r WHERE r.free OPERATOR(pg_catalog.>)"
+		"   (SELECT pg_catalog.count(*) FROM next n WHERE n.tenant_id" EQ "r.tenant_id AND n.workflow_id" EQ "r.workflow_id"
+		"     AND n.gate" EQ "r.gate)"
+		"  AND (SELECT pg_catalog.count(*) FROM (SELECT 1 FROM wf.held q WHERE q.tenant_id" EQ "r.tenant_id"
+		"     AND q.workflow_id" EQ "r.workflow_id AND q.gate" EQ "r.gate LIMIT greatest(r.free, 0)) w) OPERATOR(pg_catalog.>)"
+		"   (SELECT pg_catalog.count(*) FROM next n WHERE n.tenant_id" EQ "r.tenant_id AND n.workflow_id" EQ "r.workflow_id"
+		"     AND n.gate" EQ "r.gate)",
 	0, {0}},
 
 	/* -- live runs -- */
@@ -285,18 +298,22 @@ static const Statement statements[WF_SQL_COUNT] = {
 		"DELETE FROM wf.failed WHERE tenant_id" EQ "$1 AND run_id" EQ "$2"
 		" RETURNING tenant_id, run_id, workflow_id, version, role, priority::pg_catalog.int4, 'queued'::pg_catalog.text,"
 		" attempt, queued_at, started_at, NULL::pg_catalog.timestamptz, n_segments, n_steps, parent_run_id, input, options,"
-		" NULL::pg_catalog.text[], NULL::pg_catalog.jsonb, NULL::pg_catalog.jsonb, state",
+		" NULL::pg_catalog.text[], NULL::pg_catalog.jsonb, signals, state",
 	2, {UUIDOID, UUIDOID}},
 
-	[WF_SQL_HAS_FAILED] = {
-		"SELECT 1 FROM wf.failed WHERE tenant_id" EQ "$1 AND run_id" EQ "$2",
-	2, {UUIDOID, UUIDOID}},
+	/* does wf_retry have it, or has it taken it up? one look at both; as WF_SQL_MAIL_FAILED */
+	[WF_SQL_TAKES_MAIL] = {
+		"SELECT 1 FROM wf.failed WHERE tenant_id" EQ "$1 AND run_id" EQ "$2 AND (state IS NOT NULL OR $3)"
+		" UNION ALL SELECT 1 FROM wf.live WHERE tenant_id" EQ "$1 AND run_id" EQ "$2 LIMIT 1",
+	3, {UUIDOID, UUIDOID, BOOLOID}},
 	[WF_SQL_MAIL_FAILED] = {
-		"UPDATE wf.failed SET state = pg_catalog.jsonb_set(state, '{last}',"
-		" coalesce(state OPERATOR(pg_catalog.->) 'last', '[]') OPERATOR(pg_catalog.||) $3)"
+		"UPDATE wf.failed SET state = CASE WHEN state IS NOT NULL THEN pg_catalog.jsonb_set(state, '{last}',"
+		"  coalesce(state OPERATOR(pg_catalog.->) 'last', '[]') OPERATOR(pg_catalog.||) $3) END,"
+		" signals = CASE WHEN state IS NOT NULL THEN signals"
+		"  ELSE coalesce(signals, '[]') OPERATOR(pg_catalog.||) pg_catalog.jsonb_build_array($4) END"
 		" WHERE ctid" EQ "ANY (ARRAY(SELECT ctid FROM wf.failed WHERE tenant_id" EQ "$1 AND run_id" EQ "$2"
-		"  AND state IS NOT NULL FOR UPDATE SKIP LOCKED))",
-	3, {UUIDOID, UUIDOID, JSONBOID}},
+		"  AND (state IS NOT NULL OR $4 IS NOT NULL) FOR UPDATE SKIP LOCKED))",
+	4, {UUIDOID, UUIDOID, JSONBOID, JSONBOID}},
 
 	/* -- waits -- */
 	[WF_SQL_HAS_EARLIER] = {
@@ -537,31 +554,40 @@ static const Statement statements[WF_SQL_COUNT] = {
 	[WF_SQL_END_BATCH] = {
 		"DELETE FROM wf.sending WHERE tenant_id" EQ "$1 AND batch_id" EQ "$2",
 	2, {UUIDOID, UUIDOID}},
-	/* one that is to be tried again has become due after its batch began */
 	[WF_SQL_CUT_SHORT] = {
-		"WITH s AS (DELETE FROM wf.sending RETURNING tenant_id, began_at, request_ids),"
-		/* not of one that a transaction withdraws: it may last */
-		" c AS (SELECT r.tenant_id, r.run_id, r.step, r.request_id FROM wf.request r,"
-		"   (SELECT s.tenant_id, s.began_at, pg_catalog.unnest(s.request_ids) AS request_id FROM s) b"
-		"  WHERE r.tenant_id" EQ "b.tenant_id AND r.request_id" EQ "b.request_id"
-		"   AND r.due_at OPERATOR(pg_catalog.<=) b.began_at FOR UPDATE OF r SKIP LOCKED)"
-		" UPDATE wf.request r SET attempts = r.attempts OPERATOR(pg_catalog.+) 1 FROM c"
-		" WHERE r.tenant_id" EQ "c.tenant_id AND r.run_id" EQ "c.run_id AND r.step" EQ "c.step"
-		"   AND r.request_id" EQ "c.request_id",
+		"UPDATE wf.sending SET cut_short = true WHERE NOT cut_short",
+	0, {0}},
+	/* a request that is to be tried again has become due after its batch began: that attempt counts in its row */
+	[WF_SQL_FORGET_CUT_SHORT] = {
+		"DELETE FROM wf.sending WHERE cut_short AND ROW(tenant_id, batch_id) NOT IN ("
+		" SELECT s.tenant_id, s.batch_id FROM (SELECT tenant_id, batch_id, began_at, pg_catalog.unnest(request_ids) AS request_id"
+		"   FROM wf.sending WHERE cut_short) s, wf.request r"
+		"  WHERE r.tenant_id" EQ "s.tenant_id AND r.request_id" EQ "s.request_id AND r.due_at OPERATOR(pg_catalog.<=) s.began_at)",
+	0, {0}},
+	[WF_SQL_HAS_CUT_SHORT] = {
+		"SELECT 1 FROM wf.sending WHERE cut_short LIMIT 1",
+	0, {0}},
+	[WF_SQL_LIST_CUT_SHORT] = {
+		"SELECT r.tenant_id, r.request_id, r.due_at, pg_catalog.count(*)::pg_catalog.int4"
+		" FROM (SELECT tenant_id, began_at, pg_catalog.unnest(request_ids) AS request_id FROM wf.sending WHERE cut_short) s,"
+		"  wf.request r"
+		" WHERE r.tenant_id" EQ "s.tenant_id AND r.request_id" EQ "s.request_id AND r.due_at OPERATOR(pg_catalog.<=) s.began_at"
+		" GROUP BY 1, 2, 3",
 	0, {0}},
 	[WF_SQL_RETRY_REQUEST] = {
 		"UPDATE wf.request SET due_at = $2, failures = $3, duration_ms = $4, error = $5, attempts = $6"
 		" WHERE ctid" EQ "$1",
 	6, {TIDOID, TIMESTAMPTZOID, INT4OID, FLOAT8OID, JSONBOID, INT4OID}},
 	/* those that somebody awaits, which are held */
-	/* the attempt that is cut short counts: see wf_requests */
+	/* attempts that are cut short count: see wf_requests */
 	[WF_SQL_CANCEL_REQUESTS] = {
 		"WITH r AS (DELETE FROM wf.request WHERE ctid" EQ "ANY ($1) RETURNING *)"
 		" INSERT INTO wf.request_log (tenant_id, run_id, request_id, step, workflow_id, node, method, host, path, state,"
 		"   attempts, created_at, ended_at, total_ms, error)"
 		" SELECT tenant_id, run_id, request_id, step, workflow_id, node, method, host, path, 'cancelled',"
-		"   attempts OPERATOR(pg_catalog.+) CASE WHEN EXISTS (SELECT 1 FROM wf.sending s WHERE s.tenant_id" EQ "r.tenant_id"
-		"     AND r.request_id" EQ "ANY (s.request_ids) AND r.due_at OPERATOR(pg_catalog.<=) s.began_at) THEN 1 ELSE 0 END,"
+		"   attempts OPERATOR(pg_catalog.+) (SELECT pg_catalog.count(*)::pg_catalog.int4 FROM wf.sending s"
+		"     WHERE s.tenant_id" EQ "r.tenant_id AND r.request_id" EQ "ANY (s.request_ids)"
+		"     AND r.due_at OPERATOR(pg_catalog.<=) s.began_at),"
 		"   created_at, $2, duration_ms, error FROM r",
 	2, {TIDARRAYOID, TIMESTAMPTZOID}},
 	[WF_SQL_PUT_CIRCUIT] = {

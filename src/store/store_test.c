@@ -135,13 +135,14 @@ wf_sql_test_keeper(PG_FUNCTION_ARGS)
 	TimestampTz now = PG_GETARG_TIMESTAMPTZ(1);
 	int			most = PG_GETARG_INT32(3);
 	TimestampTz next = 0;
+	bool		some_are_locked;
 	int			n = 0;
 
 	SPI_connect();
 	if (strcmp(what, "fire") == 0)
 		n = wf_store_fire_waits(now, most, &next);
 	else if (strcmp(what, "gates") == 0)
-		n = wf_store_open_gates();
+		n = wf_store_open_gates(&some_are_locked);
 	else if (strcmp(what, "match") == 0)
 		n = wf_store_match_events(now);
 	else if (strcmp(what, "escalate") == 0)

@@ -51,11 +51,14 @@
 #define REST_AFTER_MS INT64CONST(60000)
 #define LONGEST_SLEEP_MS 60000	/* with a time ahead: the clock may be moved */
 #define LONGEST_BACKOFF_MS 60000
+#define LEAST_GATES_WAIT_MS 20	/* doubled each time, up to the longest */
+#define LONGEST_GATES_WAIT_MS 1000
 
 /* What is to be done, and what was found. */
 typedef struct Look
 {
 	int			n;
+	bool		some_are_locked;
 	TimestampTz now;
 	TimestampTz next_wait;		/* 0: none */
 	TimestampTz next_escalation;
@@ -69,6 +72,8 @@ typedef struct Look
 } Look;
 
 static TimestampTz next_due = DT_NOEND;
+static TimestampTz gates_due = DT_NOEND;	/* starts at gates are looked at again, since somebody had them locked */
+static int	gates_wait_ms = LEAST_GATES_WAIT_MS;
 static TimestampTz upkeep_at = 0;
 static TimestampTz idle_since = 0;	/* when it last had something to do */
 static MemoryContext look_memory;
@@ -90,7 +95,7 @@ static void
 open_gates(void *arg)
 {
 	wf_transaction_open(look_memory);
-	((Look *) arg)->n = wf_store_open_gates();
+	((Look *) arg)->n = wf_store_open_gates(&((Look *) arg)->some_are_locked);
 	wf_transaction_close(look_memory);
 }
 
@@ -326,6 +331,26 @@ do_requests(Look *look)
 }
 
 static void
+do_gates(Look *look)
+{
+	do
+	{
+		must(open_gates, look);
+		if (look->n > 0)
+			WF_FAULT("keeper.gates_opened");
+	} while (look->n > 0);
+	if (!look->some_are_locked)
+	{
+		gates_due = DT_NOEND;
+		gates_wait_ms = LEAST_GATES_WAIT_MS;
+		return;
+	}
+	WF_FAULT("keeper.gates_locked");
+	gates_due = TimestampTzPlusMilliseconds(wf_clock_now(), gates_wait_ms);
+	gates_wait_ms = Min(gates_wait_ms * 2, LONGEST_GATES_WAIT_MS);
+}
+
+static void
 look_at(bool everything, bool poked)
 {
 	Look		look = {0};
@@ -335,14 +360,10 @@ look_at(bool everything, bool poked)
 		settle_crashes(&look);
 	if (everything || poked || next_due <= now)
 		do_timers(&look);
+	if (everything || poked || gates_due <= now)
+		do_gates(&look);
 	if (everything || poked)
 	{
-		do
-		{
-			must(open_gates, &look);
-			if (look.n > 0)
-				WF_FAULT("keeper.gates_opened");
-		} while (look.n > 0);
 		must(match_events, &look);
 		WF_FAULT("keeper.events_matched");
 	}
@@ -440,11 +461,18 @@ patience_ms(TimestampTz until, TimestampTz now)
 	return is_crowded ? 0 : Max(0, (idle_since + REST_AFTER_MS * 1000 - now) / 1000);
 }
 
+/* When something is due that it knows of. */
+static TimestampTz
+soonest(void)
+{
+	return Min(Min(next_due, gates_due), upkeep_at);
+}
+
 /* Sleeps until something is due, `at_most` ms (-1: any time), or until it is told something. */
 static void
 sleep_until_due(long at_most)
 {
-	TimestampTz until = Min(next_due, upkeep_at);
+	TimestampTz until = soonest();
 	TimestampTz now = wf_clock_now();
 	long		timeout;
 	bool		quiet;
@@ -458,7 +486,7 @@ sleep_until_due(long at_most)
 		return;
 	if (at_most < 0 && patience_ms(until, now) == 0)
 		rest(until);
-	timeout = until <= now ? 0 : Min((until - now + 999) / 1000, next_due == DT_NOEND ? 60 * LONGEST_SLEEP_MS : LONGEST_SLEEP_MS);
+	timeout = until <= now ? 0 : Min((until - now + 999) / 1000, Min(next_due, gates_due) == DT_NOEND ? 60 * LONGEST_SLEEP_MS : LONGEST_SLEEP_MS);
 	if (at_most >= 0)
 		timeout = at_most;
 	else if (patience_ms(until, now) >= 0)
@@ -506,7 +534,7 @@ keep(void)
 		MemoryContextSwitchTo(look_memory);
 		if (backoff > 0)
 			everything = true;
-		if (everything || poked || Min(next_due, upkeep_at) <= wf_clock_now())
+		if (everything || poked || soonest() <= wf_clock_now())
 		{
 			pgstat_report_activity(STATE_RUNNING, "");
 			PG_TRY();

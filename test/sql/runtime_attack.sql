@@ -151,6 +151,71 @@ SELECT wf_await(:'one', '0.2 s')->>'status';
 SELECT wf_signal(:'two', 'a');
 SELECT test.ends(:'two'), test.ends(:'one');
 SELECT * FROM test.clean();
+-- a start that is locked when there is room for it goes as soon as it is not
+CREATE FUNCTION fault(spec text) RETURNS text AS '$libdir/workflow', 'wf_sql_test_fault' LANGUAGE C STRICT;
+CREATE FUNCTION clock(seconds float8) RETURNS void AS '$libdir/workflow', 'wf_sql_test_clock' LANGUAGE C STRICT;
+SELECT save('[{"id": "l", "type": "db.query", "config": {"sql": "SELECT pg_advisory_xact_lock(7)"}}, {"id": "a", "type": "waitForEvent", "config": {"event": "a"}}, {"id": "r", "type": "return", "config": {"value": "{{ $node.a.output.payload }}"}}]', '[{"source": "l", "target": "a"}, {"source": "a", "target": "r"}]', '{"maxConcurrency": 1}');
+SELECT wf_start('go') AS one \gset
+SELECT test.stands(:'one', 'a');
+SELECT wf_start('go') AS two \gset
+SELECT fault('run.settle:hold');
+SELECT wf_signal(:'one', 'a', '1');
+SELECT until($$SELECT fault('?') = ''$$);
+BEGIN;
+SELECT count(*) FROM (SELECT FROM wf.held FOR UPDATE) h;
+SELECT fault('keeper.gates_locked:sleep:1:1');
+SELECT until($$SELECT fault('?') = ''$$);
+COMMIT;
+SELECT test.ends(:'one');
+SELECT test.stands(:'two', 'a');
+-- a signal is kept, also when the start that it is for comes through the gate while a worker looks for it
+SELECT pg_advisory_lock(7);
+SELECT wf_start('go') AS three \gset
+SELECT until('SELECT EXISTS (SELECT FROM wf.held)');
+SELECT fault('queue.no_start:hold');
+SELECT wf_signal(:'three', 'a', '3');
+SELECT until($$SELECT fault('?') = ''$$);
+DELETE FROM wf.gate;
+SELECT clock(0);
+SELECT until('SELECT NOT EXISTS (SELECT FROM wf.held)');
+SELECT fault('');
+SELECT until($$SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = 7 AND NOT granted)$$);
+SELECT pg_advisory_unlock(7);
+SELECT test.ends(:'three');
+SELECT wf_signal(:'two', 'a', '2');
+SELECT test.ends(:'two');
+SELECT * FROM test.clean();
+-- what a run was sent is there when it failed before it could ask, and is retried; no worker is busy with it meanwhile
+UPDATE gate SET open = false;
+SELECT save('[{"id": "x", "type": "db.query", "config": {"sql": "SELECT pass()"}}, {"id": "a", "type": "waitForEvent", "config": {"event": "a"}}, {"id": "b", "type": "waitForEvent", "config": {"event": "b"}}, {"id": "r", "type": "return", "config": {"value": "{{ [$node.a.output.payload, $node.b.output.payload] }}"}}]', '[{"source": "x", "target": "a"}, {"source": "a", "target": "b"}, {"source": "b", "target": "r"}]');
+BEGIN;
+SELECT wf_start('go') AS one \gset
+SELECT wf_signal(:'one', 'b', '"b"'), wf_signal(:'one', 'a', '"a"');
+COMMIT;
+SELECT test.ends(:'one');
+SELECT * FROM test.clean();
+SELECT jsonb_array_length(signals) FROM wf.failed WHERE run_id = :'one';
+SELECT wf_retry(:'one')->>'status';
+SELECT test.ends(:'one');
+SELECT jsonb_array_length(signals) FROM wf.failed WHERE run_id = :'one';
+UPDATE gate SET open = true;
+SELECT wf_retry(:'one')->>'status';
+SELECT test.ends(:'one');
+-- and at a gate
+UPDATE gate SET open = false;
+SELECT save('[{"id": "f", "type": "waitForEvent", "config": {"event": "f"}}]', '[]', '{"concurrencyKey": "\"k\""}');
+SELECT wf_start('go') AS first \gset
+SELECT test.stands(:'first', 'f');
+SELECT save('[{"id": "x", "type": "db.query", "config": {"sql": "SELECT pass()"}}, {"id": "a", "type": "waitForEvent", "config": {"event": "a"}}, {"id": "r", "type": "return", "config": {"value": "{{ $node.a.output.payload }}"}}]', '[{"source": "x", "target": "a"}, {"source": "a", "target": "r"}]', '{"concurrencyKey": "\"k\""}');
+SELECT wf_start('go') AS second \gset
+SELECT wf_signal(:'second', 'a', '"kept"');
+SELECT until('SELECT count(*) = 2 FROM wf.held');
+SELECT wf_signal(:'first', 'f');
+SELECT test.ends(:'first'), test.ends(:'second');
+UPDATE gate SET open = true;
+SELECT wf_retry(:'second')->>'status';
+SELECT test.ends(:'second');
+SELECT * FROM test.clean();
 
 -- time-outs around containers whose branches are child runs
 SELECT save('[{"id": "l", "type": "loop", "config": {"items": [1, 2], "mode": "workers"}}, {"id": "w", "type": "delay", "parent": "l", "config": {"duration": "1 h"}}]');

@@ -86,6 +86,21 @@ for my $how ('kill', 'terminate', 'fast', 'immediate')
 	$r = wait_for($ids[0]);
 	is(code($r) . ' ' . ($r->{output}{attempts} // '') . ' ' . keys_of($tag), 'completed 2 2', "$how: sent again, with the same key, and that is no attempt that failed");
 }
+# an attempt that is cut short counts, also when somebody is just withdrawing the request, and then is not
+value("SELECT wf_set_secret('MS', '600000')");
+($id) = start([ ask('/cut?ms={{ $secrets.MS }}') ]);
+until_sent('cut');
+value(q{SELECT fault('request.dropped:hold')});
+value("SELECT wf_cancel('$id')", 'app');
+until_true(q{SELECT fault('?') = ''}, 'a worker is withdrawing it');
+$pid = dispatcher();
+value("SELECT pg_terminate_backend($pid)");
+until_true(q{SELECT bool_and(cut_short) FROM wf.sending}, 'the next dispatcher finds what was cut short');
+is(value(q{SELECT state || attempts FROM wf_requests WHERE path = '/cut'}), 'retrying1', 'it is told');
+value(q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'workflow worker'});
+until_true(q{SELECT state <> 'retrying' FROM wf_requests WHERE path = '/cut'}, 'that is undone');
+is(code(wait_for($id)), 'cancelled WF015', 'and done by another worker');
+cmp_ok(value(q{SELECT attempts FROM wf_requests WHERE path = '/cut'}), '>=', scalar(my @all = notes('cut')), 'every attempt counts');
 value("SELECT wf_set_secret('MS', '600000')");
 ($id) = start([ ask('/reload?ms=1000') ]);
 until_sent('reload');
@@ -97,6 +112,7 @@ is(code(wait_for($id)) . ' ' . keys_of('reload'), 'completed 1', 'a reload distu
 until_sent('r1');
 $cluster->restart;
 is(code(wait_for($id)) . ' ' . keys_of('r1'), 'completed 2', 'what is to be tried again outlives a restart');
+until_true(q{SELECT NOT EXISTS (SELECT FROM wf.sending)}, 'no record of attempts is left behind');
 
 # -- settings that are not for it; those who asked are gone --
 
