@@ -111,6 +111,7 @@ startup(void)
 		wf_processes->n_keepers = max_worker_processes;
 		wf_processes->n_dispatchers = max_worker_processes;
 		pg_atomic_init_u32(&wf_processes->n_awaits, 0);
+		pg_atomic_init_u32(&wf_processes->n_cancelled, 0);
 		pg_atomic_init_u64(&wf_processes->n_wakes, 0);
 		for (int i = 0; i < wf_processes->n_workers; i++)
 			SpinLockInit(&wf_worker_slots[i].mutex);

@@ -20,6 +20,7 @@
 #define WF_MOST_DEMANDS 1024
 #define WF_MOST_BARS 64
 #define WF_MOST_FOUND 64
+#define WF_MOST_CANCELLED 64
 
 typedef enum WfProcessState
 {
@@ -118,6 +119,8 @@ typedef struct WfProcesses
 	int			n_bars;
 	int			suspect_worker;	/* slot + 1 of the worker that executes a run that had a crash; 0: none */
 	pg_atomic_uint32 n_awaits;	/* written under the lock, read without */
+	pg_atomic_uint32 n_cancelled;	/* likewise */
+	pg_uuid_t	cancelled[WF_MOST_CANCELLED];	/* runs that were interrupted to be cancelled; the last of them */
 	pg_atomic_uint64 n_wakes;	/* times that one of our processes woke: for tests */
 	WfDemand	demands[WF_MOST_DEMANDS];
 	Oid			found[WF_MOST_FOUND];	/* databases that may have come to have the extension, or should have a keeper again */

@@ -181,6 +181,16 @@ wake_awaiters(const pg_uuid_t *run_id)
 			wf_process_wake_procno(wf_awaits[i].procno);
 }
 
+/* Whoever gets the run when it is undone is to know, before that can be. */
+static void
+note_cancelled(const pg_uuid_t *run_id)
+{
+	uint32		n = pg_atomic_read_u32(&wf_processes->n_cancelled);
+
+	wf_processes->cancelled[n % WF_MOST_CANCELLED] = *run_id;
+	pg_atomic_write_u32(&wf_processes->n_cancelled, n + 1);
+}
+
 static void
 interrupt(const pg_uuid_t *run_id)
 {
@@ -195,8 +205,10 @@ interrupt(const pg_uuid_t *run_id)
 		found = slot->executes && memcmp(&slot->run_id, run_id, sizeof(pg_uuid_t)) == 0;
 		slot->interrupted |= found;
 		SpinLockRelease(&slot->mutex);
-		if (found)
-			kill(slot->process.pid, SIGINT);
+		if (!found)
+			continue;
+		note_cancelled(run_id);
+		kill(slot->process.pid, SIGINT);
 	}
 }
 
@@ -245,6 +257,17 @@ wf_wake_look_at_everything(void)
 	wf_process_tell_keeper(MyDatabaseId, DT_NOEND, true);
 	wake_awaiters(NULL);
 	LWLockRelease(wf_processes_lock);
+}
+
+bool
+wf_wake_may_be_cancelled(const pg_uuid_t *run_id)
+{
+	uint32		n = Min(pg_atomic_read_u32(&wf_processes->n_cancelled), WF_MOST_CANCELLED);
+
+	for (uint32 i = 0; i < n; i++)
+		if (memcmp(&wf_processes->cancelled[i], run_id, sizeof(pg_uuid_t)) == 0)
+			return true;
+	return false;
 }
 
 /* -- awaits -- */

@@ -57,6 +57,9 @@ extern void wf_wake_executing(const pg_uuid_t *run_id, const char *node);
 /* Was an interrupt asked for the run that this worker executes, or executed last? Forgets it. */
 extern bool wf_wake_was_interrupted(void);
 
+/* Was the run, of those that workers executed, interrupted lately to be cancelled? Then its message may be in the queue. */
+extern bool wf_wake_may_be_cancelled(const pg_uuid_t *run_id);
+
 /* What workers execute, for views. */
 typedef struct WfExecuting
 {

@@ -14,8 +14,9 @@
  *    later; then its run fails with that error, so that one bad row never blocks the others. Deadlocks, serialization
  *    failures and lock time-outs have more tries. What cannot be committed alone fails with the error of the commit.
  * 4. A cancel of the statement (57014) is either wf_cancel's: then its message is in the queue, and dealt with before
- *    anything else; or an administrator's: then the run fails with it. Another worker may have taken the run up again
- *    meanwhile: whoever finds that asks for its interruption once more.
+ *    anything else; or an administrator's: then the run fails with it. When the run is undone and the cancel is in other
+ *    hands, any worker may get the run: it does not begin it. One that did before the cancel is found out by whoever
+ *    deals with that, who asks for its interruption once more.
  * 5. The engine may take further messages to a run with the one that it is given. So a claimed message to a run that
  *    the same batch has dealt with already is looked for again, and is dropped when it is gone.
  *
@@ -60,7 +61,6 @@ typedef struct Alone
 	pg_uuid_t	message_id;
 	int			tries;			/* that ended with an error */
 	int			waits;			/* times that another process had the run */
-	bool		was_cancelled;	/* it was interrupted for that, and another worker had the message */
 	TimestampTz not_before;
 } Alone;
 
@@ -304,6 +304,22 @@ claim_more(Batch *batch, const WfMessage *message)
 	wf_transaction_close(turn_memory);
 }
 
+/* Is the run to be cancelled, by whoever has that message in his hands? Looked for only when it was interrupted. */
+static bool
+is_being_cancelled(const WfMessage *message)
+{
+	pg_uuid_t	last;
+	bool		found;
+
+	if (message->kind == WF_MESSAGE_CANCEL || !wf_wake_may_be_cancelled(&message->run_id))
+		return false;
+	memset(&last, 0xff, sizeof(last));
+	wf_transaction_open(turn_memory);
+	found = wf_store_has_earlier(&message->tenant_id, &message->run_id, &last, WF_MESSAGE_CANCEL);
+	wf_transaction_close(turn_memory);
+	return found;
+}
+
 /* Deals with one message; between runs of the batch the session is made as it was. */
 static WfTurn
 execute(Batch *batch, WfMessage *message, TimestampTz slice_end, const WfError *fail_with)
@@ -312,6 +328,8 @@ execute(Batch *batch, WfMessage *message, TimestampTz slice_end, const WfError *
 	WfTurn		result = WF_TURN_DONE;
 	int			level;
 
+	if (fail_with == NULL && is_being_cancelled(message))
+		return WF_TURN_BUSY;
 	batch->current = message;
 	wf_wake_executing(&message->run_id, NULL);
 	level = wf_session_begin_run();
@@ -466,20 +484,6 @@ claim_companions(const Batch *batch)
 	return found;
 }
 
-/* Is the run to be cancelled, by whoever has that message in his hands? */
-static bool
-has_cancel(const WfMessage *message)
-{
-	pg_uuid_t	last;
-	bool		found;
-
-	memset(&last, 0xff, sizeof(last));
-	wf_transaction_open(turn_memory);
-	found = wf_store_has_earlier(&message->tenant_id, &message->run_id, &last, WF_MESSAGE_CANCEL);
-	wf_transaction_close(turn_memory);
-	return found;
-}
-
 static void
 alone_work(void *arg)
 {
@@ -493,11 +497,6 @@ alone_work(void *arg)
 	wf_transaction_close(turn_memory);
 	if (batch->only == NULL)
 		return;
-	if (batch->alone->was_cancelled && has_cancel(batch->only))
-	{
-		batch->result = WF_TURN_BUSY;
-		return;
-	}
 	if (batch->only->crashes > 0 && !wf_process_suspect_begin())
 	{
 		batch->result = WF_TURN_BUSY;
@@ -526,6 +525,7 @@ cancel_work(void *arg)
 
 		if (message->kind != WF_MESSAGE_CANCEL)
 			continue;
+		WF_FAULT("turn.cancel");
 		(void) execute(batch, message, 0, NULL);
 		batch->n_busy = 0;
 		return;
@@ -589,10 +589,7 @@ settle_error(const WfMessage *message, const ErrorData *error, bool alone_at_com
 		(void) wf_transaction(cancel_work, &batch, NULL);
 		/* another worker has the cancel in its hands, and gets the run: it is not begun again while that is so */
 		if (batch.n_busy > 0 && (entry = add_alone(message)) != NULL)
-		{
-			entry->was_cancelled = true;
 			entry->not_before = TimestampTzPlusMilliseconds(wf_clock_now(), 10 * BUSY_MS);
-		}
 		return;
 	}
 	entry = add_alone(message);

@@ -22,7 +22,8 @@ sub worker_of
 	return sql("SELECT pid FROM pg_stat_activity WHERE query ~ '^workflow run $run'");
 }
 # hold() waits until there is a row in go
-sql(q{CREATE TABLE go (); GRANT SELECT ON go TO PUBLIC;
+sql(q{CREATE FUNCTION fault(text) RETURNS text LANGUAGE c AS 'workflow', 'wf_sql_test_fault';
+	CREATE TABLE go (); GRANT SELECT ON go TO PUBLIC;
 	CREATE FUNCTION hold() RETURNS void LANGUAGE plpgsql AS $$ BEGIN WHILE NOT EXISTS (SELECT FROM go) LOOP PERFORM pg_sleep(0.02); END LOOP; END $$});
 sub crashes { my ($pid) = @_; kill('KILL', $pid); return until_true($cluster, 'postgres', "SELECT NOT EXISTS (SELECT 1 FROM pg_stat_activity WHERE pid = $pid)", "end of $pid") }
 
@@ -52,6 +53,19 @@ $pid = worker_of($run);
 sql("SELECT cancel('$run')");
 ok(until_true($cluster, 'postgres', "SELECT count(*) = 1 FROM wf_runs WHERE run_id = '$run' AND status = 'cancelled'", 'cancelled'), 'wf_cancel ends a run that executes');
 is(sql(q{SELECT count(*) FROM mark WHERE v = 'once'}), '0', 'and undoes it');
+# one worker is about to cancel the run, which it was at; the other one looks for messages
+$run = sql("SELECT send('alice', 'INSERT INTO mark VALUES (''again''); SELECT pg_sleep(CASE WHEN nextval(''tries'') = 1 THEN 3600 ELSE 0 END)')") if sql("SELECT setval('tries', 1, false)");
+worker_of($run);
+my $holds = sql("TRUNCATE go; SELECT send('alice', 'SELECT hold()')");
+worker_of($holds);
+sql("SELECT fault('turn.cancel:hold')");
+sql("SELECT cancel('$run')");
+ok(until_true($cluster, 'postgres', "SELECT fault('?') = ''", 'the cancel'), 'a cancel is dealt with');
+sql('INSERT INTO go DEFAULT VALUES');
+ends(sql("SELECT send('alice', 'SELECT 1')"), 'completed ', 'a run that is behind the cancelled one');
+sql("SELECT fault('')");
+ends($run, qr/cancelled/, 'whoever finds a run while it is being cancelled does not begin it');
+is(sql(q{SELECT count(*) FROM mark WHERE v = 'again'}), '0', 'nor does what it would do');
 for (1 .. 3)
 {
 	# a worker that is told to end in mid-run
