@@ -223,6 +223,18 @@ reap_keeper(Database *database, TimestampTz now)
 	database->retry_at = wf_launch_after_ms(now, wf_launch_backoff_ms(database->failures++));
 }
 
+/* Is the slot that of a keeper, or of one whose end has not been dealt with? */
+static bool
+is_taken(int slot)
+{
+	if (wf_keeper_slots[slot].process.state != WF_PROCESS_NONE)
+		return true;
+	for (int i = 0; i < n_databases; i++)
+		if (databases[i].slot == slot)
+			return true;
+	return false;
+}
+
 static void
 start_keeper(Database *database)
 {
@@ -231,7 +243,7 @@ start_keeper(Database *database)
 	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
 	if (!wf_process_is_barred(database->oid))
 		for (int i = 0; i < wf_processes->n_keepers && slot < 0; i++)
-			if (wf_keeper_slots[i].process.state == WF_PROCESS_NONE)
+			if (!is_taken(i))
 			{
 				slot = i;
 				wf_keeper_slots[i].absent = false;

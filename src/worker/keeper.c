@@ -480,6 +480,8 @@ sleep_until_due(long at_most)
 	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
 	quiet = !wf_my_keeper->look && wf_my_keeper->due >= until;
 	wf_my_keeper->process.state = WF_PROCESS_IDLE;
+	if (wf_my_keeper->sleeps_until == 0)	/* it has begun, and the next one may */
+		wf_process_wake(&wf_processes->launcher);
 	wf_my_keeper->sleeps_until = until;
 	LWLockRelease(wf_processes_lock);
 	if (at_most < 0 && (!quiet || until <= now))

@@ -28,6 +28,7 @@
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/settings.h"
 #include "base/wake.h"
 #include "catalog/pg_database.h"
@@ -125,7 +126,7 @@ typedef struct Count
 {
 	int			n;				/* workers of the role, starting ones too */
 	int			n_idle;
-	int			free_slot;		/* -1: none */
+	int			free_slot;		/* of a worker whose end has been dealt with; -1: none */
 } Count;
 
 static Count
@@ -138,7 +139,7 @@ count_workers(const WfDemand *demand)
 		WfWorkerSlot *slot = &wf_worker_slots[i];
 
 		if (slot->process.state == WF_PROCESS_NONE)
-			count.free_slot = i;
+			count.free_slot = worker_expected[i] ? count.free_slot : i;
 		else if (slot->process.database == demand->database && slot->role == demand->role)
 		{
 			count.n++;
@@ -513,6 +514,7 @@ wf_worker_launcher_main(Datum arg)
 		wf_databases_look_after(now, &next);
 		reap_workers(now);
 		reap_dispatchers(now);
+		WF_FAULT("launcher.reaped");
 		serve_demands(now, &next);
 		sleep_until(next);
 	}

@@ -28,6 +28,11 @@ $cluster->safe_psql('many1', q{SELECT wf_start('waits', '{}', '{"delay": "2 s"}'
 $cluster->safe_psql($_, "SELECT wf_start('waits')") for @names;
 ok(until_true($cluster, 'many1', q{SELECT count(*) = 3 FROM wf_runs WHERE status = 'completed'}, 'the delayed run'),
 	'a run that starts later is not forgotten by who makes room');
+# with room for all, a server that begins has all of them looked at, and does not wait for something to happen
+$cluster->append_conf('postgresql.conf', 'max_worker_processes = 20');
+$cluster->restart;
+ok(until_true($cluster, 'postgres', q{SELECT count(*) = 12 FROM pg_stat_activity WHERE backend_type = 'workflow keeper' AND datname ~ '^many'}, 'the keepers'),
+	'a server that begins has a keeper for each database');
 $cluster->safe_psql('postgres', "DROP DATABASE $_") for @names;
 $cluster->stop;
 done_testing();

@@ -125,6 +125,28 @@ my $n_complaints = () = $log =~ /could not start a workflow worker/g;
 cmp_ok($n_complaints, '>=', 1, 'the log tells what is missing');
 cmp_ok($n_complaints, '<=', 3, 'and not all the time');
 
+# a worker ends after the launcher has looked for those that did, and none can be started in its place
+$cluster->restart;
+sql(q{CREATE FUNCTION clock(float8) RETURNS void LANGUAGE c AS 'workflow', 'wf_sql_test_clock'; TRUNCATE go});
+my $launcher = sql("SELECT pid FROM pg_stat_activity WHERE backend_type = 'workflow launcher'");
+$run = sql("SELECT send('alice', 'SELECT hold()')");
+worker_of($run);
+my $from = length slurp_file($cluster->logfile);
+$other = sql("SELECT send('bob', 'SELECT 1')");
+$cluster->wait_for_log(qr/could not start a workflow worker/, $from);
+sql("SELECT fault('launcher.reaped:hold')");
+ok(until_true($cluster, 'postgres', "SELECT fault('?') = ''", 'the launcher'), 'the launcher has looked for workers that ended');
+sql('INSERT INTO go DEFAULT VALUES');
+ok(until_true($cluster, 'postgres', "SELECT NOT EXISTS (SELECT 1 FROM pg_stat_activity WHERE backend_type = 'workflow worker')", 'the worker'), 'then one ends');
+sql("SELECT clock(-3600)");	# what could not be started just now is not tried again
+sql("SELECT fault('launcher.reaped:hold')");
+ok(until_true($cluster, 'postgres', "SELECT fault('?') = ''", 'the launcher again'), 'the launcher looks at others');
+is(sql("SELECT pid FROM pg_stat_activity WHERE backend_type = 'workflow launcher'"), $launcher, 'and survives that');
+sql("SELECT clock(0)");
+sql("SELECT fault('')");
+ends($other, 'completed ', 'and the other role gets its place');
+ends($run, 'completed ', 'the first run');
+
 # a standby has no processes until it is promoted
 sql('TRUNCATE mark');
 $cluster->backup('b');
