@@ -157,7 +157,7 @@ sub wait_for
 	return decode(value("SELECT wf_await('$id', '${deadline}s')", 'app'));
 }
 
-# until_true(query, what): waits until the query gives t.
+# until_true(query, what): waits until the query gives t. The server may be down meanwhile.
 sub until_true
 {
 	my ($query, $what) = @_;
@@ -165,7 +165,7 @@ sub until_true
 	my $got = '';
 	while (time < $end)
 	{
-		$got = value($query);
+		$got = eval { value($query) } // $@;
 		return pass($what) if $got eq 't';
 		sleep 0.02;
 	}

@@ -55,7 +55,8 @@ sub setup
 	});
 }
 
-# until_true(cluster, database, query, what): waits until the query gives t.
+# until_true(cluster, database, query, what): waits until the query gives t. The server may be down meanwhile: psql then may go
+# before it has read the query, which is an exception.
 sub until_true
 {
 	my ($cluster, $database, $query, $what) = @_;
@@ -63,7 +64,7 @@ sub until_true
 	my ($out, $err);
 	while (time < $end)
 	{
-		$cluster->psql($database, $query, stdout => \$out, stderr => \$err);
+		eval { $cluster->psql($database, $query, stdout => \$out, stderr => \$err) };
 		return 1 if defined $out && $out eq 't';
 		sleep(0.02);
 	}

@@ -82,7 +82,7 @@ for my $how ('kill', 'terminate', 'fast', 'immediate')
 	if ($how eq 'kill') { kill 'KILL', $pid; }
 	elsif ($how eq 'terminate') { value("SELECT pg_terminate_backend($pid)") }
 	else { $cluster->stop($how); $cluster->start }
-	$cluster->poll_query_until('postgres', 'SELECT true');
+	until_true("SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $pid)", "$how: it has gone");
 	$r = wait_for($ids[0]);
 	is(code($r) . ' ' . ($r->{output}{attempts} // '') . ' ' . keys_of($tag), 'completed 2 2', "$how: sent again, with the same key, and that is no attempt that failed");
 }

@@ -60,7 +60,7 @@ my $bad = sql("SELECT send('alice', 'INSERT INTO mark VALUES (''bad''); SELECT f
 my $after;
 for (1 .. 100)
 {
-	my $ok = $cluster->psql('postgres', "SELECT send('bob', 'INSERT INTO mark VALUES (''good'')', 10)", stdout => \$after);
+	my $ok = eval { $cluster->psql('postgres', "SELECT send('bob', 'INSERT INTO mark VALUES (''good'')', 10)", stdout => \$after) } // 1;
 	last if $ok == 0 && $after;
 	sleep 0.1;
 }
