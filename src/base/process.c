@@ -325,11 +325,12 @@ wf_process_begin_turn(void)
 	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
 	wf_my_worker->process.state = WF_PROCESS_BUSY;
 	wf_my_worker->rung = false;
+	wf_my_worker->owes = false;
 	LWLockRelease(wf_processes_lock);
 }
 
 bool
-wf_process_go_idle(void)
+wf_process_go_idle(bool owes)
 {
 	bool		quiet;
 
@@ -338,6 +339,7 @@ wf_process_go_idle(void)
 	if (quiet)
 	{
 		wf_my_worker->process.state = WF_PROCESS_IDLE;
+		wf_my_worker->owes = owes;
 		wf_my_worker->process.since = wf_clock_now();
 		wf_process_forget_demand(wf_my_worker->process.database, wf_my_worker->role);
 	}

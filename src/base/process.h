@@ -45,6 +45,7 @@ typedef struct WfWorkerSlot
 	WfProcess	process;
 	Oid			role;
 	bool		rung;			/* there may be messages that it has not seen */
+	bool		owes;			/* while idle: it comes back to a message that it knows of */
 	bool		leave;			/* to end after the turn at hand: others have no worker */
 	TimestampTz started;		/* when it came to be */
 
@@ -61,7 +62,7 @@ typedef struct WfKeeperSlot
 	WfProcess	process;
 	bool		look;			/* at everything there is */
 	TimestampTz due;			/* the earliest time that was told since it looked; DT_NOEND: none */
-	TimestampTz sleeps_until;	/* while idle */
+	TimestampTz sleeps_until;	/* while idle; 0: it has not said yet whether there is anything to keep */
 	bool		absent;			/* it has ended because the extension is not there */
 	TimestampTz rests_until;	/* it has ended because nothing is due before; 0: for another reason */
 } WfKeeperSlot;
@@ -172,8 +173,8 @@ extern void wf_process_found(Oid database);
 
 /* Of a worker's own slot: begins to look for messages. */
 extern void wf_process_begin_turn(void);
-/* It found none. False when messages came since it began to look: it is to look again. */
-extern bool wf_process_go_idle(void);
+/* It found none, or (owes) none that can be dealt with now. False when messages came since it began to look: it is to look again. */
+extern bool wf_process_go_idle(bool owes);
 /* The same of a dispatcher's: what it was told since it last asked. False: it was told something. */
 extern int	wf_process_take_calls(void);
 extern bool wf_process_dispatcher_go_idle(void);

@@ -8,7 +8,8 @@
  *    transaction that noted nothing looks at one variable.
  * 3. A prepared transaction forgets its notes; COMMIT PREPARED, in whichever session, makes the keeper of the
  *    database look at everything (wf_wake_look_at_everything; the hook is in src/worker/command.c).
- * 4. Awaits are entries of shared memory; whoever ends a run looks there only if there are any.
+ * 4. Who holds messages back notes that, too; that is acted on when the locks are released, after a rollback as well.
+ * 5. Awaits are entries of shared memory; whoever ends a run looks there only if there are any.
  *
  * Callbacks are registered once a backend. NOTIFY would do most of this at the price of a lock, server wide, in everybody's
  * commit.
@@ -24,6 +25,7 @@
 #include "miscadmin.h"
 #include "storage/ipc.h"
 #include "utils/memutils.h"
+#include "utils/resowner.h"
 #include "utils/timestamp.h"
 
 typedef enum NoteKind
@@ -51,10 +53,17 @@ typedef struct Note
 	}			about;
 } Note;
 
+#define MOST_ENDS 16
+
 /* In TopTransactionContext; NULL when there are none. */
 static Note *notes = NULL;
 static int	n_notes = 0;
 static int	notes_size = 0;
+
+/* Roles that are rung when locks are released. */
+static Oid	ends[MOST_ENDS];
+static int	n_ends = 0;
+static bool ends_were_lost = false;
 
 static bool awaits = false;
 static bool unbars_at_end = false;	/* this transaction keeps our processes out until it ends */
@@ -123,6 +132,20 @@ void
 wf_wake_role_at_commit(Oid role)
 {
 	add_note(&(Note) {.kind = NOTE_ROLE, .about.role = role});
+}
+
+void
+wf_wake_role_at_end(Oid role)
+{
+	if (wf_processes == NULL)
+		return;
+	for (int i = 0; i < n_ends; i++)
+		if (ends[i] == role)
+			return;
+	if (n_ends < MOST_ENDS)
+		ends[n_ends++] = role;
+	else
+		ends_were_lost = true;
 }
 
 void
@@ -385,6 +408,24 @@ at_subtransaction_end(SubXactEvent event, SubTransactionId mine, SubTransactionI
 	n_notes = n;
 }
 
+/* A rollback of a subtransaction lets go of locks, too; there may be others that are held until the end. */
+static void
+at_release(ResourceReleasePhase phase, bool is_commit, bool is_top, void *arg)
+{
+	if (n_ends == 0 || phase != RESOURCE_RELEASE_AFTER_LOCKS || (is_commit && !is_top))
+		return;
+	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
+	for (int i = 0; i < n_ends; i++)
+		wf_process_ring(MyDatabaseId, ends[i]);
+	if (ends_were_lost)
+		wf_process_tell_keeper(MyDatabaseId, DT_NOEND, true);
+	LWLockRelease(wf_processes_lock);
+	if (!is_top)
+		return;
+	n_ends = 0;
+	ends_were_lost = false;
+}
+
 void
 wf_wake_init(void)
 {
@@ -392,4 +433,5 @@ wf_wake_init(void)
 		wf_process_init();
 	RegisterXactCallback(at_transaction_end, NULL);
 	RegisterSubXactCallback(at_subtransaction_end, NULL);
+	RegisterResourceReleaseCallback(at_release, NULL);
 }

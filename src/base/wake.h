@@ -18,6 +18,9 @@ extern bool wf_wake_available(void);
 
 /* Messages for this role are in the queue: one of its workers is woken, or one is started. */
 extern void wf_wake_role_at_commit(Oid role);
+/* Messages for this role are held by this transaction, and workers pass over them: whether it commits or not, one is to look
+ * again when it has let go of them. */
+extern void wf_wake_role_at_end(Oid role);
 /* A wait ends then: the keeper looks no later. */
 extern void wf_wake_keeper_at_commit(TimestampTz when);
 /* What the dispatcher of the database is told; for requests it is started when there is none. */

@@ -22,14 +22,25 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+/* The start of a run that is in the queue or at a gate, and that nobody executes, or NULL. Workers pass over it meanwhile. */
+static WfMessage *
+hold_start(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id)
+{
+	bool		exists;
+	WfMessage  *start = wf_store_claim_start(tenant_id, run_id, &exists);
+
+	if (start != NULL)
+		wf_wake_role_at_end(start->role);
+	return start;
+}
+
 /* -- cancel -- */
 
 /* A run that is in the queue still, or held there, and that nobody executes: it ends here. */
 static bool
 cancel_start(const WfTenant *tenant, const pg_uuid_t *run_id, Jsonb *reason)
 {
-	bool		exists;
-	WfMessage  *start = wf_store_claim_start(&tenant->tenant_id, run_id, &exists);
+	WfMessage  *start = hold_start(&tenant->tenant_id, run_id);
 	WfRunResult result;
 	Run		   *run;
 
@@ -100,8 +111,7 @@ go_message(const WfLiveRow *live)
 static bool
 pause_start(const WfTenant *tenant, const pg_uuid_t *run_id)
 {
-	bool		exists;
-	WfMessage  *start = wf_store_claim_start(&tenant->tenant_id, run_id, &exists);
+	WfMessage  *start = hold_start(&tenant->tenant_id, run_id);
 	WfLiveRow	row = {0};
 	WfMessage	go;
 	Run		   *run;
@@ -180,6 +190,7 @@ take_pause(const WfTenant *tenant, const pg_uuid_t *run_id)
 	{
 		const WfMessage *message = lfirst(cell);
 
+		wf_wake_role_at_end(message->role);
 		if (message->kind != WF_MESSAGE_PAUSE)
 			continue;
 		wf_store_take(message);
@@ -373,7 +384,6 @@ wf_engine_migrate(const pg_uuid_t *run_id, int version)
 	WfTenant	tenant;
 	WfLiveRow  *live;
 	WfMessage  *start;
-	bool		exists = false;
 
 	PreventCommandIfReadOnly("wf_migrate()");
 	SPI_connect();
@@ -389,7 +399,7 @@ wf_engine_migrate(const pg_uuid_t *run_id, int version)
 		live->version = version;
 		wf_store_update_live(live);
 	}
-	else if ((start = wf_store_claim_start(&tenant.tenant_id, run_id, &exists)) != NULL)
+	else if ((start = hold_start(&tenant.tenant_id, run_id)) != NULL)
 	{
 		WfCompiled *compiled = wf_engine_find_id(&tenant, &start->workflow_id, version);
 		const char *gate = wf_turn_run_of_start(start)->gate;

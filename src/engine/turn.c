@@ -763,10 +763,12 @@ turn_before_start(const WfMessage *message, TimestampTz slice_end)
 			wf_turn_set_cancelled(run, message->payload);
 		else
 			set_parked(run);
+		wf_store_take(start);	/* first: what is held may be let go */
 		(void) settle(run);
-		wf_store_take(start);
-		if (!ItemPointerIsValid(&start->tid))
+		if (!ItemPointerIsValid(&start->tid) && message->kind == WF_MESSAGE_CANCEL)
 			wf_store_drop_held(&message->tenant_id, &message->run_id);
+		else if (!ItemPointerIsValid(&start->tid))
+			wf_store_release_held(&message->tenant_id, &message->run_id);
 		MemoryContextDelete(run->memory);
 		return WF_TURN_DONE;
 	}

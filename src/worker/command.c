@@ -138,7 +138,8 @@ database_to_empty(const Node *stmt, bool *for_transaction)
 static void
 note_consequences(const Node *stmt)
 {
-	if (IsA(stmt, CreatedbStmt) || IsA(stmt, AlterDatabaseStmt))
+	if (IsA(stmt, CreatedbStmt) || IsA(stmt, AlterDatabaseStmt) ||
+		(IsA(stmt, RenameStmt) && ((const RenameStmt *) stmt)->renameType == OBJECT_DATABASE))
 		wf_wake_launcher_at_commit(InvalidOid);
 	else if (IsA(stmt, CopyStmt))
 	{
@@ -156,15 +157,16 @@ on_utility(PlannedStmt *planned, const char *text, bool read_only_tree, ProcessU
 {
 	ProcessUtility_hook_type next = previous_utility != NULL ? previous_utility : standard_ProcessUtility;
 	Node	   *stmt = planned->utilityStmt;
-	bool		commits_prepared = IsA(stmt, TransactionStmt) &&
-		((TransactionStmt *) stmt)->kind == TRANS_STMT_COMMIT_PREPARED;
+	bool		ends_prepared = IsA(stmt, TransactionStmt) &&
+		(((TransactionStmt *) stmt)->kind == TRANS_STMT_COMMIT_PREPARED ||
+		 ((TransactionStmt *) stmt)->kind == TRANS_STMT_ROLLBACK_PREPARED);
 	bool		for_transaction;
 	Oid			database = database_to_empty(stmt, &for_transaction);
 
 	note_consequences(stmt);
 	if (OidIsValid(database) && for_transaction)
 		wf_wake_unbar_at_end();
-	if (OidIsValid(database))
+	if (OidIsValid(database) && for_transaction)
 		wf_process_bar(database, STOP_TIMEOUT_MS);
 	if (!OidIsValid(database) || for_transaction)
 		next(planned, text, read_only_tree, context, params, environment, to, completion);
@@ -172,6 +174,7 @@ on_utility(PlannedStmt *planned, const char *text, bool read_only_tree, ProcessU
 	{
 		PG_TRY();
 		{
+			wf_process_bar(database, STOP_TIMEOUT_MS);
 			next(planned, text, read_only_tree, context, params, environment, to, completion);
 		}
 		PG_FINALLY();
@@ -180,7 +183,7 @@ on_utility(PlannedStmt *planned, const char *text, bool read_only_tree, ProcessU
 		}
 		PG_END_TRY();
 	}
-	if (commits_prepared)
+	if (ends_prepared)	/* what it noted is forgotten, and what it held is free */
 		wf_wake_look_at_everything();
 }
 

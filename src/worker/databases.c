@@ -25,13 +25,16 @@
 #include "worker/launch.h"
 
 #define MOST_BEGINNING 2		/* keepers that have not said yet whether there is anything to keep */
+#define AGAIN_MS 1000			/* until they are listed again when they could not be */
 #define INVALID_DATABASE_LIMIT (-2)	/* datconnlimit of one whose DROP was interrupted */
 
 typedef struct Database
 {
 	Oid			oid;
 	bool		listed;			/* of those that are to have a keeper */
+	bool		found;			/* while they are listed */
 	bool		absent;			/* its keeper found no extension */
+	bool		told;			/* of something since its keeper was started: what that one found may be old */
 	int			slot;			/* of its keeper; -1: none */
 	BackgroundWorkerHandle *handle;	/* or NULL: started by an earlier launcher */
 	int			failures;		/* in a row */
@@ -99,17 +102,19 @@ list_databases(void *arg)
 	relation = table_open(DatabaseRelationId, AccessShareLock);
 	scan = table_beginscan_catalog(relation, 0, NULL);
 	for (int i = 0; i < n_databases; i++)
-		databases[i].listed = false;
+		databases[i].found = false;
 	while ((tuple = heap_getnext(scan, ForwardScanDirection)) != NULL)
 	{
 		Form_pg_database row = (Form_pg_database) GETSTRUCT(tuple);
 		bool		wanted = wf_setting_databases[0] == '\0' ? !row->datistemplate : is_named(names, NameStr(row->datname));
 
 		if (wanted && row->datallowconn && row->datconnlimit != INVALID_DATABASE_LIMIT)
-			add_database(row->oid)->listed = true;
+			add_database(row->oid)->found = true;
 	}
 	table_endscan(scan);
 	table_close(relation, AccessShareLock);
+	for (int i = 0; i < n_databases; i++)
+		databases[i].listed = databases[i].found;
 }
 
 /* Ends the processes of a database that is no longer to have any, and forgets it when they have ended. */
@@ -162,27 +167,29 @@ hear(void)
 		for (int f = 0; f < n || (lost && f == 0); f++)
 			if (lost || databases[i].oid == found[f])
 			{
+				databases[i].told = true;
 				databases[i].absent = false;
 				databases[i].retry_at = 0;
 				databases[i].failures = 0;
 			}
 }
 
-static void
+/* False when they could not be read. */
+static bool
 refresh_list(void)
 {
 	MemoryContext memory = CurrentMemoryContext;
 	ErrorData  *error;
 
 	if (!list_is_old)
-		return;
+		return true;
 	list_is_old = false;
 	error = wf_transaction(list_databases, &memory, NULL);
-	if (error != NULL)
-	{
-		list_is_old = true;
-		ereport(LOG, (errmsg("workflow launcher could not list databases: %s", error->message)));
-	}
+	if (error == NULL)
+		return true;
+	list_is_old = true;
+	ereport(LOG, (errmsg("workflow launcher could not list databases: %s", error->message)));
+	return false;
 }
 
 /* -- keepers -- */
@@ -204,6 +211,9 @@ reap_keeper(Database *database, TimestampTz now)
 	if (database->handle != NULL)
 		pfree(database->handle);
 	database->handle = NULL;
+	wf_launch_place_is_free();
+	if (database->told)
+		return;
 	LWLockAcquire(wf_processes_lock, LW_SHARED);
 	database->absent = slot->absent;
 	rests_until = slot->rests_until;
@@ -248,6 +258,7 @@ start_keeper(Database *database)
 				slot = i;
 				wf_keeper_slots[i].absent = false;
 				wf_keeper_slots[i].sleeps_until = 0;
+				wf_keeper_slots[i].rests_until = 0;
 				wf_launch_reserve(&wf_keeper_slots[i].process, database->oid);
 			}
 	LWLockRelease(wf_processes_lock);
@@ -258,10 +269,11 @@ start_keeper(Database *database)
 	if (database->handle == NULL)
 	{
 		wf_launch_release(&wf_keeper_slots[slot].process);
-		database->retry_at = wf_launch_exhausted_until();
+		database->retry_at = wf_launch_exhausted_until(wf_clock_now());
 		return;
 	}
 	database->slot = slot;
+	database->told = false;
 	database->started = wf_clock_now();
 }
 
@@ -311,7 +323,9 @@ void
 wf_databases_look_after(TimestampTz now, TimestampTz *next)
 {
 	hear();
-	refresh_list();
-	let_go();
+	if (refresh_list())
+		let_go();
+	else
+		*next = Min(*next, wf_launch_after_ms(now, AGAIN_MS));
 	look_after_keepers(now, next);
 }

@@ -415,6 +415,16 @@ attach(int number, const WfAssignment *assignment)
 	return mine;
 }
 
+/* There is something to keep: the launcher may start the next one. */
+static void
+come_up(void)
+{
+	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
+	wf_my_keeper->sleeps_until = 1;
+	wf_process_wake(&wf_processes->launcher);
+	LWLockRelease(wf_processes_lock);
+}
+
 /* What commits have told since the last time. */
 static void
 hear(bool *everything, bool *poked)
@@ -438,6 +448,7 @@ rest(TimestampTz until)
 {
 	bool		quiet;
 
+	WF_FAULT("keeper.rests");
 	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
 	quiet = !wf_my_keeper->look && wf_my_keeper->due >= until;
 	if (quiet)
@@ -480,9 +491,7 @@ sleep_until_due(long at_most)
 	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
 	quiet = !wf_my_keeper->look && wf_my_keeper->due >= until;
 	wf_my_keeper->process.state = WF_PROCESS_IDLE;
-	if (wf_my_keeper->sleeps_until == 0)	/* it has begun, and the next one may */
-		wf_process_wake(&wf_processes->launcher);
-	wf_my_keeper->sleeps_until = until;
+	wf_my_keeper->sleeps_until = Max(until, 1);
 	LWLockRelease(wf_processes_lock);
 	if (at_most < 0 && (!quiet || until <= now))
 		return;
@@ -578,5 +587,6 @@ wf_worker_keeper_main(Datum arg)
 	MemoryContextSwitchTo(look_memory);
 	if (!extension_is_there())
 		leave_for_good();
+	come_up();
 	keep();
 }

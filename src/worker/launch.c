@@ -33,10 +33,22 @@ wf_launch_after_ms(TimestampTz now, long ms)
 	return TimestampTzPlusMilliseconds(now, ms);
 }
 
-TimestampTz
-wf_launch_exhausted_until(void)
+bool
+wf_launch_is_ahead(TimestampTz at, TimestampTz now)
 {
-	return exhausted_until;
+	return at > now && at <= wf_launch_after_ms(now, WF_MOST_BACKOFF_MS);
+}
+
+TimestampTz
+wf_launch_exhausted_until(TimestampTz now)
+{
+	return wf_launch_is_ahead(exhausted_until, now) ? exhausted_until : 0;
+}
+
+void
+wf_launch_place_is_free(void)
+{
+	exhausted_until = 0;
 }
 
 /* Keepers that have nothing to do make room, or may stay. */
@@ -61,7 +73,7 @@ wf_launch_start(const char *type, const char *function, int slot, WfAssignment a
 	MemoryContext old;
 	bool		ok;
 
-	if (exhausted_until > now)
+	if (wf_launch_exhausted_until(now) != 0)
 		return NULL;
 	snprintf(worker.bgw_type, BGW_MAXLEN, "%s", type);
 	snprintf(worker.bgw_name, BGW_MAXLEN, OidIsValid(assignment.role) ? "%s (database %u, role %u)" : "%s (database %u)",

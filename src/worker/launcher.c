@@ -117,6 +117,7 @@ reap_workers(TimestampTz now)
 		worker_expected[i] = false;
 		pfree(worker_handles[i]);
 		worker_handles[i] = NULL;
+		wf_launch_place_is_free();
 		if (slot->started == 0)
 			note_failure(slot->process.database, slot->role, now);
 	}
@@ -190,11 +191,20 @@ make_room(int n, TimestampTz now)
 {
 	WfWorkerSlot *leaver;
 	int			n_leaving = 0;
+	bool		idle_leaves = false;
 
 	for (int i = 0; i < wf_processes->n_workers; i++)
-		if (wf_worker_slots[i].process.state != WF_PROCESS_NONE && wf_worker_slots[i].leave)
-			n_leaving++;
-	if (n_leaving >= n || (leaver = choose_leaver(now)) == NULL)
+	{
+		const WfWorkerSlot *slot = &wf_worker_slots[i];
+
+		if (slot->process.state == WF_PROCESS_NONE || !slot->leave)
+			continue;
+		n_leaving++;
+		idle_leaves |= slot->process.state == WF_PROCESS_IDLE;
+	}
+	leaver = choose_leaver(now);
+	/* those that are asked may be long at their run: an idle one goes at once */
+	if (leaver == NULL || (n_leaving >= n && (idle_leaves || leaver->process.state != WF_PROCESS_IDLE)))
 		return;
 	leaver->leave = true;
 	wf_process_wake(&leaver->process);
@@ -265,14 +275,6 @@ renew_demand(const WfDemand *demand, TimestampTz now)
 	LWLockRelease(wf_processes_lock);
 }
 
-static void
-forget_demand(const WfDemand *demand)
-{
-	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
-	wf_process_forget_demand(demand->database, demand->role);
-	LWLockRelease(wf_processes_lock);
-}
-
 /* *n_needy counts roles without a worker that could not be given one. */
 static void
 serve_demand(const WfDemand *demand, TimestampTz now, int *n_needy, TimestampTz *next)
@@ -281,17 +283,16 @@ serve_demand(const WfDemand *demand, TimestampTz now, int *n_needy, TimestampTz 
 	Failure    *failure = find_failure(demand->database, demand->role);
 	Count		count;
 
-	LWLockAcquire(wf_processes_lock, LW_SHARED);
+	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
 	count = count_workers(demand);
 	if (wf_process_is_barred(demand->database))
 		is_closed = true;		/* its keeper looks at roles when it comes again */
+	if (is_closed || count.n_idle > 0)
+		wf_process_forget_demand(demand->database, demand->role);
 	LWLockRelease(wf_processes_lock);
 	if (is_closed || count.n_idle > 0)
-	{
-		forget_demand(demand);
 		return;
-	}
-	if (failure != NULL && failure->retry_at > now)
+	if (failure != NULL && wf_launch_is_ahead(failure->retry_at, now))
 	{
 		*next = Min(*next, failure->retry_at);
 		return;
@@ -308,6 +309,12 @@ serve_demand(const WfDemand *demand, TimestampTz now, int *n_needy, TimestampTz 
 	}
 	if (leave_to_keeper(demand))
 		return;
+	if (count.free_slot >= 0 && wf_launch_exhausted_until(now) != 0)
+	{
+		/* somebody was asked to leave when that was found */
+		*next = Min(*next, wf_launch_exhausted_until(now));
+		return;
+	}
 	if (count.free_slot >= 0 && start_worker(demand, count.free_slot))
 		return;
 	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
@@ -345,6 +352,7 @@ reap_dispatchers(TimestampTz now)
 			continue;
 		pfree(dispatcher_handles[i]);
 		dispatcher_handles[i] = NULL;
+		wf_launch_place_is_free();
 		if (slot->started != 0)
 			continue;
 		note_failure(slot->process.database, InvalidOid, now);
@@ -384,12 +392,12 @@ serve_dispatcher(const WfDemand *demand, TimestampTz now, TimestampTz *next)
 	Failure    *failure = find_failure(demand->database, InvalidOid);
 	int			slot;
 
-	if (failure != NULL && failure->retry_at > now)
+	if (failure != NULL && wf_launch_is_ahead(failure->retry_at, now))
 	{
 		*next = Min(*next, failure->retry_at);
 		return;
 	}
-	if (wf_launch_exhausted_until() > now)
+	if (wf_launch_exhausted_until(now) != 0)
 		return;
 	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
 	slot = wf_databases_has(demand->database) ? reserve_dispatcher(demand->database) : -1;
@@ -431,6 +439,8 @@ serve_demands(TimestampTz now, TimestampTz *next)
 	if (lost)
 	{
 		wf_processes->demands_were_lost = false;
+		wf_processes->found_were_lost = true;	/* keepers that rest are to look, too */
+		*next = now;
 		for (int i = 0; i < wf_processes->n_keepers; i++)
 		{
 			wf_keeper_slots[i].look = true;
@@ -503,13 +513,11 @@ wf_worker_launcher_main(Datum arg)
 		TimestampTz next = DT_NOEND;
 		TimestampTz now;
 
-		if (ProcDiePending)
-			proc_exit(1);		/* so that the postmaster starts it again, unless it is what stops */
-		if (ConfigReloadPending)
+		if (wf_session_look_around())
 			wf_databases_are_old();
-		wf_session_look_around();
 		MemoryContextReset(pass_memory);
 		MemoryContextSwitchTo(pass_memory);
+		WF_FAULT("launcher.pass");
 		now = wf_clock_now();
 		wf_databases_look_after(now, &next);
 		reap_workers(now);

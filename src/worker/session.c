@@ -21,6 +21,7 @@
 #include "commands/prepare.h"
 #include "commands/sequence.h"
 #include "miscadmin.h"
+#include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
 #include "storage/ipc.h"
 #include "storage/lock.h"
@@ -115,18 +116,21 @@ wf_session_has_extension(void)
 	return OidIsValid(get_extension_oid("workflow", true));
 }
 
-void
+bool
 wf_session_look_around(void)
 {
-	/* told to end, and nothing is at hand: no reason to complain in the log */
+	bool		reloads = ConfigReloadPending;
+
+	/* told to end, and nothing is at hand: no reason to complain in the log; the launcher is to be started again */
 	if (ProcDiePending)
-		proc_exit(0);
+		proc_exit(MyBgworkerEntry->bgw_restart_time == BGW_NEVER_RESTART ? 0 : 1);
 	/* a cancel of what is over */
 	QueryCancelPending = false;
 	CHECK_FOR_INTERRUPTS();
-	if (ConfigReloadPending)
+	if (reloads)
 	{
 		ConfigReloadPending = false;
 		ProcessConfigFile(PGC_SIGHUP);
 	}
+	return reloads;
 }

@@ -92,6 +92,7 @@ typedef struct Batch
 	WfMessage  *current;		/* what the engine is at; NULL: nothing */
 	List	   *done;
 	int			n_busy;
+	int			n_left_out;		/* runs whose messages were not asked for */
 	bool		stopped;		/* messages were left */
 	bool		was_slow;		/* alone */
 	int64		execute_us;
@@ -358,6 +359,7 @@ claim(Batch *batch)
 	int			n_left_out = list_busy(left_out);
 	ListCell   *lc;
 
+	batch->n_left_out = n_left_out;
 	wf_transaction_open(turn_memory);
 	batch->messages = wf_store_claim_others(my_role, batch->most, &last_tenant, left_out, n_left_out);
 	wf_transaction_close(turn_memory);
@@ -678,6 +680,9 @@ turn_batch(bool *alive)
 		wf_process_ask_for_help();
 	/* when all of it was busy there may be messages to others behind */
 	if (batch.done != NIL || batch.stopped || batch.n_busy > 0)
+		return 0;
+	/* or to one that was left out until just now */
+	if (batch.n_left_out > 0 && busy_wait() < 0)
 		return 0;
 	return sooner(busy_wait(), alone_wait(wf_clock_now()));
 }

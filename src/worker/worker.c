@@ -59,10 +59,11 @@ detach(int code, Datum arg)
 	if (wf_processes->suspect_worker == slot - wf_worker_slots + 1)
 		wf_processes->suspect_worker = 0;
 	/* told to end in mid-turn: it may leave messages behind */
-	rung = slot->rung || slot->process.state == WF_PROCESS_BUSY;
+	rung = slot->rung || slot->owes || slot->process.state == WF_PROCESS_BUSY;
 	slot->process.state = WF_PROCESS_NONE;
 	slot->process.pid = 0;
 	slot->rung = false;
+	slot->owes = false;
 	slot->leave = false;
 	if (rung && slot->started != 0)
 		wf_process_ring(database, slot->role);
@@ -83,6 +84,7 @@ attach(int number, const WfAssignment *assignment)
 	if (mine)
 	{
 		slot->rung = false;
+		slot->owes = false;
 		slot->leave = false;
 		slot->started = 0;
 		wf_my_worker = slot;
@@ -131,6 +133,16 @@ may_leave(void)
 	return quiet;
 }
 
+/* The extension is gone: no other worker is to come in its place, unless somebody has rung since. */
+static void
+leave_for_good(void)
+{
+	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
+	wf_my_worker->process.state = WF_PROCESS_IDLE;
+	LWLockRelease(wf_processes_lock);
+	proc_exit(0);
+}
+
 static void
 work(void)
 {
@@ -154,8 +166,8 @@ work(void)
 		wait = wf_turn(&alive);
 		found_some = wait == 0;
 		if (!alive)
-			proc_exit(0);
-		if (wait == 0 || !wf_process_go_idle())
+			leave_for_good();
+		if (wait == 0 || !wf_process_go_idle(wait > 0))
 			continue;
 		if (!sleep_idle(wait) && may_leave())
 			proc_exit(0);
