@@ -28,7 +28,9 @@ $cluster->safe_psql('many1', q{SELECT wf_start('waits', '{}', '{"delay": "2 s"}'
 $cluster->safe_psql($_, "SELECT wf_start('waits')") for @names;
 ok(until_true($cluster, 'many1', q{SELECT count(*) = 3 FROM wf_runs WHERE status = 'completed'}, 'the delayed run'),
 	'a run that starts later is not forgotten by who makes room');
-# with room for all, a server that begins has all of them looked at, and does not wait for something to happen
+# with room for all, a server that begins has all of them looked at, and does not wait for something to happen, nor for those
+# that cannot be looked at
+$cluster->safe_psql($_, 'ALTER TABLE wf.wait RENAME TO broken') for @names[0, 1];
 $cluster->append_conf('postgresql.conf', 'max_worker_processes = 20');
 $cluster->restart;
 ok(until_true($cluster, 'postgres', q{SELECT count(*) = 12 FROM pg_stat_activity WHERE backend_type = 'workflow keeper' AND datname ~ '^many'}, 'the keepers'),
