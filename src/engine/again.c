@@ -8,7 +8,8 @@
  * withdrawn, so steps that waited for such are executed anew; but not when word that they have completed is on its way.
  * Events were not sent to steps that did not wait, so those look into the buffer.
  *
- * Whatever message comes first begins this, and is given to the run as well; a second GO finds nothing to do.
+ * Whatever message comes first begins this, and is given to the run as well; a second GO finds nothing to do. A run with
+ * a gate is begun by GO alone, since that has passed it.
  *
  * A node that wf_retry names (`from`) is executed again, with all that comes after it; what was before it stays, and what is
  * beside it is given its messages.

@@ -730,8 +730,7 @@ hold(const WfMessage *message)
 {
 	WfMessage	held = *message;
 
-	memset(&held.message_id, 0, sizeof(held.message_id));
-	wf_store_hold(&held, NULL, 0);
+	wf_store_hold(&held, NULL, 0);	/* by the same id: signals keep their order */
 	return WF_TURN_DONE;
 }
 
@@ -890,6 +889,13 @@ turn_live(Run *run, const WfMessage *message, TimestampTz slice_end)
 		return settle(run);
 	if (message->kind == WF_MESSAGE_GO && wait_at_gate(run, message))
 		return WF_TURN_DONE;
+	if (run->gate != NULL && wf_again_is_due(run) && message->kind != WF_MESSAGE_CANCEL)
+	{
+		/* it waits at its gate, or is to pass it: what comes before the message that has passed is given after it */
+		if (message->kind != WF_MESSAGE_GO)
+			return hold(message);
+		wf_store_release_held(&run->tenant.tenant_id, &run->run_id);
+	}
 	return execute(run, begin_message, unconstify(WfMessage *, message), slice_end);
 }
 

@@ -210,3 +210,68 @@ UPDATE gate SET open = true;
 SELECT wf_retry(:'id', 'x')->>'status';
 SELECT test.ends(:'id');
 SELECT * FROM test.clean();
+
+-- a run that is to pass its gate again does so whatever comes to it, and gets that afterwards, in its order
+UPDATE gate SET open = false;
+SELECT save('[{"id": "a", "type": "waitForEvent", "config": {"event": "a"}}, {"id": "x", "type": "db.query", "config": {"sql": "SELECT pass()"}}, {"id": "b", "type": "waitForEvent", "config": {"event": "b"}}, {"id": "c", "type": "waitForEvent", "config": {"event": "b"}}, {"id": "r", "type": "return", "config": {"value": "{{ [$node.b.output.payload, $node.c.output.payload] }}"}}]', '[{"source": "a", "target": "x"}, {"source": "x", "target": "b"}, {"source": "b", "target": "c"}, {"source": "c", "target": "r"}]', '{"maxConcurrency": 1}');
+SELECT wf_start('go') AS one \gset
+SELECT test.stands(:'one', 'a');
+SELECT wf_signal(:'one', 'a');
+SELECT test.ends(:'one');
+UPDATE gate SET open = true;
+SELECT wf_start('go') AS two \gset
+SELECT test.stands(:'two', 'a');
+SELECT wf_retry(:'one')->>'status';
+SELECT wf_signal(:'one', 'b', '1');
+SELECT is_quiet();
+SELECT wf_signal(:'one', 'b', '2');
+SELECT is_quiet();
+SELECT run_id = :'two' FROM wf.gate;
+SELECT kind, gate FROM wf.held ORDER BY kind, message_id;
+SELECT * FROM wf.check_invariants();
+SELECT test.steps(:'one');
+SELECT wf_signal(:'two', 'a'), wf_signal(:'two', 'b'), wf_signal(:'two', 'b');
+SELECT test.ends(:'two') ~ 'completed', test.ends(:'one');
+SELECT * FROM test.clean();
+-- and can be cancelled there
+UPDATE gate SET open = false;
+SELECT wf_start('go') AS one \gset
+SELECT test.stands(:'one', 'a');
+SELECT wf_signal(:'one', 'a');
+SELECT test.ends(:'one');
+SELECT wf_start('go') AS two \gset
+SELECT test.stands(:'two', 'a');
+SELECT wf_retry(:'one')->>'status';
+SELECT wf_signal(:'one', 'b', '1');
+SELECT is_quiet();
+SELECT wf_cancel(:'one'), wf_cancel(:'two');
+SELECT test.ends(:'one'), test.ends(:'two');
+SELECT * FROM test.clean();
+
+-- signals keep their order when the run is paused between them
+SELECT save('[{"id": "a", "type": "waitForEvent", "config": {"event": "s"}}, {"id": "b", "type": "waitForEvent", "config": {"event": "s"}}, {"id": "r", "type": "return", "config": {"value": "{{ [$node.a.output.payload, $node.b.output.payload] }}"}}]', '[{"source": "a", "target": "b"}, {"source": "b", "target": "r"}]');
+SELECT wf_start('go') AS id \gset
+SELECT test.stands(:'id', 'a');
+SELECT wf_pause(:'id');
+-- the second one is seen when the run goes on
+BEGIN;
+SELECT wf_signal(:'id', 's', '1'), wf_signal(:'id', 's', '2');
+CREATE TABLE later AS SELECT * FROM wf.queue WHERE payload->>'payload' = '2';
+DELETE FROM wf.queue WHERE payload->>'payload' = '2';
+COMMIT;
+SELECT until('SELECT EXISTS (SELECT FROM wf.held)');
+BEGIN;
+INSERT INTO wf.queue SELECT * FROM later;
+SELECT wf_resume(:'id');
+COMMIT;
+SELECT test.ends(:'id');
+-- what was kept back goes with a paused run that is cancelled, also when it is compensated
+SELECT save('[{"id": "a", "type": "noop", "compensate": {"node": "u"}}, {"id": "u", "type": "noop"}, {"id": "w", "type": "waitForEvent", "config": {"event": "s"}}]', '[{"source": "a", "target": "w"}]', '{"compensateOnCancel": true}');
+SELECT wf_start('go') AS id \gset
+SELECT test.stands(:'id', 'w');
+SELECT wf_pause(:'id');
+SELECT wf_signal(:'id', 's');
+SELECT until('SELECT EXISTS (SELECT FROM wf.held)');
+SELECT wf_cancel(:'id');
+SELECT test.ends(:'id'), test.steps(:'id');
+SELECT * FROM test.clean();
