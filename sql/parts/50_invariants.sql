@@ -59,6 +59,7 @@ CREATE FUNCTION wf.check_invariants() RETURNS TABLE (problem text)
 	FROM wf.live l WHERE l.status <> 'paused'
 		AND NOT EXISTS (SELECT FROM wf.wait w WHERE w.tenant_id = l.tenant_id AND w.run_id = l.run_id)
 		AND NOT EXISTS (SELECT FROM wf.queue q WHERE q.tenant_id = l.tenant_id AND q.run_id = l.run_id)
+		AND NOT EXISTS (SELECT FROM wf.held h WHERE h.tenant_id = l.tenant_id AND h.run_id = l.run_id AND h.gate IS NOT NULL)
 	UNION ALL
 	-- timers fire
 	SELECT format('step %s of run %s was to wake at %s', w.step, w.run_id, w.wake_at)

@@ -5,17 +5,21 @@
  * stood then (`again` in its state says so), and is given once more the messages that the segment was given, and those
  * that came after the failure (`last`). Other steps that were waiting beside it were given up when the run failed: their
  * waits are written again, their tasks opened again. Child runs that had not completed were cancelled, and requests
- * withdrawn, so steps that waited for such are executed anew.
+ * withdrawn, so steps that waited for such are executed anew; but not when word that they have completed is on its way.
+ * Events were not sent to steps that did not wait, so those look into the buffer.
  *
- * Whatever message comes first begins this; a second GO finds nothing to do.
+ * Whatever message comes first begins this, and is given to the run as well; a second GO finds nothing to do. A run with
+ * a gate is begun by GO alone, since that has passed it.
  *
- * A node that wf_retry names (`from`) is executed again, with all that comes after it; what was before it stays.
+ * A node that wf_retry names (`from`) is executed again, with all that comes after it; what was before it stays, and what is
+ * beside it is given its messages.
  */
 #include "postgres.h"
 
 #include "base/clock.h"
 #include "engine/again.h"
 #include "engine/frame.h"
+#include "engine/mail.h"
 #include "engine/park.h"
 #include "engine/step.h"
 #include "engine/turn.h"
@@ -34,13 +38,30 @@ execute_anew(Run *run, Frame *frame, OpenStep *step)
 	wf_park_put_wait(run, frame, step);
 }
 
+/* The step goes on with an event that came while it did not wait, and is in the buffer still. */
+static bool
+take_event(Run *run, Frame *frame, OpenStep *step)
+{
+	MemoryContext old = MemoryContextSwitchTo(run->memory);
+	WfReply		reply = {.region = -1};
+	bool		has_come = wf_mail_has_come(run, step->event, step->correlation, &reply.output);
+
+	MemoryContextSwitchTo(old);
+	if (has_come)
+		wf_turn_resume(run, frame, step, &reply);
+	return has_come;
+}
+
 static void
-wait_again(Run *run, Frame *frame, OpenStep *step, void *arg)
+wait_again(Run *run, Frame *frame, OpenStep *step)
 {
 	switch (step->waits)
 	{
-		case STEP_TIME:
 		case STEP_EVENT:
+			if (!take_event(run, frame, step))
+				wf_park_put_wait(run, frame, step);
+			return;
+		case STEP_TIME:
 		case STEP_RETRY:
 			wf_park_put_wait(run, frame, step);
 			return;
@@ -50,7 +71,10 @@ wait_again(Run *run, Frame *frame, OpenStep *step, void *arg)
 			return;
 		case STEP_CHILD:
 		case STEP_REQUEST:
-			execute_anew(run, frame, step);
+			if (wf_store_has_result(&run->tenant.tenant_id, &run->run_id, step->seq, &step->child))
+				wf_park_put_wait(run, frame, step);
+			else
+				execute_anew(run, frame, step);
 			return;
 		case STEP_HOLDS:
 			if (step->spawned != NIL)
@@ -81,7 +105,21 @@ followers_of(const WfGraph *graph, const WfRegion *region, int node)
 	return set;
 }
 
-/* The slot waits for those of its edges that are to be resolved again; arrivals from elsewhere stay. */
+/* Whether the target knows of the edge: its source is done, and so is the loop that it leaves. */
+static bool
+is_resolved(Frame *frame, WfEdge *edge)
+{
+	SlotState	state = wf_frame_slot(frame, edge->source)->state;
+
+	if (state != SLOT_DONE && state != SLOT_SKIPPED)
+		return false;
+	for (int i = 0; i < frame->activation->compiled->n_region_loops[frame->region->index]; i++)
+		if (list_member_ptr(frame->loops[i].held, edge))
+			return false;
+	return true;
+}
+
+/* The slot waits for those of its edges that are to be resolved, or again; arrivals from elsewhere stay. */
 static void
 reset_slot(Frame *frame, const WfNode *node, const Bitmapset *again)
 {
@@ -93,7 +131,7 @@ reset_slot(Frame *frame, const WfNode *node, const Bitmapset *again)
 		frame->n_unresolved++;
 	slot->pending = 0;
 	for (int e = 0; e < node->n_in; e++)
-		if (bms_is_member(node->in[e]->source, again))
+		if (bms_is_member(node->in[e]->source, again) || !is_resolved(frame, node->in[e]))
 			slot->pending++;
 	for (int a = 0; a < slot->n_arrivals; a++)
 		if (!bms_is_member(arrivals[a]->source, again))
@@ -116,8 +154,9 @@ drop_parked(Run *run, Frame *frame, const Bitmapset *again)
 	}
 }
 
-static void
-begin_at(Run *run, const char *id)
+/* What the node and those after it did is as if it had not been. It is ready, unless what is before it has not ended. */
+static const WfNode *
+reset_from(Run *run, const char *id)
 {
 	const WfGraph *graph = run->compiled->graph;
 	int			index = wf_graph_find(graph, id, strlen(id));
@@ -134,11 +173,19 @@ begin_at(Run *run, const char *id)
 	for (int i = 0; i < frame->region->n_nodes; i++)
 		if (bms_is_member(frame->region->nodes[i], again))
 			reset_slot(frame, &graph->nodes[frame->region->nodes[i]], again);
-	wf_park_each(run, wait_again, NULL);
-	run->suspended = false;
-	run->moved = true;
-	wf_frame_enqueue(frame, &graph->nodes[index]);
-	wf_step_advance(run);
+	if (wf_frame_slot(frame, index)->pending == 0)
+		wf_frame_enqueue(frame, &graph->nodes[index]);
+	return &graph->nodes[index];
+}
+
+/* The node is executed now, without what it might wait for. */
+static void
+begin_at(Run *run, const WfNode *node)
+{
+	if (wf_frame_slot(run->frame, node->index)->state == SLOT_WAITING)
+		wf_frame_enqueue(run->frame, node);
+	if (run->frame->queue_count > 0)
+		wf_turn_go_on(run);
 }
 
 /* -- the whole -- */
@@ -151,16 +198,20 @@ note_parked(Run *run, Frame *frame, OpenStep *step, void *arg)
 	*steps = lappend_int(*steps, step->seq);
 }
 
-/* A child run or a request that failed is what is to be tried again. */
-static bool
-is_failed(const WfMessage *message, const JsonbValue *payload)
+bool
+wf_again_is_failed(const WfMessage *message)
 {
-	const char *status = wf_json_is_object(payload) ? wf_json_get_cstring(payload, "status") : NULL;
+	JsonbValue	payload;
 	JsonbValue	error;
+	const char *status;
 
+	if (message->payload == NULL || (message->kind != WF_MESSAGE_REPLY && message->kind != WF_MESSAGE_CHILD))
+		return false;
+	wf_json_root(message->payload, &payload);
 	if (message->kind == WF_MESSAGE_REPLY)
-		return wf_json_field(payload, "failed", &error);
-	return message->kind == WF_MESSAGE_CHILD && (status == NULL || strcmp(status, "completed") != 0);
+		return wf_json_field(&payload, "failed", &error);
+	status = wf_json_get_cstring(&payload, "status");
+	return status == NULL || strcmp(status, "completed") != 0;
 }
 
 /* Gives the run what it had been given. */
@@ -188,10 +239,10 @@ deliver_last(Run *run, const JsonbValue *root)
 
 			message.payload = wf_json_copy(&payload);
 			MemoryContextSwitchTo(old);
-			if (is_failed(&message, &payload))
-				continue;
 		}
-		wf_turn_deliver(run, &message);
+		/* what failed is what is to be tried again */
+		if (!wf_again_is_failed(&message))
+			wf_turn_deliver(run, &message);
 	}
 }
 
@@ -209,6 +260,7 @@ void
 wf_again_begin(Run *run)
 {
 	MemoryContext old = MemoryContextSwitchTo(run->memory);
+	const WfNode *node = NULL;
 	List	   *steps = NIL;
 	ListCell   *cell;
 	JsonbValue	root;
@@ -218,19 +270,19 @@ wf_again_begin(Run *run)
 	from = wf_json_get_cstring(&root, "from");
 	wf_park_each(run, note_parked, &steps);
 	MemoryContextSwitchTo(old);
-	if (from != NULL)
-	{
-		begin_at(run, from);
-		return;
-	}
 	run->moved = true;
+	if (from != NULL)
+		node = reset_from(run, from);
 	deliver_last(run, &root);
+	wf_turn_deliver_all(run, true);
+	if (node != NULL && run->suspended)
+		begin_at(run, node);
 	foreach(cell, steps)
 	{
 		Frame	   *frame;
 		OpenStep   *step = run->suspended ? wf_park_find(run, lfirst_int(cell), &frame) : NULL;
 
 		if (step != NULL)
-			wait_again(run, frame, step, NULL);
+			wait_again(run, frame, step);
 	}
 }

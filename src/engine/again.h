@@ -11,5 +11,7 @@ extern bool wf_again_is_due(const Run *run);
 /* The run was loaded from what wf_retry made live: what it waited for is asked for again, and it begins where it failed,
  * or at the node that wf_retry named. */
 extern void wf_again_begin(Run *run);
+/* Whether the message tells of a child run or a request that failed. */
+extern bool wf_again_is_failed(const WfMessage *message);
 
 #endif

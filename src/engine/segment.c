@@ -327,6 +327,13 @@ must_compensate(const Run *run)
 	return !run->cancelled || run->compiled->graph->settings.compensate_on_cancel;
 }
 
+/* Whether messages of the run may be kept back: while it is paused, or at its gate. */
+static bool
+may_be_held(const Run *run)
+{
+	return run->gate != NULL || (run->live != NULL && strcmp(run->live->status, "paused") == 0);
+}
+
 static void
 begin_compensation(Run *run, const Jsonb *error)
 {
@@ -338,6 +345,8 @@ begin_compensation(Run *run, const Jsonb *error)
 	write_live(run, &row);
 	wf_journal_write_segment(run, "failed", true);
 	WF_FAULT("settle.compensate");
+	if (may_be_held(run))
+		wf_store_drop_held(&run->tenant.tenant_id, &run->run_id);
 	send_go(run);
 }
 
@@ -365,8 +374,8 @@ settle_ended(Run *run, const char *status, Jsonb *output, Jsonb *error)
 	WF_FAULT("settle.end");
 	if (run->live != NULL)
 		wf_store_delete_live(&run->tenant.tenant_id, &run->run_id);
-	/* of a paused run, or one at a gate: for wf_retry, or nobody asks for it any more */
-	if (run->gate != NULL || (run->live != NULL && strcmp(run->live->status, "paused") == 0))
+	/* for wf_retry, or nobody asks for it any more */
+	if (may_be_held(run))
 	{
 		if (is_kept)
 			wf_store_release_held(&run->tenant.tenant_id, &run->run_id);

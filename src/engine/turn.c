@@ -132,16 +132,17 @@ wf_turn_run_of_live(WfLiveRow *live)
 
 /* -- giving messages to steps -- */
 
-/* What the waiting steps get. */
-typedef struct Delivery
-{
-	const WfMessage *message;
-	bool		arrived;		/* somebody was waiting for it */
-} Delivery;
-
-/* The step goes on with the reply. */
+/* Goes on until the run has ended or is suspended again, at its top. */
 static void
-resume_step(Run *run, Frame *frame, OpenStep *step, WfReply *reply)
+advance(Run *run)
+{
+	wf_step_advance(run);
+	while (run->suspended && run->activation != run->root)
+		wf_activation_leave(run->activation);
+}
+
+void
+wf_turn_resume(Run *run, Frame *frame, OpenStep *step, WfReply *reply)
 {
 	bool		retries = step->waits == STEP_RETRY;
 
@@ -158,9 +159,15 @@ resume_step(Run *run, Frame *frame, OpenStep *step, WfReply *reply)
 	}
 	else
 		wf_step_perform(run, frame, reply);
-	wf_step_advance(run);
-	while (run->suspended && run->activation != run->root)
-		wf_activation_leave(run->activation);
+	advance(run);
+}
+
+void
+wf_turn_go_on(Run *run)
+{
+	run->suspended = false;
+	run->moved = true;
+	advance(run);
 }
 
 /* A deadline around the step has passed, or its own. */
@@ -178,9 +185,7 @@ time_out_step(Run *run, Frame *frame, OpenStep *step)
 	if (!wf_attempt_deadline(run, frame, &failure))
 		elog(ERROR, "no deadline of step %d has passed", step->seq);
 	wf_handle_failure(run, frame, &failure);
-	wf_step_advance(run);
-	while (run->suspended && run->activation != run->root)
-		wf_activation_leave(run->activation);
+	advance(run);
 }
 
 /* Whether a deadline that is not the step's own wait has passed. */
@@ -213,7 +218,7 @@ deliver_timer(Run *run, Frame *frame, OpenStep *step)
 		reply.timed_out = true;
 		wf_park_withdraw(run, step);
 	}
-	resume_step(run, frame, step, &reply);
+	wf_turn_resume(run, frame, step, &reply);
 }
 
 /* The error that a child run or an external worker gave. */
@@ -347,7 +352,7 @@ deliver_child(Run *run, Frame *frame, OpenStep *step, const JsonbValue *payload)
 	}
 	if (reply.failed && wf_deadline_is_past(deadline))
 		time_out_region(run, step, &reply);
-	resume_step(run, frame, step, &reply);
+	wf_turn_resume(run, frame, step, &reply);
 }
 
 static void
@@ -365,7 +370,7 @@ deliver_task(Run *run, Frame *frame, OpenStep *step, const JsonbValue *payload)
 		reply.failed = true;
 		reply.error = stored_error(run, &error, "the task failed");
 	}
-	resume_step(run, frame, step, &reply);
+	wf_turn_resume(run, frame, step, &reply);
 }
 
 static void
@@ -386,7 +391,7 @@ deliver_answer(Run *run, Frame *frame, OpenStep *step, const JsonbValue *payload
 		reply.failed = true;
 		reply.error = stored_error(run, &error, "the request failed");
 	}
-	resume_step(run, frame, step, &reply);
+	wf_turn_resume(run, frame, step, &reply);
 }
 
 static void
@@ -399,7 +404,7 @@ deliver_event(Run *run, Frame *frame, OpenStep *step, const JsonbValue *message)
 		return;
 	if (!wf_json_field(message, "payload", &reply.output))
 		wf_json_set_null(&reply.output);
-	resume_step(run, frame, step, &reply);
+	wf_turn_resume(run, frame, step, &reply);
 }
 
 /* The first waiting step that a kept signal is for. */
@@ -436,7 +441,7 @@ deliver_signal(Run *run, const WfMessage *message)
 		return;
 	wf_park_each(run, match_signal, &search);
 	if (search.step != NULL && wf_mail_take_signal(run, search.event, &reply.output))
-		resume_step(run, search.frame, search.step, &reply);
+		wf_turn_resume(run, search.frame, search.step, &reply);
 }
 
 void
@@ -543,12 +548,13 @@ is_in_turn(const WfMessage *message)
 		!wf_store_has_earlier(&message->tenant_id, &message->run_id, &message->message_id, WF_MESSAGE_SIGNAL);
 }
 
-/* Gives the run, as long as it is suspended again, more of what is for it. */
-static void
-deliver_more(Run *run)
+void
+wf_turn_deliver_all(Run *run, bool again)
 {
 	ListCell   *cell;
 
+	if (run->suspended && !(again && wf_again_is_failed(run->message)))
+		wf_turn_deliver(run, run->message);
 	foreach(cell, run->batch)
 	{
 		WfMessage  *message = lfirst(cell);
@@ -561,6 +567,8 @@ deliver_more(Run *run)
 			memcmp(&message->tenant_id, &run->tenant.tenant_id, sizeof(pg_uuid_t)) != 0)
 			continue;
 		if (message->kind < WF_MESSAGE_TIMER || message->kind > WF_MESSAGE_CHILD || !is_in_turn(message))
+			continue;
+		if (again && wf_again_is_failed(message))
 			continue;
 		old = MemoryContextSwitchTo(run->memory);
 		run->delivered = lappend(run->delivered, message);
@@ -601,9 +609,8 @@ begin_message(Run *run, void *arg)
 	run->message = message;
 	if (wf_again_is_due(run))
 		wf_again_begin(run);
-	if (run->suspended)
-		wf_turn_deliver(run, message);
-	deliver_more(run);
+	else
+		wf_turn_deliver_all(run, false);
 }
 
 static void
@@ -723,8 +730,7 @@ hold(const WfMessage *message)
 {
 	WfMessage	held = *message;
 
-	memset(&held.message_id, 0, sizeof(held.message_id));
-	wf_store_hold(&held, NULL, 0);
+	wf_store_hold(&held, NULL, 0);	/* by the same id: signals keep their order */
 	return WF_TURN_DONE;
 }
 
@@ -735,7 +741,7 @@ turn_after_end(const WfMessage *message)
 	bool		is_alive;
 
 	if (message->kind != WF_MESSAGE_TASK && message->kind != WF_MESSAGE_SIGNAL && message->kind != WF_MESSAGE_CHILD &&
-		message->kind != WF_MESSAGE_REPLY)
+		message->kind != WF_MESSAGE_REPLY && message->kind != WF_MESSAGE_EVENT)
 		return WF_TURN_DONE;
 	if (wf_store_mail_failed(&message->tenant_id, &message->run_id, wf_save_message(message),
 							 message->kind == WF_MESSAGE_SIGNAL ? message->payload : NULL, &is_alive))
@@ -885,6 +891,13 @@ turn_live(Run *run, const WfMessage *message, TimestampTz slice_end)
 		return settle(run);
 	if (message->kind == WF_MESSAGE_GO && wait_at_gate(run, message))
 		return WF_TURN_DONE;
+	if (run->gate != NULL && wf_again_is_due(run) && message->kind != WF_MESSAGE_CANCEL)
+	{
+		/* it waits at its gate, or is to pass it: what comes before the message that has passed is given after it */
+		if (message->kind != WF_MESSAGE_GO)
+			return hold(message);
+		wf_store_release_held(&run->tenant.tenant_id, &run->run_id);
+	}
 	return execute(run, begin_message, unconstify(WfMessage *, message), slice_end);
 }
 

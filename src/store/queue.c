@@ -29,6 +29,7 @@
 #include "store/statements.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/fmgrprotos.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
@@ -361,6 +362,17 @@ wf_store_has_earlier(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, const 
 	Datum		values[4] = {UUIDPGetDatum(tenant_id), UUIDPGetDatum(run_id), UUIDPGetDatum(message_id),
 	Int32GetDatum(kind)};
 	bool		found = wf_store_execute(WF_SQL_HAS_EARLIER, values, NULL) > 0;
+
+	SPI_freetuptable(SPI_tuptable);
+	return found;
+}
+
+bool
+wf_store_has_result(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, int step, const pg_uuid_t *of)
+{
+	char	   *id = DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(of)));
+	Datum		values[4] = {UUIDPGetDatum(tenant_id), UUIDPGetDatum(run_id), Int32GetDatum(step), CStringGetTextDatum(id)};
+	bool		found = wf_store_execute(WF_SQL_HAS_RESULT, values, NULL) > 0;
 
 	SPI_freetuptable(SPI_tuptable);
 	return found;

@@ -83,6 +83,8 @@ extern WfMessage *wf_store_claim_start(const pg_uuid_t *tenant_id, const pg_uuid
 /* Is there a message of this kind to the run in the queue that was sent before this one, held by somebody or not? */
 extern bool wf_store_has_earlier(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, const pg_uuid_t *message_id,
 								 WfMessageKind kind);
+/* Is there a message to the step in the queue, held by somebody or not, that this child run or request has completed? */
+extern bool wf_store_has_result(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, int step, const pg_uuid_t *of);
 /* The messages to a run in the queue that nobody holds, this transaction included, in the order of sending (WfMessage *);
  * its start is none of them. */
 extern List *wf_store_claim_run(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id);

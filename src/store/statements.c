@@ -320,6 +320,14 @@ static const Statement statements[WF_SQL_COUNT] = {
 		"SELECT 1 FROM wf.queue WHERE tenant_id" EQ "$1 AND run_id" EQ "$2 AND kind OPERATOR(pg_catalog.<>) 0"
 		" AND kind" EQ "$4 AND message_id OPERATOR(pg_catalog.<) $3 LIMIT 1",
 	4, {UUIDOID, UUIDOID, UUIDOID, INT4OID}},
+	/* of a child run or a request ($4), which has completed */
+	[WF_SQL_HAS_RESULT] = {
+		"SELECT 1 FROM wf.queue WHERE tenant_id" EQ "$1 AND run_id" EQ "$2 AND kind OPERATOR(pg_catalog.<>) 0 AND step" EQ "$3"
+		" AND ((kind" EQ "5 AND (payload OPERATOR(pg_catalog.->>) 'run_id')" EQ "$4"
+		"   AND (payload OPERATOR(pg_catalog.->>) 'status')" EQ "'completed')"
+		"  OR (kind" EQ "8 AND (payload OPERATOR(pg_catalog.->>) 'request_id')" EQ "$4"
+		"   AND (payload OPERATOR(pg_catalog.->) 'failed') IS NULL)) LIMIT 1",
+	4, {UUIDOID, UUIDOID, INT4OID, TEXTOID}},
 	[WF_SQL_PUT_WAIT] = {
 		"INSERT INTO wf.wait (tenant_id, run_id, step, kind, wake_at, role, priority, event, correlation)"
 		" VALUES ($1, $2, $3, $4, $5, $6, $7::pg_catalog.int2, $8, $9)"
