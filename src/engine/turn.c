@@ -18,7 +18,6 @@
 #include "access/xact.h"
 #include "base/clock.h"
 #include "base/fault.h"
-#include "base/settings.h"
 #include "engine/again.h"
 #include "engine/attempt.h"
 #include "engine/deadline.h"
@@ -79,55 +78,6 @@ prepare_run(Run *run, bool is_ready)
 	if (is_ready && run->compiled->touches_database)
 		act_for_tenant(run);	/* a setting costs more than the nodes of a run without SQL */
 	wf_segment_apply_settings(run);
-}
-
-static Run *
-new_run(pg_uuid_t tenant_id, pg_uuid_t run_id, Oid role, int priority)
-{
-	Run		   *run = wf_segment_new_run(WF_RUN_RECORD);
-
-	run->is_background = true;
-	run->tenant.tenant_id = tenant_id;
-	run->run_id = run_id;
-	run->role = role;
-	run->priority = priority;
-	return run;
-}
-
-Run *
-wf_turn_run_of_start(const WfMessage *message)
-{
-	Run		   *run = new_run(message->tenant_id, message->run_id, message->role, message->priority);
-
-	run->workflow_id = message->workflow_id;
-	run->version = message->version;
-	run->input = message->payload;
-	run->queued_at = message->ready_at;
-	run->started_at = run->segment_started_at;
-	wf_start_read_options(run, message->options);
-	return run;
-}
-
-Run *
-wf_turn_run_of_live(WfLiveRow *live)
-{
-	Run		   *run = new_run(live->tenant_id, live->run_id, live->role, live->priority);
-
-	run->live = live;
-	run->workflow_id = live->workflow_id;
-	run->version = live->version;
-	run->input = live->input != NULL ? live->input : wf_json_empty_object();
-	run->queued_at = live->queued_at;
-	run->started_at = live->started_at != 0 ? live->started_at : run->segment_started_at;
-	run->deadline = live->deadline;
-	run->attempt = live->attempt;
-	run->segment = live->n_segments + 1;
-	run->n_steps = live->n_steps;
-	run->first_seq = live->n_steps + 1;
-	run->signals = live->signals;
-	run->has_rows = true;
-	wf_start_read_options(run, live->options);
-	return run;
 }
 
 /* -- giving messages to steps -- */
@@ -481,37 +431,6 @@ wf_turn_deliver(Run *run, const WfMessage *message)
 	}
 }
 
-/* -- cancelling -- */
-
-void
-wf_turn_set_cancelled(Run *run, const Jsonb *reason)
-{
-	MemoryContext old = MemoryContextSwitchTo(run->memory);
-	JsonbValue	root;
-	char	   *text = NULL;
-
-	if (reason != NULL)
-	{
-		wf_json_root(reason, &root);
-		text = wf_json_cstring(&root);
-	}
-	run->cancelled = true;
-	run->error = wf_error_make(WF_ERRCODE_CANCELLED, NULL, "run was cancelled");
-	run->error->detail = text;
-	MemoryContextSwitchTo(old);
-}
-
-/* The run took its worker down too often. */
-static void
-set_parked(Run *run)
-{
-	MemoryContext old = MemoryContextSwitchTo(run->memory);
-
-	run->error = wf_error_make(WF_ERRCODE_PARKED, "Find out what in it ends the process, then call wf_retry().",
-							   "run was parked after crashing its worker %d times", wf_setting_max_crashes);
-	MemoryContextSwitchTo(old);
-}
-
 /* -- segments -- */
 
 /* Makes the run's tree again; its effect on the activation is that of a run that is suspended. */
@@ -762,7 +681,7 @@ turn_before_start(const WfMessage *message, TimestampTz slice_end)
 		if (message->kind == WF_MESSAGE_CANCEL)
 			wf_turn_set_cancelled(run, message->payload);
 		else
-			set_parked(run);
+			wf_turn_set_parked(run);
 		(void) settle(run);
 		wf_store_take(start);
 		if (!ItemPointerIsValid(&start->tid))
@@ -867,7 +786,7 @@ turn_live(Run *run, const WfMessage *message, TimestampTz slice_end)
 	}
 	if (message->kind == WF_MESSAGE_PARK)
 	{
-		set_parked(run);
+		wf_turn_set_parked(run);
 		wf_store_take_all(&run->tenant.tenant_id, &run->run_id);
 		return settle(run);
 	}
