@@ -138,8 +138,13 @@ typedef enum WfTurn
  */
 extern WfTurn wf_engine_turn(const WfMessage *message, List *batch, TimestampTz slice_end);
 
-/* As above, but the run fails with this error (its transaction could not be committed, its role may not connect ...). */
-extern void wf_engine_fail(const WfMessage *message, const WfError *error);
+/*
+ * As above, but the run fails with this error (its transaction could not be committed, its role may not connect ...), or the
+ * compensation that it is at: the next segment compensates, or tries again. Nothing of the run is executed. `plainly`: nor is
+ * anything of it compiled or loaded, and it ends, with nothing compensated; for sessions that are not the role's, and when
+ * the other way has failed.
+ */
+extern WfTurn wf_engine_fail(const WfMessage *message, const WfError *error, bool plainly);
 
 /* wf_cancel, wf_pause, wf_resume, wf_signal: false when the run has ended or is not of the tenant. */
 extern bool wf_engine_cancel(const pg_uuid_t *run_id, const char *reason);

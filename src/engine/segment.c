@@ -454,9 +454,10 @@ settle_undo(Run *run)
 	if (run->error != NULL)
 	{
 		retries = undo != NULL && run->compiled != NULL && retry_undo(run, undo);
-		if (!retries)
-			unfinished = psprintf("The compensation of node \"%s\" failed: %s",
-								  undo == NULL ? "" : undo->node->id, run->error->message);
+		if (!retries && undo == NULL)
+			unfinished = psprintf("The compensation failed: %s", run->error->message);
+		else if (!retries)
+			unfinished = psprintf("The compensation of node \"%s\" failed: %s", undo->node->id, run->error->message);
 	}
 	if (unfinished == NULL)
 		unfinished = wf_save_unfinished(run->live->state);

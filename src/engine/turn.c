@@ -9,7 +9,9 @@
  * 3. A message may be late or come twice: a step that does not wait for it any more, or an ended run, drops it. Nothing
  *    depends on how often a message comes, but that it comes at all.
  * 4. What cannot be executed at all (the role lost its rights, the version does not compile any more) fails the run with
- *    that error.
+ *    that error; so does what was executed but could not be committed (wf_engine_fail).
+ * 5. What a failed run was given, and what was on its way to it, is kept for wf_retry: with its state when it ends, or as it
+ *    comes (turn_after_end).
  *
  * A message is deleted when it was dealt with, in the same transaction as all that came of it.
  */
@@ -18,7 +20,6 @@
 #include "access/xact.h"
 #include "base/clock.h"
 #include "base/fault.h"
-#include "base/settings.h"
 #include "engine/again.h"
 #include "engine/attempt.h"
 #include "engine/deadline.h"
@@ -79,55 +80,6 @@ prepare_run(Run *run, bool is_ready)
 	if (is_ready && run->compiled->touches_database)
 		act_for_tenant(run);	/* a setting costs more than the nodes of a run without SQL */
 	wf_segment_apply_settings(run);
-}
-
-static Run *
-new_run(pg_uuid_t tenant_id, pg_uuid_t run_id, Oid role, int priority)
-{
-	Run		   *run = wf_segment_new_run(WF_RUN_RECORD);
-
-	run->is_background = true;
-	run->tenant.tenant_id = tenant_id;
-	run->run_id = run_id;
-	run->role = role;
-	run->priority = priority;
-	return run;
-}
-
-Run *
-wf_turn_run_of_start(const WfMessage *message)
-{
-	Run		   *run = new_run(message->tenant_id, message->run_id, message->role, message->priority);
-
-	run->workflow_id = message->workflow_id;
-	run->version = message->version;
-	run->input = message->payload;
-	run->queued_at = message->ready_at;
-	run->started_at = run->segment_started_at;
-	wf_start_read_options(run, message->options);
-	return run;
-}
-
-Run *
-wf_turn_run_of_live(WfLiveRow *live)
-{
-	Run		   *run = new_run(live->tenant_id, live->run_id, live->role, live->priority);
-
-	run->live = live;
-	run->workflow_id = live->workflow_id;
-	run->version = live->version;
-	run->input = live->input != NULL ? live->input : wf_json_empty_object();
-	run->queued_at = live->queued_at;
-	run->started_at = live->started_at != 0 ? live->started_at : run->segment_started_at;
-	run->deadline = live->deadline;
-	run->attempt = live->attempt;
-	run->segment = live->n_segments + 1;
-	run->n_steps = live->n_steps;
-	run->first_seq = live->n_steps + 1;
-	run->signals = live->signals;
-	run->has_rows = true;
-	wf_start_read_options(run, live->options);
-	return run;
 }
 
 /* -- giving messages to steps -- */
@@ -486,37 +438,6 @@ wf_turn_deliver(Run *run, const WfMessage *message)
 	}
 }
 
-/* -- cancelling -- */
-
-void
-wf_turn_set_cancelled(Run *run, const Jsonb *reason)
-{
-	MemoryContext old = MemoryContextSwitchTo(run->memory);
-	JsonbValue	root;
-	char	   *text = NULL;
-
-	if (reason != NULL)
-	{
-		wf_json_root(reason, &root);
-		text = wf_json_cstring(&root);
-	}
-	run->cancelled = true;
-	run->error = wf_error_make(WF_ERRCODE_CANCELLED, NULL, "run was cancelled");
-	run->error->detail = text;
-	MemoryContextSwitchTo(old);
-}
-
-/* The run took its worker down too often. */
-static void
-set_parked(Run *run)
-{
-	MemoryContext old = MemoryContextSwitchTo(run->memory);
-
-	run->error = wf_error_make(WF_ERRCODE_PARKED, "Find out what in it ends the process, then call wf_retry().",
-							   "run was parked after crashing its worker %d times", wf_setting_max_crashes);
-	MemoryContextSwitchTo(old);
-}
-
 /* -- segments -- */
 
 /* Makes the run's tree again; its effect on the activation is that of a run that is suspended. */
@@ -606,7 +527,6 @@ begin_message(Run *run, void *arg)
 		run->ended = true;
 		return;
 	}
-	run->message = message;
 	if (wf_again_is_due(run))
 		wf_again_begin(run);
 	else
@@ -734,14 +654,21 @@ hold(const WfMessage *message)
 	return WF_TURN_DONE;
 }
 
+/* Does it bring something that comes once, and that wf_retry has to give? */
+static bool
+is_mail(const WfMessage *message)
+{
+	return message->kind == WF_MESSAGE_TASK || message->kind == WF_MESSAGE_SIGNAL || message->kind == WF_MESSAGE_EVENT ||
+		message->kind == WF_MESSAGE_CHILD || message->kind == WF_MESSAGE_REPLY;
+}
+
 /* A message to a run that has ended. One that failed gets it when wf_retry takes it up. */
 static WfTurn
 turn_after_end(const WfMessage *message)
 {
 	bool		is_alive;
 
-	if (message->kind != WF_MESSAGE_TASK && message->kind != WF_MESSAGE_SIGNAL && message->kind != WF_MESSAGE_CHILD &&
-		message->kind != WF_MESSAGE_REPLY && message->kind != WF_MESSAGE_EVENT)
+	if (!is_mail(message))
 		return WF_TURN_DONE;
 	if (wf_store_mail_failed(&message->tenant_id, &message->run_id, wf_save_message(message),
 							 message->kind == WF_MESSAGE_SIGNAL ? message->payload : NULL, &is_alive))
@@ -768,13 +695,13 @@ turn_before_start(const WfMessage *message, TimestampTz slice_end)
 		if (message->kind == WF_MESSAGE_CANCEL)
 			wf_turn_set_cancelled(run, message->payload);
 		else
-			set_parked(run);
-		wf_store_take(start);	/* first: what is held may be let go */
+			wf_turn_set_parked(run);
+		wf_store_take(start);	/* before what is kept back with it is let go */
 		(void) settle(run);
-		if (!ItemPointerIsValid(&start->tid) && message->kind == WF_MESSAGE_CANCEL)
-			wf_store_drop_held(&message->tenant_id, &message->run_id);
-		else if (!ItemPointerIsValid(&start->tid))
+		if (!ItemPointerIsValid(&start->tid) && message->kind == WF_MESSAGE_PARK)
 			wf_store_release_held(&message->tenant_id, &message->run_id);
+		else if (!ItemPointerIsValid(&start->tid))
+			wf_store_drop_held(&message->tenant_id, &message->run_id);
 		MemoryContextDelete(run->memory);
 		return WF_TURN_DONE;
 	}
@@ -831,13 +758,22 @@ turn_unbegun(Run *run, const WfMessage *message, TimestampTz slice_end)
 	return execute(run, begin_fresh, NULL, slice_end);
 }
 
-/* The reason for which the run is compensated, as saved with its state. */
+/* A message after which the run goes on by itself: begins, or undoes the next of its steps. */
+static bool
+lets_go_on(const WfMessage *message)
+{
+	return message->kind == WF_MESSAGE_GO || (message->kind == WF_MESSAGE_TIMER && message->step == 0);
+}
+
+/* The segment compensates; the reason was saved with the state. */
 static void
-read_failure(Run *run)
+set_undoing(Run *run)
 {
 	JsonbValue	root;
 	JsonbValue	value;
 
+	run->undoing = true;
+	run->deadline = 0;			/* it was the run's own; what it did is undone however late it is */
 	wf_json_root(run->live->state, &root);
 	run->cancelled = wf_json_field(&root, "cancelled", &value) && value.type == jbvBool && value.val.boolean;
 	run->failure = wf_json_field(&root, "failure", &value) ? wf_json_copy(&value) : NULL;
@@ -846,19 +782,12 @@ read_failure(Run *run)
 static WfTurn
 turn_compensating(Run *run, const WfMessage *message, TimestampTz slice_end)
 {
-	WfTurn		turn;
-
-	if (message->kind != WF_MESSAGE_GO && (message->kind != WF_MESSAGE_TIMER || message->step != 0))
+	if (!lets_go_on(message))
 		return WF_TURN_DONE;
-	run->undoing = true;
-	run->deadline = 0;			/* it was the run's own; what it did is undone however late it is */
-	read_failure(run);
-	if (prepare_or_fail(run))
-	{
-		turn = execute(run, begin_undo, NULL, slice_end);
-		return turn;
-	}
-	return settle(run);
+	set_undoing(run);
+	if (!prepare_or_fail(run))
+		return settle(run);
+	return execute(run, begin_undo, NULL, slice_end);
 }
 
 static WfTurn
@@ -875,9 +804,11 @@ turn_live(Run *run, const WfMessage *message, TimestampTz slice_end)
 	}
 	if (message->kind == WF_MESSAGE_PARK)
 	{
-		set_parked(run);
-		wf_store_take_all(&run->tenant.tenant_id, &run->run_id);
-		return settle(run);
+		wf_turn_set_parked(run);
+		(void) settle(run);
+		/* what is for it is for wf_retry: see turn_after_end */
+		wf_store_release_held(&run->tenant.tenant_id, &run->run_id);
+		return WF_TURN_DONE;
 	}
 	if (!is_in_turn(message))
 		return WF_TURN_BUSY;
@@ -901,6 +832,14 @@ turn_live(Run *run, const WfMessage *message, TimestampTz slice_end)
 	return execute(run, begin_message, unconstify(WfMessage *, message), slice_end);
 }
 
+/* What wf_retry gives the run once more, if it fails over it. */
+static void
+set_message(Run *run, const WfMessage *message)
+{
+	if (message->kind != WF_MESSAGE_CANCEL && message->kind != WF_MESSAGE_PARK)
+		run->message = message;
+}
+
 static WfTurn
 turn_message(const WfMessage *message, List *batch, TimestampTz slice_end)
 {
@@ -917,6 +856,7 @@ turn_message(const WfMessage *message, List *batch, TimestampTz slice_end)
 	}
 	run = wf_turn_run_of_live(live);
 	run->batch = batch;
+	set_message(run, message);
 	turn = turn_live(run, message, slice_end);
 	if (turn == WF_TURN_DONE)
 		take_delivered(run);
@@ -924,10 +864,83 @@ turn_message(const WfMessage *message, List *batch, TimestampTz slice_end)
 	return turn;
 }
 
+/* -- failing -- */
+
+/* The error comes as one of the segment does, when it is known what earlier ones did. */
+static void
+begin_failed(Run *run, void *arg)
+{
+	wf_load_state(run, run->live->state);
+	wf_fail_run(run, arg);
+}
+
+/*
+ * The run fails, or the compensation that it is at, with what that entails. Where it is to be done plainly, where nothing
+ * can be prepared, and where the state may be what crashes, that is: it ends.
+ */
+static WfTurn
+fail_live(Run *run, const WfMessage *message, WfError *error, bool plainly)
+{
+	if (strcmp(run->live->status, "compensating") == 0 && message->kind != WF_MESSAGE_PARK)
+	{
+		if (!lets_go_on(message))
+			return WF_TURN_DONE;
+		set_undoing(run);
+	}
+	set_message(run, message);
+	if (run->live->state == NULL && message->kind == WF_MESSAGE_SIGNAL)
+	{
+		wf_mail_keep_signal(run, message->payload);
+		run->live->signals = run->signals;
+	}
+	if (!plainly && run->live->state != NULL && message->kind != WF_MESSAGE_PARK && prepare_or_fail(run))
+		return execute(run, begin_failed, error, 0);
+	run->error = error;
+	return settle(run);
+}
+
+/* A message to a run that is in the queue still, or has ended: what it brings is not lost. */
+static WfTurn
+fail_other(const WfMessage *message)
+{
+	bool		exists;
+	WfMessage  *start;
+
+	if (!is_mail(message))
+		return WF_TURN_DONE;
+	start = wf_store_claim_start(&message->tenant_id, &message->run_id, &exists);
+	if (start != NULL && !ItemPointerIsValid(&start->tid))
+		return hold(message);
+	return exists ? WF_TURN_BUSY : turn_after_end(message);
+}
+
+static WfTurn
+turn_failed(const WfMessage *message, const WfError *error, bool plainly)
+{
+	WfLiveRow  *live = NULL;
+	Run		   *run;
+	WfTurn		turn;
+
+	if (message->kind != WF_MESSAGE_START &&
+		(live = wf_store_find_live(&message->tenant_id, &message->run_id, WF_LOCK_WAIT)) == NULL)
+		return fail_other(message);
+	run = live != NULL ? wf_turn_run_of_live(live) : wf_turn_run_of_start(message);
+	if (live != NULL)
+		turn = fail_live(run, message, wf_error_copy(error, run->memory), plainly);
+	else
+	{
+		run->error = wf_error_copy(error, run->memory);
+		turn = settle(run);
+	}
+	MemoryContextDelete(run->memory);
+	return turn;
+}
+
 /* -- the turn -- */
 
-WfTurn
-wf_engine_turn(const WfMessage *message, List *batch, TimestampTz slice_end)
+/* With an error: not executed, but failed with that. */
+static WfTurn
+take_turn(const WfMessage *message, List *batch, TimestampTz slice_end, const WfError *error, bool plainly)
 {
 	MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "workflow turn", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old;
@@ -939,7 +952,9 @@ wf_engine_turn(const WfMessage *message, List *batch, TimestampTz slice_end)
 		SPI_connect();
 		PushActiveSnapshot(GetTransactionSnapshot());
 		old = MemoryContextSwitchTo(memory);
-		if (message->kind == WF_MESSAGE_START)
+		if (error != NULL)
+			turn = turn_failed(message, error, plainly);
+		else if (message->kind == WF_MESSAGE_START)
 			turn = turn_start(message, slice_end);
 		else
 			turn = turn_message(message, batch, slice_end);
@@ -962,29 +977,14 @@ wf_engine_turn(const WfMessage *message, List *batch, TimestampTz slice_end)
 	return turn;
 }
 
-void
-wf_engine_fail(const WfMessage *message, const WfError *error)
+WfTurn
+wf_engine_turn(const WfMessage *message, List *batch, TimestampTz slice_end)
 {
-	MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "workflow turn", ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old;
-	WfLiveRow  *live = NULL;
-	Run		   *run = NULL;
+	return take_turn(message, batch, slice_end, NULL, false);
+}
 
-	SPI_connect();
-	PushActiveSnapshot(GetTransactionSnapshot());
-	old = MemoryContextSwitchTo(memory);
-	if (message->kind == WF_MESSAGE_START)
-		run = wf_turn_run_of_start(message);
-	else if ((live = wf_store_find_live(&message->tenant_id, &message->run_id, WF_LOCK_WAIT)) != NULL)
-		run = wf_turn_run_of_live(live);
-	if (run != NULL)
-	{
-		run->error = wf_error_copy(error, run->memory);
-		(void) settle(run);
-	}
-	wf_store_take(message);
-	MemoryContextSwitchTo(old);
-	PopActiveSnapshot();
-	SPI_finish();
-	MemoryContextDelete(memory);
+WfTurn
+wf_engine_fail(const WfMessage *message, const WfError *error, bool plainly)
+{
+	return take_turn(message, NIL, 0, error, plainly);
 }

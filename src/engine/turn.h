@@ -21,5 +21,7 @@ extern void wf_turn_go_on(Run *run);
 
 /* The run's error is that it was cancelled, for this reason (a string, or NULL). */
 extern void wf_turn_set_cancelled(Run *run, const Jsonb *reason);
+/* It is that the run took its worker down too often. */
+extern void wf_turn_set_parked(Run *run);
 
 #endif

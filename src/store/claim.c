@@ -323,7 +323,7 @@ claim_share(WfWalk *walk, Oid role, int priority, Share *share, int most, List *
 		is_first = false;
 		share->last = *wf_store_walk_id(walk, MESSAGE_MESSAGE_ID);
 		share->has_begun = true;
-		if (is_left_out(walk) || !wf_store_walk_hold(walk, false))
+		if (is_left_out(walk) || !wf_store_walk_hold(walk))
 			continue;
 		messages = lappend(messages, wf_store_walk_message(walk));
 		most--;

@@ -202,9 +202,9 @@ wf_store_walk_id(const WfWalk *walk, int column)
 }
 
 bool
-wf_store_walk_hold(const WfWalk *walk, bool ours_too)
+wf_store_walk_hold(const WfWalk *walk)
 {
-	return wf_store_walk_hold_by(walk, MESSAGE_MESSAGE_ID, ours_too, true);
+	return wf_store_walk_hold_by(walk, MESSAGE_MESSAGE_ID, false, true);
 }
 
 bool
@@ -277,7 +277,7 @@ claim_by_id(const pg_uuid_t *tenant_id, const pg_uuid_t *message_id, bool *exist
 	while (message == NULL && wf_store_walk_next(&walk))
 	{
 		*exists = true;
-		if (wf_store_walk_hold(&walk, false))
+		if (wf_store_walk_hold(&walk))
 			message = wf_store_walk_message(&walk);
 	}
 	wf_store_walk_end(&walk);
@@ -390,7 +390,7 @@ wf_store_claim_run(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id)
 	wf_store_key_uuid(&keys[1], 2, BTEqualStrategyNumber, run_id);
 	wf_store_walk_from(&walk, keys, 2);
 	while (wf_store_walk_next(&walk))
-		if (wf_store_walk_hold(&walk, false))
+		if (wf_store_walk_hold(&walk))
 			messages = lappend(messages, wf_store_walk_message(&walk));
 	wf_store_walk_end(&walk);
 	list_sort(messages, by_id);
@@ -414,23 +414,4 @@ wf_store_take(const WfMessage *message)
 	table_close(queue, NoLock);
 	if (is_moved)				/* a crash was counted on it meanwhile */
 		wf_store_execute(WF_SQL_DELETE_MESSAGE, values, NULL);
-}
-
-void
-wf_store_take_all(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id)
-{
-	Datum		values[2] = {UUIDPGetDatum(tenant_id), UUIDPGetDatum(run_id)};
-	ScanKeyData keys[2];
-	bool		is_moved;
-	WfWalk		walk;
-
-	wf_store_walk_begin(&walk, "queue_run");
-	wf_store_key_uuid(&keys[0], 1, BTEqualStrategyNumber, tenant_id);
-	wf_store_key_uuid(&keys[1], 2, BTEqualStrategyNumber, run_id);
-	wf_store_walk_from(&walk, keys, 2);
-	while (wf_store_walk_next(&walk))
-		if (wf_store_walk_hold(&walk, true))
-			wf_store_delete_tid(walk.heap, &walk.slot->tts_tid, &is_moved);
-	wf_store_walk_end(&walk);
-	wf_store_execute(WF_SQL_DELETE_HELD_OF_RUN, values, NULL);
 }

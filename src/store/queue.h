@@ -58,9 +58,9 @@ extern bool wf_store_walk_next(WfWalk *walk);
 /* A column of the message at hand, 0 for null; an id, borrowed. */
 extern Datum wf_store_walk_column(const WfWalk *walk, int column);
 extern const pg_uuid_t *wf_store_walk_id(const WfWalk *walk, int column);
-/* Holds the message at hand; false when somebody else does, or it is gone, or, unless `ours_too`, we do already. */
-extern bool wf_store_walk_hold(const WfWalk *walk, bool ours_too);
-/* The same in another table, whose things are named by this column, a uuid. */
+/* Holds the message at hand; false when somebody does already, we included, or it is gone. */
+extern bool wf_store_walk_hold(const WfWalk *walk);
+/* The same in another table, whose things are named by this column, a uuid; `ours_too`: also what we hold already. */
 extern bool wf_store_walk_hold_by(const WfWalk *walk, int column, bool ours_too, bool dont_wait);
 /* The message at hand, copied. */
 extern WfMessage *wf_store_walk_message(const WfWalk *walk);

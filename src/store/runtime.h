@@ -90,8 +90,6 @@ extern bool wf_store_has_result(const pg_uuid_t *tenant_id, const pg_uuid_t *run
 extern List *wf_store_claim_run(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id);
 /* Deletes a claimed message. */
 extern void wf_store_take(const WfMessage *message);
-/* Deletes all messages to the run that nobody holds, kept back ones too. */
-extern void wf_store_take_all(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id);
 
 /* -- gates -- */
 

@@ -96,7 +96,7 @@ wf_sql_test_claim(PG_FUNCTION_ARGS)
 
 PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_test_claim_run);
 
-/* test_claim_run(tenant uuid, run uuid, what text): run, start, or all (takes all, gives none). */
+/* test_claim_run(tenant uuid, run uuid, what text): run or start. */
 Datum
 wf_sql_test_claim_run(PG_FUNCTION_ARGS)
 {
@@ -111,8 +111,6 @@ wf_sql_test_claim_run(PG_FUNCTION_ARGS)
 	if (strcmp(what, "run") == 0)
 		foreach(cell, wf_store_claim_run(PG_GETARG_UUID_P(0), PG_GETARG_UUID_P(1)))
 			put_message(result, lfirst(cell));
-	else if (strcmp(what, "all") == 0)
-		wf_store_take_all(PG_GETARG_UUID_P(0), PG_GETARG_UUID_P(1));
 	else
 	{
 		start = wf_store_claim_start(PG_GETARG_UUID_P(0), PG_GETARG_UUID_P(1), &exists);

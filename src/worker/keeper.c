@@ -138,9 +138,9 @@ fail_messages(void *arg)
 	wf_transaction_open(look_memory);
 	messages = wf_store_claim(look->role, MOST_FAILED, &tenant);
 	wf_transaction_close(look_memory);
+	look->n = 0;
 	foreach(lc, messages)
-		wf_engine_fail(lfirst(lc), look->error);
-	look->n = list_length(messages);
+		look->n += wf_engine_fail(lfirst(lc), look->error, true) == WF_TURN_DONE ? 1 : 0;
 }
 
 static void

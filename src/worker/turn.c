@@ -87,6 +87,7 @@ typedef struct Batch
 	WfMessage  *only;			/* what is to be dealt with alone: the message, as it was claimed; or NULL */
 	const Alone *alone;			/* or NULL: a batch */
 	const WfError *fail_with;	/* alone: not executed but failed with this, or NULL */
+	bool		fail_plainly;
 	List	   *messages;		/* claimed */
 	List	   *more;			/* claimed for the run of the only message */
 	WfMessage  *current;		/* what the engine is at; NULL: nothing */
@@ -336,7 +337,7 @@ execute(Batch *batch, WfMessage *message, TimestampTz slice_end, const WfError *
 	level = wf_session_begin_run();
 	MemoryContextSwitchTo(run_memory);
 	if (fail_with != NULL)
-		wf_engine_fail(message, fail_with);
+		result = wf_engine_fail(message, fail_with, batch->fail_plainly);
 	else
 		result = wf_engine_turn(message, batch->more != NIL ? batch->more : batch->messages, slice_end);
 	if (result == WF_TURN_BUSY && message->kind == WF_MESSAGE_CANCEL)
@@ -556,13 +557,22 @@ log_error(const WfMessage *message, const ErrorData *error, const char *what)
 			 error->context != NULL ? errcontext("%s", error->context) : 0));
 }
 
-/* The run fails with the error, in a transaction of its own. When even that cannot be done it is left for a while. */
+/*
+ * The run fails with the error, in a transaction of its own; if need be without what that entails. When even that cannot be
+ * done it is left for a while.
+ */
 static void
 fail_run(Alone *entry, const WfMessage *message, const ErrorData *error)
 {
 	Batch		batch = {.alone = entry, .fail_with = wf_error_from_data(error)};
 	ErrorData  *problem = wf_transaction(alone_work, &batch, NULL);
 
+	if (problem != NULL && !is_transient(problem->sqlerrcode) && problem->sqlerrcode != ERRCODE_QUERY_CANCELED)
+	{
+		log_error(message, problem, "could not do what the failure entails");
+		batch.fail_plainly = true;
+		problem = wf_transaction(alone_work, &batch, NULL);
+	}
 	wf_executing_over();
 	wf_process_suspect_end();
 	wf_session_after_transaction();

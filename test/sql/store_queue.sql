@@ -79,8 +79,6 @@ SELECT test.send(u(2), u(1000), 10, 0, 2, 0, '"of another tenant"', 1) IS NOT NU
 SELECT kind, payload FROM test.claim_run(u(1), u(1000), 'run');
 SELECT kind, payload FROM test.claim_run(u(1), u(1000), 'start');
 SELECT kind, payload FROM test.claim_run(u(1), u(1001), 'start');
-SELECT count(*) FROM test.claim_run(u(1), u(1000), 'all');
-SELECT kind, payload FROM wf.queue ORDER BY kind, payload;
 DELETE FROM wf.queue;
 
 -- gates: as many as there is room for, by priority and age
@@ -110,9 +108,8 @@ SELECT kind, crashes FROM wf.queue ORDER BY kind;
 SELECT kind, crashes FROM wf.held ORDER BY kind;
 SELECT kind, crashes FROM test.claim_run(u(1), u(1400), 'start');
 SELECT test.keeper('crash', run => u(1499), most => 3);
-SELECT count(*) FROM test.claim_run(u(1), u(1400), 'all');
-SELECT count(*) FROM wf.queue;
-SELECT count(*) FROM wf.held;
+DELETE FROM wf.queue;
+DELETE FROM wf.held;
 SELECT start(1, 1500), start(1, 1501, 0, 6171);
 SELECT test.keeper('roles');
 SET client_min_messages = warning;
