@@ -138,8 +138,9 @@ typedef enum WfTurn
  */
 extern WfTurn wf_engine_turn(const WfMessage *message, List *batch, TimestampTz slice_end);
 
-/* As above, but the run fails with this error (its transaction could not be committed, its role may not connect ...). */
-extern void wf_engine_fail(const WfMessage *message, const WfError *error);
+/* As above, but the run fails with this error (its transaction could not be committed, its role may not connect ...).
+ * BUSY: somebody has the run locked. */
+extern WfTurn wf_engine_fail(const WfMessage *message, const WfError *error);
 
 /* wf_cancel, wf_pause, wf_resume, wf_signal: false when the run has ended or is not of the tenant. */
 extern bool wf_engine_cancel(const pg_uuid_t *run_id, const char *reason);

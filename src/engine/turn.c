@@ -947,29 +947,34 @@ wf_engine_turn(const WfMessage *message, List *batch, TimestampTz slice_end)
 	return turn;
 }
 
-void
+WfTurn
 wf_engine_fail(const WfMessage *message, const WfError *error)
 {
 	MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "workflow turn", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old;
 	WfLiveRow  *live = NULL;
 	Run		   *run = NULL;
+	WfTurn		turn = WF_TURN_DONE;
 
 	SPI_connect();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	old = MemoryContextSwitchTo(memory);
 	if (message->kind == WF_MESSAGE_START)
 		run = wf_turn_run_of_start(message);
-	else if ((live = wf_store_find_live(&message->tenant_id, &message->run_id, WF_LOCK_WAIT)) != NULL)
+	else if ((live = wf_store_find_live(&message->tenant_id, &message->run_id, WF_LOCK_SKIP)) != NULL)
 		run = wf_turn_run_of_live(live);
+	else if (wf_store_find_live(&message->tenant_id, &message->run_id, WF_LOCK_NONE) != NULL)
+		turn = WF_TURN_BUSY;
 	if (run != NULL)
 	{
 		run->error = wf_error_copy(error, run->memory);
 		(void) settle(run);
 	}
-	wf_store_take(message);
+	if (turn == WF_TURN_DONE)
+		wf_store_take(message);
 	MemoryContextSwitchTo(old);
 	PopActiveSnapshot();
 	SPI_finish();
 	MemoryContextDelete(memory);
+	return turn;
 }

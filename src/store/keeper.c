@@ -30,6 +30,13 @@ time_of(WfStatementId id)
 	return time;
 }
 
+/* What is due and was left has a lock, of whoever ends it: it is looked at again a little later. */
+static TimestampTz
+not_at_once(TimestampTz next, TimestampTz now)
+{
+	return next != 0 && next <= now ? now + LOOK_AGAIN_US : next;
+}
+
 int
 wf_store_fire_waits(TimestampTz now, int most, TimestampTz *next)
 {
@@ -54,9 +61,8 @@ wf_store_fire_waits(TimestampTz now, int most, TimestampTz *next)
 		WF_FAULT("keeper.wait_sent");
 	pfree(messages);
 	*next = time_of(WF_SQL_NEXT_WAIT);
-	/* what is due and was left has a lock, of whoever ends the wait */
-	if (*next != 0 && *next <= now && (int) n < most)
-		*next = now + LOOK_AGAIN_US;
+	if ((int) n < most)
+		*next = not_at_once(*next, now);
 	return (int) n;
 }
 
@@ -99,7 +105,7 @@ wf_store_escalate(TimestampTz now, TimestampTz *next)
 	int			n = (int) wf_store_execute(WF_SQL_ESCALATE, values, NULL);
 
 	fail_lost_tasks(now);
-	*next = time_of(WF_SQL_NEXT_ESCALATION);
+	*next = not_at_once(time_of(WF_SQL_NEXT_ESCALATION), now);
 	return n;
 }
 

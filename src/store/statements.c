@@ -444,13 +444,15 @@ static const Statement statements[WF_SQL_COUNT] = {
 	[WF_SQL_ESCALATE] = {
 		"UPDATE wf.task SET escalate_at = NULL,"
 		" assignees = CASE WHEN assignees IS NOT NULL THEN assignees OPERATOR(pg_catalog.||) escalate_to END"
-		" WHERE status" EQ "'open' AND escalate_at OPERATOR(pg_catalog.<=) $1",
+		" WHERE ctid" EQ "ANY (ARRAY(SELECT ctid FROM wf.task"
+		"  WHERE status" EQ "'open' AND escalate_at OPERATOR(pg_catalog.<=) $1 FOR UPDATE SKIP LOCKED))",
 	1, {TIMESTAMPTZOID}},
 	/* the last lease that a task may have has run out */
 	[WF_SQL_LOST_TASKS] = {
 		"UPDATE wf.task SET status = 'expired', closed_at = $1"
-		" WHERE status" EQ "'open' AND kind" EQ "'task' AND max_attempts OPERATOR(pg_catalog.>) 0"
-		" AND attempt OPERATOR(pg_catalog.>=) max_attempts AND lease_until OPERATOR(pg_catalog.<=) $1"
+		" WHERE ctid" EQ "ANY (ARRAY(SELECT ctid FROM wf.task"
+		"  WHERE status" EQ "'open' AND kind" EQ "'task' AND max_attempts OPERATOR(pg_catalog.>) 0"
+		"  AND attempt OPERATOR(pg_catalog.>=) max_attempts AND lease_until OPERATOR(pg_catalog.<=) $1 FOR UPDATE SKIP LOCKED))"
 		" RETURNING tenant_id, run_id, step, role, priority::pg_catalog.int4, attempt",
 	1, {TIMESTAMPTZOID}},
 	[WF_SQL_NEXT_ESCALATION] = {

@@ -335,7 +335,7 @@ execute(Batch *batch, WfMessage *message, TimestampTz slice_end, const WfError *
 	level = wf_session_begin_run();
 	MemoryContextSwitchTo(run_memory);
 	if (fail_with != NULL)
-		wf_engine_fail(message, fail_with);
+		result = wf_engine_fail(message, fail_with);
 	else
 		result = wf_engine_turn(message, batch->more != NIL ? batch->more : batch->messages, slice_end);
 	if (result == WF_TURN_BUSY && message->kind == WF_MESSAGE_CANCEL)
