@@ -10,6 +10,7 @@
 #include "base/wake.h"
 #include "catalog/pg_type.h"
 #include "store/direct.h"
+#include "store/queue.h"
 #include "store/runtime.h"
 #include "store/statements.h"
 #include "utils/builtins.h"
@@ -124,11 +125,17 @@ wf_store_ready_roles(void)
 int
 wf_store_count_crash(const pg_uuid_t *run_id, int most)
 {
-	Datum		values[1] = {UUIDPGetDatum(run_id)};
-	uint64		n = wf_store_execute(WF_SQL_COUNT_CRASH, values, NULL);
+	Datum		values[2] = {UUIDPGetDatum(run_id)};
 	WfMessage	park = {.kind = WF_MESSAGE_PARK};
+	ArrayType  *ids;
 	int			crashes = 0;
+	uint64		n;
 
+	/* a worker may have the run already: what it is about to delete must not be moved under its feet */
+	if (!wf_store_hold_all(run_id, &ids))
+		return 0;
+	values[1] = PointerGetDatum(ids);
+	n = wf_store_execute(WF_SQL_COUNT_CRASH, values, NULL);
 	for (uint64 i = 0; i < n; i++)
 		crashes = Max(crashes, wf_store_int(i, 1));
 	if (n > 0)

@@ -472,12 +472,17 @@ static const Statement statements[WF_SQL_COUNT] = {
 		"    WHERE q.role OPERATOR(pg_catalog.>) r.role ORDER BY q.role LIMIT 1) n)"
 		" SELECT role FROM ready",
 	0, {0}},
+	[WF_SQL_MESSAGES_OF_RUN] = {
+		"SELECT tenant_id, message_id FROM wf.queue WHERE run_id" EQ "$1",
+	1, {UUIDOID}},
 	[WF_SQL_COUNT_CRASH] = {
 		"UPDATE wf.queue SET crashes = least(crashes OPERATOR(pg_catalog.+) 1, 32767)::pg_catalog.int2"
-		" WHERE run_id" EQ "$1 RETURNING crashes::pg_catalog.int4, tenant_id, role, priority::pg_catalog.int4",
-	1, {UUIDOID}},
+		" WHERE run_id" EQ "$1 AND message_id" EQ "ANY ($2)"
+		" RETURNING crashes::pg_catalog.int4, tenant_id, role, priority::pg_catalog.int4",
+	2, {UUIDOID, UUIDARRAYOID}},
 	[WF_SQL_HOLD_RUN] = {
-		"WITH gone AS (DELETE FROM wf.queue WHERE run_id" EQ "$1 RETURNING " MESSAGE_COLUMNS ")"
+		"WITH gone AS (DELETE FROM wf.queue WHERE run_id" EQ "$1 AND message_id" EQ "ANY ($2)"
+		" RETURNING " MESSAGE_COLUMNS ")"
 		" INSERT INTO wf.held (" MESSAGE_COLUMNS ") SELECT " MESSAGE_COLUMNS " FROM gone",
 	1, {UUIDOID}},
 	/* -- retention -- */
