@@ -501,16 +501,37 @@ static const Statement statements[WF_SQL_COUNT] = {
 		" OR EXISTS (SELECT 1 FROM wf.run WHERE run_id OPERATOR(pg_catalog.>=) $1 AND run_id OPERATOR(pg_catalog.<) $2"
 		"  AND finished_at OPERATOR(pg_catalog.>=) $3)",
 	3, {UUIDOID, UUIDOID, TIMESTAMPTZOID}},
+	/* what somebody may be about to use again is locked for us; false: somebody is at some of it */
+	[WF_SQL_HOLD_RANGE] = {
+		"WITH f AS (SELECT run_id FROM wf.failed WHERE run_id OPERATOR(pg_catalog.>=) $1 AND run_id OPERATOR(pg_catalog.<) $2"
+		"  FOR UPDATE SKIP LOCKED),"
+		" t AS (SELECT task_id FROM wf.task WHERE run_id OPERATOR(pg_catalog.>=) $1 AND run_id OPERATOR(pg_catalog.<) $2"
+		"  FOR UPDATE SKIP LOCKED)"
+		" SELECT (SELECT pg_catalog.count(*) FROM f)" EQ "(SELECT pg_catalog.count(*) FROM wf.failed"
+		"   WHERE run_id OPERATOR(pg_catalog.>=) $1 AND run_id OPERATOR(pg_catalog.<) $2)"
+		"  AND (SELECT pg_catalog.count(*) FROM t)" EQ "(SELECT pg_catalog.count(*) FROM wf.task"
+		"   WHERE run_id OPERATOR(pg_catalog.>=) $1 AND run_id OPERATOR(pg_catalog.<) $2)",
+	2, {UUIDOID, UUIDOID}},
 	/* what hangs on ended runs of the range: keys, closed tasks, what wf_retry would need */
 	[WF_SQL_CLEAR_RANGE] = {
 		"WITH k AS (DELETE FROM wf.idempotency WHERE run_id OPERATOR(pg_catalog.>=) $1 AND run_id OPERATOR(pg_catalog.<) $2),"
 		" t AS (DELETE FROM wf.task WHERE run_id OPERATOR(pg_catalog.>=) $1 AND run_id OPERATOR(pg_catalog.<) $2)"
 		" DELETE FROM wf.failed WHERE run_id OPERATOR(pg_catalog.>=) $1 AND run_id OPERATOR(pg_catalog.<) $2",
 	2, {UUIDOID, UUIDOID}},
+	/* those of which nobody has anything locked: wf_retry, which has not committed, or a comment on a task */
 	[WF_SQL_EXPIRE_RUNS] = {
-		"WITH old AS ("
+		"WITH aged AS ("
 		"  SELECT run_id FROM wf.run WHERE tenant_id" EQ "$1 AND run_id OPERATOR(pg_catalog.<) $2"
-		"   AND finished_at OPERATOR(pg_catalog.<) $3 ORDER BY run_id LIMIT $4),"
+		"   AND finished_at OPERATOR(pg_catalog.<) $3 ORDER BY run_id LIMIT $4 FOR UPDATE SKIP LOCKED),"
+		" free_failed AS (SELECT run_id FROM wf.failed WHERE tenant_id" EQ "$1 AND run_id IN (SELECT run_id FROM aged)"
+		"  FOR UPDATE SKIP LOCKED),"
+		" free_tasks AS (SELECT task_id FROM wf.task WHERE tenant_id" EQ "$1 AND run_id IN (SELECT run_id FROM aged)"
+		"  FOR UPDATE SKIP LOCKED),"
+		" old AS (SELECT run_id FROM aged"
+		"  EXCEPT SELECT run_id FROM wf.failed WHERE tenant_id" EQ "$1 AND run_id IN (SELECT run_id FROM aged)"
+		"   AND run_id NOT IN (SELECT run_id FROM free_failed)"
+		"  EXCEPT SELECT run_id FROM wf.task WHERE tenant_id" EQ "$1 AND run_id IN (SELECT run_id FROM aged)"
+		"   AND task_id NOT IN (SELECT task_id FROM free_tasks)),"
 		" k AS (DELETE FROM wf.idempotency WHERE tenant_id" EQ "$1 AND run_id IN (SELECT run_id FROM old)),"
 		" t AS (DELETE FROM wf.task WHERE tenant_id" EQ "$1 AND run_id IN (SELECT run_id FROM old)),"
 		" f AS (DELETE FROM wf.failed WHERE tenant_id" EQ "$1 AND run_id IN (SELECT run_id FROM old)),"
