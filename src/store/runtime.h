@@ -95,7 +95,7 @@ extern void wf_store_take_all(const pg_uuid_t *tenant_id, const pg_uuid_t *run_i
 
 /* How many runs are within or wait at the gate; locked against others who ask, until the transaction ends. */
 extern int	wf_store_count_gate(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, const char *gate);
-/* Runs within the gate (pg_uuid_t *). */
+/* Runs within the gate, and starts that wait at it (pg_uuid_t *); locked as above. */
 extern List *wf_store_gate_runs(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, const char *gate);
 /* Was the run let through? */
 extern bool wf_store_is_within(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, const char *gate,

@@ -220,7 +220,9 @@ static const Statement statements[WF_SQL_COUNT] = {
 		"   WHERE tenant_id" EQ "$1 AND workflow_id" EQ "$2 AND gate" EQ "$3))::pg_catalog.int4",
 	3, {UUIDOID, UUIDOID, TEXTOID}},
 	[WF_SQL_GATE_RUNS] = {
-		"SELECT run_id FROM wf.gate WHERE tenant_id" EQ "$1 AND workflow_id" EQ "$2 AND gate" EQ "$3 ORDER BY run_id",
+		"SELECT run_id FROM wf.gate WHERE tenant_id" EQ "$1 AND workflow_id" EQ "$2 AND gate" EQ "$3"
+		" UNION SELECT run_id FROM wf.held WHERE tenant_id" EQ "$1 AND workflow_id" EQ "$2 AND gate" EQ "$3 AND kind" EQ "0"
+		" ORDER BY run_id",
 	3, {UUIDOID, UUIDOID, TEXTOID}},
 	[WF_SQL_LEAVE_GATE] = {
 		"DELETE FROM wf.gate WHERE tenant_id" EQ "$1 AND workflow_id" EQ "$2 AND gate" EQ "$3 AND run_id" EQ "$4",
