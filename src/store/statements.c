@@ -408,7 +408,7 @@ static const Statement statements[WF_SQL_COUNT] = {
 	4, {UUIDOID, UUIDOID, TEXTOID, TIMESTAMPTZOID}},
 	[WF_SQL_REOPEN_TASK] = {
 		"UPDATE wf.task SET status = 'open', closed_at = NULL, claimed_by = NULL, lease_until = NULL WHERE tenant_id" EQ
-		"$1 AND run_id" EQ "$2 AND status" EQ "'cancelled' AND step" EQ "$3",
+		"$1 AND run_id" EQ "$2 AND status" EQ "'cancelled' AND step" EQ "$3 RETURNING escalate_at",
 	3, {UUIDOID, UUIDOID, INT4OID}},
 	[WF_SQL_LOCK_TASK] = {
 		"SELECT run_id, step, kind, assignees, claimed_by, lease_until, quorum, allow_self, outcomes, form, decisions,"
@@ -486,7 +486,7 @@ static const Statement statements[WF_SQL_COUNT] = {
 		"WITH gone AS (DELETE FROM wf.queue WHERE run_id" EQ "$1 AND message_id" EQ "ANY ($2)"
 		" RETURNING " MESSAGE_COLUMNS ")"
 		" INSERT INTO wf.held (" MESSAGE_COLUMNS ") SELECT " MESSAGE_COLUMNS " FROM gone",
-	1, {UUIDOID}},
+	2, {UUIDOID, UUIDARRAYOID}},
 	/* -- retention -- */
 	[WF_SQL_RETENTIONS] = {
 		"SELECT tenant_id, quotas OPERATOR(pg_catalog.->>) 'retention' FROM wf.tenant ORDER BY tenant_id",
