@@ -74,25 +74,32 @@ cancel_unbegun(const WfTenant *tenant, const pg_uuid_t *run_id, Jsonb *reason)
 }
 
 bool
+wf_control_cancel(const WfTenant *tenant, const pg_uuid_t *run_id, const char *reason)
+{
+	JsonbValue	value;
+	Jsonb	   *json = NULL;
+
+	if (reason != NULL)
+	{
+		wf_json_set_string(&value, reason, strlen(reason));
+		json = wf_json_copy(&value);
+	}
+	return cancel_start(tenant, run_id, json) || cancel_unbegun(tenant, run_id, json) ||
+		wf_mail_send_cancel(&tenant->tenant_id, run_id, reason);
+}
+
+bool
 wf_engine_cancel(const pg_uuid_t *run_id, const char *reason)
 {
 	MemoryContext memory = CurrentMemoryContext;
 	WfTenant	tenant;
-	JsonbValue	value;
-	Jsonb	   *json = NULL;
 	bool		result;
 
 	PreventCommandIfReadOnly("wf_cancel()");
 	SPI_connect();
 	MemoryContextSwitchTo(memory);
 	wf_store_require(WF_RUN_CANCEL, &tenant);
-	if (reason != NULL)
-	{
-		wf_json_set_string(&value, reason, strlen(reason));
-		json = wf_json_copy(&value);
-	}
-	result = cancel_start(&tenant, run_id, json) || cancel_unbegun(&tenant, run_id, json) ||
-		wf_mail_send_cancel(&tenant.tenant_id, run_id, reason);
+	result = wf_control_cancel(&tenant, run_id, reason);
 	SPI_finish();
 	return result;
 }

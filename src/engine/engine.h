@@ -142,7 +142,7 @@ extern WfTurn wf_engine_turn(const WfMessage *message, List *batch, TimestampTz 
  * As above, but the run fails with this error (its transaction could not be committed, its role may not connect ...), or the
  * compensation that it is at: the next segment compensates, or tries again. Nothing of the run is executed. `plainly`: nor is
  * anything of it compiled or loaded, and it ends, with nothing compensated; for sessions that are not the role's, and when
- * the other way has failed.
+ * the other way has failed. BUSY: somebody has the run locked.
  */
 extern WfTurn wf_engine_fail(const WfMessage *message, const WfError *error, bool plainly);
 

@@ -157,27 +157,19 @@ wf_run_refuse_key(const WfCompiled *compiled, const char *key, const pg_uuid_t *
 void
 wf_run_result(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, WfRunResult *result)
 {
-	WfRunRow   *row = wf_store_find_run(tenant_id, run_id);
-	WfLiveRow  *live;
-	WfRunKey	key;
+	WfRunState	state;
 
 	memset(result, 0, sizeof(*result));
 	result->run_id = *run_id;
-	if (row != NULL)
-	{
-		result->status = row->status;
-		result->output = row->output;
-		result->error = row->error;
-		return;
-	}
-	live = wf_store_find_live(tenant_id, run_id, WF_LOCK_NONE);
-	if (live != NULL)
-		result->status = strcmp(live->status, "compensating") == 0 ? "waiting" : live->status;
-	else if (wf_store_is_alive(tenant_id, run_id, &key))
-		result->status = "queued";
-	else
+	/* one look at all places: the run may go from one to the other meanwhile */
+	if (!wf_store_run_state(tenant_id, run_id, &state))
 		ereport(ERROR, (errcode(WF_ERRCODE_RUN_STATE),
 						errmsg("run %s does not exist", wf_engine_uuid_text(run_id))));
+	result->status = state.status;
+	if (!state.has_ended)
+		return;
+	result->output = state.output;
+	result->error = state.error;
 }
 
 /* The run that has this key already, as a result; false when there is none, and the key is ours. */

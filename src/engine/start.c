@@ -281,7 +281,7 @@ apply_policy(const Run *run, const WfCompiled *compiled, int size)
 	if (strcmp(policy, "skip") == 0)
 		return wf_store_count_gate(&run->tenant.tenant_id, &compiled->workflow_id, run->gate) < size;
 	foreach(cell, wf_store_gate_runs(&run->tenant.tenant_id, &compiled->workflow_id, run->gate))
-		(void) wf_mail_send_cancel(&run->tenant.tenant_id, lfirst(cell), "replaced by a later run of the same concurrency key");
+		(void) wf_control_cancel(&run->tenant, lfirst(cell), "replaced by a later run of the same concurrency key");
 	return true;
 }
 

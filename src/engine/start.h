@@ -15,6 +15,9 @@ extern void wf_spawn_region(Run *run, Frame *frame, const WfEnter *enter);
 /* Queues a run of a workflow that is told of a failed run (settings.errorWorkflow); nothing when there is no such. */
 extern void wf_start_error_workflow(Run *run, const Jsonb *error);
 
+/* Cancels a run of the tenant: at once when it has not begun, else by a message; false: it has ended. (control.c) */
+extern bool wf_control_cancel(const WfTenant *tenant, const pg_uuid_t *run_id, const char *reason);
+
 /* What a run was started with, as JSON for its rows: NULL when all is as usual. And back, into the run. */
 extern Jsonb *wf_start_options(const Run *run);
 extern void wf_start_read_options(Run *run, const Jsonb *options);

@@ -15,6 +15,8 @@ extern void wf_turn_deliver(Run *run, const WfMessage *message);
 /* Gives it, as long as it is suspended again, the message that the segment began with and more of the batch; one that goes
  * on after its failure (`again`) nothing that failed, which is tried again. */
 extern void wf_turn_deliver_all(Run *run, bool again);
+/* May it be given to its run? Signals are, in the order in which they were sent: not before those that another worker holds. */
+extern bool wf_turn_is_in_order(const WfMessage *message);
 /* The parked step goes on with the reply; what is ready is executed. Then the run is suspended again, or has ended. */
 extern void wf_turn_resume(Run *run, Frame *frame, OpenStep *step, WfReply *reply);
 extern void wf_turn_go_on(Run *run);

@@ -15,16 +15,24 @@
 #include "store/statements.h"
 #include "utils/builtins.h"
 
-int
-wf_store_count_gate(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, const char *gate)
+/* Until the transaction ends nobody else asks who is at the gate. */
+static void
+lock_gate(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, const char *gate)
 {
-	Datum		values[3] = {UUIDPGetDatum(tenant_id), UUIDPGetDatum(workflow_id), CStringGetTextDatum(gate)};
 	uint64		hash = wf_store_hash(0, tenant_id->data, UUID_LEN);
-	int			n;
 
 	hash = wf_store_hash(hash, workflow_id->data, UUID_LEN);
 	hash = wf_store_hash(hash, gate, strlen(gate));
 	wf_store_lock_thing(wf_store_table("gate"), hash, false);
+}
+
+int
+wf_store_count_gate(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, const char *gate)
+{
+	Datum		values[3] = {UUIDPGetDatum(tenant_id), UUIDPGetDatum(workflow_id), CStringGetTextDatum(gate)};
+	int			n;
+
+	lock_gate(tenant_id, workflow_id, gate);
 	wf_store_execute_latest(WF_SQL_COUNT_GATE, values, NULL);
 	n = wf_store_int(0, 1);
 	SPI_freetuptable(SPI_tuptable);
@@ -35,8 +43,12 @@ List *
 wf_store_gate_runs(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, const char *gate)
 {
 	Datum		values[3] = {UUIDPGetDatum(tenant_id), UUIDPGetDatum(workflow_id), CStringGetTextDatum(gate)};
-	uint64		n = wf_store_execute_latest(WF_SQL_GATE_RUNS, values, NULL);
 	List	   *runs = NIL;
+	uint64		n;
+
+	lock_gate(tenant_id, workflow_id, gate);
+	/* one look at both: the keeper may be letting one through */
+	n = wf_store_execute_latest(WF_SQL_GATE_RUNS, values, NULL);
 
 	for (uint64 i = 0; i < n; i++)
 	{

@@ -10,6 +10,7 @@
 #include "base/wake.h"
 #include "catalog/pg_type.h"
 #include "store/direct.h"
+#include "store/queue.h"
 #include "store/runtime.h"
 #include "store/statements.h"
 #include "utils/builtins.h"
@@ -28,6 +29,13 @@ time_of(WfStatementId id)
 		time = wf_store_time(0, 1);
 	SPI_freetuptable(SPI_tuptable);
 	return time;
+}
+
+/* What is due and was left has a lock, of whoever ends it: it is looked at again a little later. */
+static TimestampTz
+not_at_once(TimestampTz next, TimestampTz now)
+{
+	return next != 0 && next <= now ? now + LOOK_AGAIN_US : next;
 }
 
 int
@@ -54,9 +62,8 @@ wf_store_fire_waits(TimestampTz now, int most, TimestampTz *next)
 		WF_FAULT("keeper.wait_sent");
 	pfree(messages);
 	*next = time_of(WF_SQL_NEXT_WAIT);
-	/* what is due and was left has a lock, of whoever ends the wait */
-	if (*next != 0 && *next <= now && (int) n < most)
-		*next = now + LOOK_AGAIN_US;
+	if ((int) n < most)
+		*next = not_at_once(*next, now);
 	return (int) n;
 }
 
@@ -99,7 +106,7 @@ wf_store_escalate(TimestampTz now, TimestampTz *next)
 	int			n = (int) wf_store_execute(WF_SQL_ESCALATE, values, NULL);
 
 	fail_lost_tasks(now);
-	*next = time_of(WF_SQL_NEXT_ESCALATION);
+	*next = not_at_once(time_of(WF_SQL_NEXT_ESCALATION), now);
 	return n;
 }
 
@@ -118,11 +125,17 @@ wf_store_ready_roles(void)
 int
 wf_store_count_crash(const pg_uuid_t *run_id, int most)
 {
-	Datum		values[1] = {UUIDPGetDatum(run_id)};
-	uint64		n = wf_store_execute(WF_SQL_COUNT_CRASH, values, NULL);
+	Datum		values[2] = {UUIDPGetDatum(run_id)};
 	WfMessage	park = {.kind = WF_MESSAGE_PARK};
+	ArrayType  *ids;
 	int			crashes = 0;
+	uint64		n;
 
+	/* a worker may have the run already: what it is about to delete must not be moved under its feet */
+	if (!wf_store_hold_all(run_id, &ids))
+		return 0;
+	values[1] = PointerGetDatum(ids);
+	n = wf_store_execute(WF_SQL_COUNT_CRASH, values, NULL);
 	for (uint64 i = 0; i < n; i++)
 		crashes = Max(crashes, wf_store_int(i, 1));
 	if (n > 0)

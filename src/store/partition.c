@@ -14,6 +14,7 @@
 #include "postgres.h"
 
 #include "access/table.h"
+#include "access/xact.h"
 #include "base/settings.h"
 #include "base/text.h"
 #include "base/uuid.h"
@@ -32,6 +33,7 @@
 #include "utils/lsyscache.h"
 #include "utils/partcache.h"
 #include "utils/rel.h"
+#include "utils/resowner.h"
 #include "utils/timestamp.h"
 
 #define WEEK_US (7 * USECS_PER_DAY)
@@ -194,15 +196,16 @@ be_impatient(void)
 	(void) set_config_option("lock_timeout", "1000", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
 }
 
+/* What a statement says that gives one bool. */
 static bool
-has_runs(void)
+ask(WfStatementId id, Datum *values)
 {
-	bool		found;
+	bool		answer;
 
-	wf_store_execute(WF_SQL_HAS_RUNS, NULL, NULL);
-	found = wf_store_bool(0, 1);
+	wf_store_execute(id, values, NULL);
+	answer = wf_store_bool(0, 1);
 	SPI_freetuptable(SPI_tuptable);
-	return found;
+	return answer;
 }
 
 int
@@ -214,7 +217,7 @@ wf_store_make_partitions(TimestampTz now)
 	TimestampTz until = now + WEEKS_AHEAD * WEEK_US;
 	int			n = 0;
 
-	if (from >= until || !has_runs())
+	if (from >= until || !ask(WF_SQL_HAS_RUNS, NULL))
 		return 0;
 	be_impatient();
 	/* seconds of a name would be too fine; the default partition has what lies in between */
@@ -259,7 +262,59 @@ keepings(void)
 	return all;
 }
 
-/* Drops the partition of a range when everything in it ended before `before` and nothing is alive. */
+/*
+ * Drops partitions, unless something in them is needed by now, or somebody is at it; false then, and an error when a lock is
+ * not to be had soon. Once the tables are locked no wf_retry can take a run out unseen.
+ */
+static bool
+drop_leaves(const Oid *leaves, Datum *values)
+{
+	be_impatient();
+	for (int i = 0; i < lengthof(tables); i++)
+	{
+		LockRelationOid(wf_store_table(tables[i].name), AccessExclusiveLock);
+		LockRelationOid(leaves[i], AccessExclusiveLock);
+	}
+	if (!ask(WF_SQL_HOLD_RANGE, values) || ask(WF_SQL_RANGE_IS_NEEDED, values))
+		return false;
+	wf_store_execute(WF_SQL_CLEAR_RANGE, values, NULL);
+	for (int i = 0; i < lengthof(tables); i++)
+		run_utility("DROP TABLE wf.%s", quote_identifier(get_rel_name(leaves[i])));
+	return true;
+}
+
+/* The same in a subtransaction, so that locks are given back; what cannot be done now is left for another time (false). */
+static bool
+try_to_drop(const Oid *leaves, Datum *values)
+{
+	MemoryContext memory = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	volatile bool dropped = false;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(memory);
+	PG_TRY();
+	{
+		dropped = drop_leaves(leaves, values);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(memory);
+		if (geterrcode() != ERRCODE_LOCK_NOT_AVAILABLE)
+			PG_RE_THROW();
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	if (dropped)
+		ReleaseCurrentSubTransaction();
+	else
+		RollbackAndReleaseCurrentSubTransaction();
+	MemoryContextSwitchTo(memory);
+	CurrentResourceOwner = owner;
+	return dropped;
+}
+
+/* Drops the partition of a range when everything in it ended before `before` and nothing is alive. False: somebody is at it. */
 static bool
 drop_range(const TimestampTz *range, TimestampTz before)
 {
@@ -267,26 +322,18 @@ drop_range(const TimestampTz *range, TimestampTz before)
 	pg_uuid_t	high = {0};
 	Datum		values[3] = {UUIDPGetDatum(&low), UUIDPGetDatum(&high), TimestampTzGetDatum(before)};
 	Oid			leaves[lengthof(tables)];
-	bool		needed;
 
 	(void) first_id(range[0], &low);
 	(void) first_id(range[1], &high);
-	wf_store_execute(WF_SQL_RANGE_IS_NEEDED, values, NULL);
-	needed = wf_store_bool(0, 1);
-	SPI_freetuptable(SPI_tuptable);
-	if (needed)
-		return false;
+	if (ask(WF_SQL_RANGE_IS_NEEDED, values))
+		return true;
 	for (int i = 0; i < lengthof(tables); i++)
 	{
 		leaves[i] = wf_store_leaf(tables[i].name, &low);
 		if (leaves[i] == wf_store_table(psprintf("%s_default", tables[i].name)))
-			return false;
+			return true;
 	}
-	wf_store_execute(WF_SQL_CLEAR_RANGE, values, NULL);
-	be_impatient();
-	for (int i = 0; i < lengthof(tables); i++)
-		run_utility("DROP TABLE wf.%s", quote_identifier(get_rel_name(leaves[i])));
-	return true;
+	return try_to_drop(leaves, values);
 }
 
 int
@@ -308,8 +355,9 @@ wf_store_expire(TimestampTz now, int most)
 	{
 		(void) last_end(&ranges);
 		foreach(cell, ranges)
-			if (((TimestampTz *) lfirst(cell))[1] < now - longest_ms * 1000)
-				(void) drop_range(lfirst(cell), now - longest_ms * 1000);
+			if (((TimestampTz *) lfirst(cell))[1] < now - longest_ms * 1000 &&
+				!drop_range(lfirst(cell), now - longest_ms * 1000))
+				break;			/* the tables are the same for all: others would wait for us again and again */
 	}
 	foreach(cell, all)
 	{

@@ -261,9 +261,9 @@ wf_store_key_uuid(ScanKeyData *key, int column, StrategyNumber strategy, const p
 	ScanKeyInit(key, column, strategy, functions[strategy], UUIDPGetDatum(id));
 }
 
-/* A message of wf.queue by its id, or NULL. *exists: it is there, held by somebody or not. */
+/* A message of wf.queue by its id, or NULL; `ours_too`: one that we hold already. *exists: it is there, held or not. */
 static WfMessage *
-claim_by_id(const pg_uuid_t *tenant_id, const pg_uuid_t *message_id, bool *exists)
+claim_by_id(const pg_uuid_t *tenant_id, const pg_uuid_t *message_id, bool ours_too, bool *exists)
 {
 	WfMessage  *message = NULL;
 	ScanKeyData keys[2];
@@ -277,7 +277,7 @@ claim_by_id(const pg_uuid_t *tenant_id, const pg_uuid_t *message_id, bool *exist
 	while (message == NULL && wf_store_walk_next(&walk))
 	{
 		*exists = true;
-		if (wf_store_walk_hold(&walk))
+		if (wf_store_walk_hold_by(&walk, MESSAGE_MESSAGE_ID, ours_too, true))
 			message = wf_store_walk_message(&walk);
 	}
 	wf_store_walk_end(&walk);
@@ -289,7 +289,31 @@ wf_store_claim_one(const pg_uuid_t *tenant_id, const pg_uuid_t *message_id)
 {
 	bool		exists;
 
-	return claim_by_id(tenant_id, message_id, &exists);
+	return claim_by_id(tenant_id, message_id, false, &exists);
+}
+
+bool
+wf_store_hold_all(const pg_uuid_t *run_id, ArrayType **ids)
+{
+	Datum		values[1] = {UUIDPGetDatum(run_id)};
+	uint64		n = wf_store_execute(WF_SQL_MESSAGES_OF_RUN, values, NULL);
+	pg_uuid_t  *tenants = palloc(sizeof(pg_uuid_t) * Max(n, 1));
+	pg_uuid_t  *messages = palloc(sizeof(pg_uuid_t) * Max(n, 1));
+	Datum	   *datums = palloc(sizeof(Datum) * Max(n, 1));
+	bool		exists;
+
+	for (uint64 i = 0; i < n; i++)
+	{
+		wf_store_uuid(i, 1, &tenants[i]);
+		wf_store_uuid(i, 2, &messages[i]);
+		datums[i] = UUIDPGetDatum(&messages[i]);
+	}
+	SPI_freetuptable(SPI_tuptable);
+	for (uint64 i = 0; i < n; i++)
+		if (claim_by_id(&tenants[i], &messages[i], true, &exists) == NULL)
+			return false;
+	*ids = construct_array(datums, (int) n, UUIDOID, UUID_LEN, false, TYPALIGN_CHAR);
+	return n > 0;
 }
 
 /* A message of wf.held as MESSAGE_COLUMNS give it. */
@@ -322,7 +346,7 @@ wf_store_claim_start(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, bool *
 
 	for (;;)
 	{
-		WfMessage  *message = claim_by_id(tenant_id, run_id, exists);	/* a start's id is its run's */
+		WfMessage  *message = claim_by_id(tenant_id, run_id, false, exists);	/* a start's id is its run's */
 		uint64		n;
 		bool		is_queued;
 
@@ -412,6 +436,7 @@ wf_store_take(const WfMessage *message)
 	queue = table_open(wf_store_table("queue"), RowExclusiveLock);
 	wf_store_delete_tid(queue, &message->tid, &is_moved);
 	table_close(queue, NoLock);
-	if (is_moved)				/* a crash was counted on it meanwhile */
-		wf_store_execute(WF_SQL_DELETE_MESSAGE, values, NULL);
+	/* a crash was counted on it meanwhile, or it was kept back, after all */
+	if (is_moved && wf_store_execute(WF_SQL_DELETE_MESSAGE, values, NULL) == 0)
+		wf_store_execute(WF_SQL_DELETE_HELD, values, NULL);
 }

@@ -65,6 +65,9 @@ extern bool wf_store_walk_hold_by(const WfWalk *walk, int column, bool ours_too,
 /* The message at hand, copied. */
 extern WfMessage *wf_store_walk_message(const WfWalk *walk);
 
+/* Holds all messages of the run in the queue and gives their ids; false: there are none, or somebody else holds one. */
+extern bool wf_store_hold_all(const pg_uuid_t *run_id, ArrayType **ids);
+
 /* A key for a column (from 1) of an index that is a uuid. */
 extern void wf_store_key_uuid(ScanKeyData *key, int column, StrategyNumber strategy, const pg_uuid_t *id);
 

@@ -95,7 +95,7 @@ extern void wf_store_take(const WfMessage *message);
 
 /* How many runs are within or wait at the gate; locked against others who ask, until the transaction ends. */
 extern int	wf_store_count_gate(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, const char *gate);
-/* Runs within the gate (pg_uuid_t *). */
+/* Runs within the gate, and starts that wait at it (pg_uuid_t *); locked as above. */
 extern List *wf_store_gate_runs(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, const char *gate);
 /* Was the run let through? */
 extern bool wf_store_is_within(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, const char *gate,
@@ -263,7 +263,8 @@ extern int	wf_store_match_events(TimestampTz before);
 extern int	wf_store_escalate(TimestampTz now, TimestampTz *next);
 /* Roles that have messages in the queue (Oid). */
 extern List *wf_store_ready_roles(void);
-/* Counts a crash on all messages of the run, and on its start; the new count. At `most` the run is parked. */
+/* Counts a crash on all messages of the run, and on its start; the new count. At `most` the run is parked. 0: there are no
+ * messages, or somebody holds one; who has the run in hand will tell whether it takes him down, too. */
 extern int	wf_store_count_crash(const pg_uuid_t *run_id, int most);
 
 /* -- history in time (partition.c); with the rights of a superuser, which the keeper has -- */

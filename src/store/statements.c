@@ -220,7 +220,9 @@ static const Statement statements[WF_SQL_COUNT] = {
 		"   WHERE tenant_id" EQ "$1 AND workflow_id" EQ "$2 AND gate" EQ "$3))::pg_catalog.int4",
 	3, {UUIDOID, UUIDOID, TEXTOID}},
 	[WF_SQL_GATE_RUNS] = {
-		"SELECT run_id FROM wf.gate WHERE tenant_id" EQ "$1 AND workflow_id" EQ "$2 AND gate" EQ "$3 ORDER BY run_id",
+		"SELECT run_id FROM wf.gate WHERE tenant_id" EQ "$1 AND workflow_id" EQ "$2 AND gate" EQ "$3"
+		" UNION SELECT run_id FROM wf.held WHERE tenant_id" EQ "$1 AND workflow_id" EQ "$2 AND gate" EQ "$3 AND kind" EQ "0"
+		" ORDER BY run_id",
 	3, {UUIDOID, UUIDOID, TEXTOID}},
 	[WF_SQL_LEAVE_GATE] = {
 		"DELETE FROM wf.gate WHERE tenant_id" EQ "$1 AND workflow_id" EQ "$2 AND gate" EQ "$3 AND run_id" EQ "$4",
@@ -414,7 +416,7 @@ static const Statement statements[WF_SQL_COUNT] = {
 	4, {UUIDOID, UUIDOID, TEXTOID, TIMESTAMPTZOID}},
 	[WF_SQL_REOPEN_TASK] = {
 		"UPDATE wf.task SET status = 'open', closed_at = NULL, claimed_by = NULL, lease_until = NULL WHERE tenant_id" EQ
-		"$1 AND run_id" EQ "$2 AND status" EQ "'cancelled' AND step" EQ "$3",
+		"$1 AND run_id" EQ "$2 AND status" EQ "'cancelled' AND step" EQ "$3 RETURNING escalate_at",
 	3, {UUIDOID, UUIDOID, INT4OID}},
 	[WF_SQL_LOCK_TASK] = {
 		"SELECT run_id, step, kind, assignees, claimed_by, lease_until, quorum, allow_self, outcomes, form, decisions,"
@@ -452,13 +454,15 @@ static const Statement statements[WF_SQL_COUNT] = {
 	[WF_SQL_ESCALATE] = {
 		"UPDATE wf.task SET escalate_at = NULL,"
 		" assignees = CASE WHEN assignees IS NOT NULL THEN assignees OPERATOR(pg_catalog.||) escalate_to END"
-		" WHERE status" EQ "'open' AND escalate_at OPERATOR(pg_catalog.<=) $1",
+		" WHERE ctid" EQ "ANY (ARRAY(SELECT ctid FROM wf.task"
+		"  WHERE status" EQ "'open' AND escalate_at OPERATOR(pg_catalog.<=) $1 FOR UPDATE SKIP LOCKED))",
 	1, {TIMESTAMPTZOID}},
 	/* the last lease that a task may have has run out */
 	[WF_SQL_LOST_TASKS] = {
 		"UPDATE wf.task SET status = 'expired', closed_at = $1"
-		" WHERE status" EQ "'open' AND kind" EQ "'task' AND max_attempts OPERATOR(pg_catalog.>) 0"
-		" AND attempt OPERATOR(pg_catalog.>=) max_attempts AND lease_until OPERATOR(pg_catalog.<=) $1"
+		" WHERE ctid" EQ "ANY (ARRAY(SELECT ctid FROM wf.task"
+		"  WHERE status" EQ "'open' AND kind" EQ "'task' AND max_attempts OPERATOR(pg_catalog.>) 0"
+		"  AND attempt OPERATOR(pg_catalog.>=) max_attempts AND lease_until OPERATOR(pg_catalog.<=) $1 FOR UPDATE SKIP LOCKED))"
 		" RETURNING tenant_id, run_id, step, role, priority::pg_catalog.int4, attempt",
 	1, {TIMESTAMPTZOID}},
 	[WF_SQL_NEXT_ESCALATION] = {
@@ -478,14 +482,19 @@ static const Statement statements[WF_SQL_COUNT] = {
 		"    WHERE q.role OPERATOR(pg_catalog.>) r.role ORDER BY q.role LIMIT 1) n)"
 		" SELECT role FROM ready",
 	0, {0}},
+	[WF_SQL_MESSAGES_OF_RUN] = {
+		"SELECT tenant_id, message_id FROM wf.queue WHERE run_id" EQ "$1",
+	1, {UUIDOID}},
 	[WF_SQL_COUNT_CRASH] = {
 		"UPDATE wf.queue SET crashes = least(crashes OPERATOR(pg_catalog.+) 1, 32767)::pg_catalog.int2"
-		" WHERE run_id" EQ "$1 RETURNING crashes::pg_catalog.int4, tenant_id, role, priority::pg_catalog.int4",
-	1, {UUIDOID}},
+		" WHERE run_id" EQ "$1 AND message_id" EQ "ANY ($2)"
+		" RETURNING crashes::pg_catalog.int4, tenant_id, role, priority::pg_catalog.int4",
+	2, {UUIDOID, UUIDARRAYOID}},
 	[WF_SQL_HOLD_RUN] = {
-		"WITH gone AS (DELETE FROM wf.queue WHERE run_id" EQ "$1 RETURNING " MESSAGE_COLUMNS ")"
+		"WITH gone AS (DELETE FROM wf.queue WHERE run_id" EQ "$1 AND message_id" EQ "ANY ($2)"
+		" RETURNING " MESSAGE_COLUMNS ")"
 		" INSERT INTO wf.held (" MESSAGE_COLUMNS ") SELECT " MESSAGE_COLUMNS " FROM gone",
-	1, {UUIDOID}},
+	2, {UUIDOID, UUIDARRAYOID}},
 	/* -- retention -- */
 	[WF_SQL_RETENTIONS] = {
 		"SELECT tenant_id, quotas OPERATOR(pg_catalog.->>) 'retention' FROM wf.tenant ORDER BY tenant_id",
@@ -502,16 +511,37 @@ static const Statement statements[WF_SQL_COUNT] = {
 		" OR EXISTS (SELECT 1 FROM wf.run WHERE run_id OPERATOR(pg_catalog.>=) $1 AND run_id OPERATOR(pg_catalog.<) $2"
 		"  AND finished_at OPERATOR(pg_catalog.>=) $3)",
 	3, {UUIDOID, UUIDOID, TIMESTAMPTZOID}},
+	/* what somebody may be about to use again is locked for us; false: somebody is at some of it */
+	[WF_SQL_HOLD_RANGE] = {
+		"WITH f AS (SELECT run_id FROM wf.failed WHERE run_id OPERATOR(pg_catalog.>=) $1 AND run_id OPERATOR(pg_catalog.<) $2"
+		"  FOR UPDATE SKIP LOCKED),"
+		" t AS (SELECT task_id FROM wf.task WHERE run_id OPERATOR(pg_catalog.>=) $1 AND run_id OPERATOR(pg_catalog.<) $2"
+		"  FOR UPDATE SKIP LOCKED)"
+		" SELECT (SELECT pg_catalog.count(*) FROM f)" EQ "(SELECT pg_catalog.count(*) FROM wf.failed"
+		"   WHERE run_id OPERATOR(pg_catalog.>=) $1 AND run_id OPERATOR(pg_catalog.<) $2)"
+		"  AND (SELECT pg_catalog.count(*) FROM t)" EQ "(SELECT pg_catalog.count(*) FROM wf.task"
+		"   WHERE run_id OPERATOR(pg_catalog.>=) $1 AND run_id OPERATOR(pg_catalog.<) $2)",
+	2, {UUIDOID, UUIDOID}},
 	/* what hangs on ended runs of the range: keys, closed tasks, what wf_retry would need */
 	[WF_SQL_CLEAR_RANGE] = {
 		"WITH k AS (DELETE FROM wf.idempotency WHERE run_id OPERATOR(pg_catalog.>=) $1 AND run_id OPERATOR(pg_catalog.<) $2),"
 		" t AS (DELETE FROM wf.task WHERE run_id OPERATOR(pg_catalog.>=) $1 AND run_id OPERATOR(pg_catalog.<) $2)"
 		" DELETE FROM wf.failed WHERE run_id OPERATOR(pg_catalog.>=) $1 AND run_id OPERATOR(pg_catalog.<) $2",
 	2, {UUIDOID, UUIDOID}},
+	/* those of which nobody has anything locked: wf_retry, which has not committed, or a comment on a task */
 	[WF_SQL_EXPIRE_RUNS] = {
-		"WITH old AS ("
+		"WITH aged AS ("
 		"  SELECT run_id FROM wf.run WHERE tenant_id" EQ "$1 AND run_id OPERATOR(pg_catalog.<) $2"
-		"   AND finished_at OPERATOR(pg_catalog.<) $3 ORDER BY run_id LIMIT $4),"
+		"   AND finished_at OPERATOR(pg_catalog.<) $3 ORDER BY run_id LIMIT $4 FOR UPDATE SKIP LOCKED),"
+		" free_failed AS (SELECT run_id FROM wf.failed WHERE tenant_id" EQ "$1 AND run_id IN (SELECT run_id FROM aged)"
+		"  FOR UPDATE SKIP LOCKED),"
+		" free_tasks AS (SELECT task_id FROM wf.task WHERE tenant_id" EQ "$1 AND run_id IN (SELECT run_id FROM aged)"
+		"  FOR UPDATE SKIP LOCKED),"
+		" old AS (SELECT run_id FROM aged"
+		"  EXCEPT SELECT run_id FROM wf.failed WHERE tenant_id" EQ "$1 AND run_id IN (SELECT run_id FROM aged)"
+		"   AND run_id NOT IN (SELECT run_id FROM free_failed)"
+		"  EXCEPT SELECT run_id FROM wf.task WHERE tenant_id" EQ "$1 AND run_id IN (SELECT run_id FROM aged)"
+		"   AND task_id NOT IN (SELECT task_id FROM free_tasks)),"
 		" k AS (DELETE FROM wf.idempotency WHERE tenant_id" EQ "$1 AND run_id IN (SELECT run_id FROM old)),"
 		" t AS (DELETE FROM wf.task WHERE tenant_id" EQ "$1 AND run_id IN (SELECT run_id FROM old)),"
 		" f AS (DELETE FROM wf.failed WHERE tenant_id" EQ "$1 AND run_id IN (SELECT run_id FROM old)),"

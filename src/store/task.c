@@ -111,8 +111,13 @@ bool
 wf_store_reopen_task(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, int step)
 {
 	Datum		values[3] = {UUIDPGetDatum(tenant_id), UUIDPGetDatum(run_id), Int32GetDatum(step)};
+	bool		found = wf_store_execute(WF_SQL_REOPEN_TASK, values, NULL) > 0;
+	TimestampTz escalate_at = found ? wf_store_time(0, 1) : 0;
 
-	return wf_store_execute(WF_SQL_REOPEN_TASK, values, NULL) > 0;
+	SPI_freetuptable(SPI_tuptable);
+	if (escalate_at != 0)
+		wf_wake_keeper_at_commit(escalate_at);
+	return found;
 }
 
 WfTask *

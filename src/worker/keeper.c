@@ -13,6 +13,8 @@
  *    connect) it also asks which roles have messages: those get a worker, and those that cannot connect have their
  *    runs failed.
  * 4. An error is logged and what failed is tried again, ever later, up to a minute; the extension gone ends it.
+ * 5. It waits for nobody's transaction: what somebody has locked is left out and looked at again soon. Should it come to
+ *    wait all the same, that is an error after a while (LOCK_TIMEOUT).
  *
  * Messages that it sends wake workers as those of any transaction do.
  */
@@ -53,12 +55,14 @@
 #define LONGEST_BACKOFF_MS 60000
 #define LEAST_GATES_WAIT_MS 20	/* doubled each time, up to the longest */
 #define LONGEST_GATES_WAIT_MS 1000
+#define LOCK_TIMEOUT "2s"
 
 /* What is to be done, and what was found. */
 typedef struct Look
 {
 	int			n;
 	bool		some_are_locked;
+	bool		some_are_left;		/* messages that were to be failed: somebody has their run locked */
 	TimestampTz now;
 	TimestampTz next_wait;		/* 0: none */
 	TimestampTz next_escalation;
@@ -74,6 +78,8 @@ typedef struct Look
 static TimestampTz next_due = DT_NOEND;
 static TimestampTz gates_due = DT_NOEND;	/* starts at gates are looked at again, since somebody had them locked */
 static int	gates_wait_ms = LEAST_GATES_WAIT_MS;
+static TimestampTz roles_due = DT_NOEND;	/* the same of roles whose messages are to be failed */
+static int	roles_wait_ms = LEAST_GATES_WAIT_MS;
 static TimestampTz upkeep_at = 0;
 static TimestampTz idle_since = 0;	/* when it last had something to do */
 static MemoryContext look_memory;
@@ -140,7 +146,12 @@ fail_messages(void *arg)
 	wf_transaction_close(look_memory);
 	look->n = 0;
 	foreach(lc, messages)
-		look->n += wf_engine_fail(lfirst(lc), look->error, true) == WF_TURN_DONE ? 1 : 0;
+	{
+		if (wf_engine_fail(lfirst(lc), look->error, true) == WF_TURN_BUSY)
+			look->some_are_left = true;
+		else
+			look->n++;
+	}
 }
 
 static void
@@ -237,7 +248,7 @@ do_upkeep(Look *look)
 	must(make_partitions, look);
 	do
 		must(expire, look);
-	while (look->n >= MOST_EXPIRED);
+	while (look->n > 0);			/* not "all that may be": some were left out */
 	upkeep_at = wf_clock_now() + UPKEEP_US;
 }
 
@@ -258,6 +269,17 @@ do_timers(Look *look)
 		next_due = look->next_escalation;
 }
 
+/* As must(), but false when somebody has locked something for too long. */
+static bool
+may(void (*work) (void *arg), Look *look)
+{
+	ErrorData  *error = wf_transaction(work, look, NULL);
+
+	if (error != NULL && error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE)
+		ReThrowError(error);
+	return error == NULL;
+}
+
 /* The role cannot connect: its runs fail, each message in the queue by itself. */
 static void
 fail_role(Look *look, Oid role, int sqlstate, const char *why)
@@ -266,8 +288,13 @@ fail_role(Look *look, Oid role, int sqlstate, const char *why)
 	look->error = wf_error_make(sqlstate, "Queued runs are executed as this role: give it back what it lacks, then call wf_retry.",
 								"%s", why);
 	do
-		must(fail_messages, look);
-	while (look->n >= MOST_FAILED);
+	{
+		if (!may(fail_messages, look))
+		{
+			look->some_are_left = true;
+			return;
+		}
+	} while (look->n >= MOST_FAILED);
 }
 
 static void
@@ -288,6 +315,7 @@ do_roles(Look *look)
 {
 	ListCell   *lc;
 
+	look->some_are_left = false;
 	must(find_roles, look);
 	WF_FAULT("crash.roles");
 	foreach(lc, look->roles)
@@ -303,6 +331,15 @@ do_roles(Look *look)
 			LWLockRelease(wf_processes_lock);
 		}
 	}
+	if (!look->some_are_left)
+	{
+		roles_due = DT_NOEND;
+		roles_wait_ms = LEAST_GATES_WAIT_MS;
+		return;
+	}
+	WF_FAULT("keeper.roles_locked");
+	roles_due = TimestampTzPlusMilliseconds(wf_clock_now(), roles_wait_ms);
+	roles_wait_ms = Min(roles_wait_ms * 2, LONGEST_BACKOFF_MS);
 }
 
 static void
@@ -367,11 +404,10 @@ look_at(bool everything, bool poked)
 		must(match_events, &look);
 		WF_FAULT("keeper.events_matched");
 	}
-	if (everything)
-	{
+	if (everything || roles_due <= now)
 		do_roles(&look);
+	if (everything)
 		do_requests(&look);
-	}
 	if (upkeep_at <= now)
 		do_upkeep(&look);
 }
@@ -476,7 +512,7 @@ patience_ms(TimestampTz until, TimestampTz now)
 static TimestampTz
 soonest(void)
 {
-	return Min(Min(next_due, gates_due), upkeep_at);
+	return Min(Min(Min(next_due, gates_due), roles_due), upkeep_at);
 }
 
 /* Sleeps until something is due, `at_most` ms (-1: any time), or until it is told something. */
@@ -583,6 +619,7 @@ wf_worker_keeper_main(Datum arg)
 	BackgroundWorkerUnblockSignals();
 	BackgroundWorkerInitializeConnectionByOid(assignment.database, InvalidOid, 0);
 	wf_session_begin(BOOTSTRAP_SUPERUSERID);
+	SetConfigOption("lock_timeout", LOCK_TIMEOUT, PGC_SUSET, PGC_S_OVERRIDE);
 	look_memory = AllocSetContextCreate(TopMemoryContext, "workflow keeper", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(look_memory);
 	if (!extension_is_there())
