@@ -243,6 +243,15 @@ set_all(WfNetTransfer *t, long total_ms)
 
 /* -- in and out -- */
 
+/* Of a hop that could not be set up. What libcurl does not take now it never will. */
+static WfNetOutcome
+setup_outcome(const WfNetTransfer *t, CURLcode code)
+{
+	if (code == CURLE_OK || code == CURLE_OUT_OF_MEMORY)
+		return WF_NET_OVERLOADED;
+	return t->was_sent ? WF_NET_BROKEN : WF_NET_INVALID;
+}
+
 /* Begins the hop; when it cannot begin, the transfer is finished. Allocates in its memory context. */
 void
 wf_net_hop_start(WfNetTransfer *t)
@@ -273,8 +282,9 @@ wf_net_hop_start(WfNetTransfer *t)
 			code = set_all(t, total_ms);
 		entered = code == CURLE_OK ? curl_multi_add_handle(t->partition->multi, t->easy) : CURLM_OK;
 		if (code != CURLE_OK || entered != CURLM_OK)
-			wf_net_finish(t, WF_NET_OVERLOADED, psprintf("could not set up the request: %s",
-														 code != CURLE_OK ? curl_easy_strerror(code) : curl_multi_strerror(entered)));
+			wf_net_finish(t, setup_outcome(t, code),
+						  psprintf("could not set up the request: %s",
+								   code != CURLE_OK ? curl_easy_strerror(code) : curl_multi_strerror(entered)));
 		else
 			t->state = WF_NET_ACTIVE;
 	}

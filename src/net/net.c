@@ -22,6 +22,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/fault.h"
+#include "common/hashfn.h"
 #include "storage/fd.h"
 #include "utils/memutils.h"
 
@@ -164,6 +166,9 @@ wf_net_create(const WfNetLimits *limits)
 	net->timers.ph_compare = wf_net_partition_compare_timers;
 	hash.hcxt = memory;
 	net->by_id = hash_create("outgoing requests", 256, &hash, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	hash.keysize = sizeof(uint64);
+	hash.entrysize = sizeof(WfNetHolder);
+	net->holders = hash_create("holders of answers", 64, &hash, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	net->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (net->epoll_fd < 0)
 	{
@@ -196,34 +201,52 @@ entry_of(WfNet *net, int64 id, HASHACTION action, bool *found)
 	return entry == NULL ? NULL : (WfNetTransfer **) (entry + sizeof(int64));
 }
 
+static WfNetHolder *
+holder_of(WfNet *net, const char *name)
+{
+	uint64		hash = name == NULL ? 0 : hash_bytes_extended((const unsigned char *) name, strlen(name), 0);
+	bool		found;
+	WfNetHolder *holder = hash_search(net->holders, &hash, HASH_ENTER, &found);
+
+	if (!found)
+		holder->n_transfers = holder->buffered_bytes = 0;
+	return holder;
+}
+
+/*
+ * What may throw comes first, in memory that is the caller's until the end: after an error the loop has never heard of the
+ * transfer.
+ */
 void
 wf_net_submit(WfNet *net, const WfNetRequest *request)
 {
 	WfNetTransfer *t = wf_net_transfer_make(net, request);
-	MemoryContext old;
+	MemoryContext old = MemoryContextSwitchTo(t->memory);
 	WfNetTransfer **entry;
 	bool		found;
-	char	   *problem;
 
+	WF_FAULT("net.submit");
+	if (!wf_net_request_check(t, &t->message))
+		t->outcome = WF_NET_INVALID;
+	else if ((t->partition = wf_net_partition_get(net, request)) == NULL)
+	{
+		t->outcome = WF_NET_OVERLOADED;
+		t->message = pstrdup("could not set up connections");
+	}
+	t->holder = holder_of(net, request->holder);
 	entry = entry_of(net, request->id, HASH_ENTER, &found);
 	if (found)
-	{
-		MemoryContextDelete(t->memory);
 		elog(ERROR, "a request with the id " INT64_FORMAT " is in flight already", request->id);
-	}
-	*entry = t;
-	net->n_in_flight++;
-	dlist_push_tail(&net->waiting, &t->node);
-	t->state = WF_NET_WAITING;
-
-	old = MemoryContextSwitchTo(t->memory);
-	if (!wf_net_request_check(t, &problem))
-		wf_net_finish(t, WF_NET_INVALID, problem);
-	else if ((t->partition = wf_net_partition_get(net, request)) == NULL)
-		wf_net_finish(t, WF_NET_OVERLOADED, "could not set up connections");
-	else
-		wf_net_partition_entered(t);
 	MemoryContextSwitchTo(old);
+
+	*entry = t;
+	t->holder->n_transfers++;
+	net->n_in_flight++;
+	MemoryContextSetParent(t->memory, net->memory);
+	t->state = t->partition == NULL ? WF_NET_FINISHED : WF_NET_WAITING;
+	dlist_push_tail(t->partition == NULL ? &net->finished : &net->waiting, &t->node);
+	if (t->partition != NULL)
+		wf_net_partition_entered(t);
 }
 
 bool

@@ -181,6 +181,7 @@ get_request(const JsonbValue *object, WfNetRequest *r)
 	memset(r, 0, sizeof(*r));
 	r->kind = kind != NULL && strcmp(kind, "mail") == 0 ? WF_NET_MAIL : WF_NET_HTTP;
 	r->partition = wf_json_get_cstring(object, "partition");
+	r->holder = wf_json_get_cstring(object, "holder");
 	if (wf_json_field(object, "policy", &v))
 		r->policy = get_policy(&v);
 	r->method = wf_json_get_cstring(object, "method");
