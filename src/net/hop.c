@@ -7,6 +7,8 @@
  */
 #include "net/internal.h"
 
+#include <arpa/inet.h>
+
 #define USER_AGENT "workflow"
 
 /* Sets an option unless one before could not be set. */
@@ -252,6 +254,15 @@ setup_outcome(const WfNetTransfer *t, CURLcode code)
 	return t->was_sent ? WF_NET_BROKEN : WF_NET_INVALID;
 }
 
+/* Is its host a name? */
+bool
+wf_net_hop_needs_name(const WfNetTransfer *t)
+{
+	unsigned char address[sizeof(struct in6_addr)];
+
+	return inet_pton(AF_INET, t->host, address) != 1 && inet_pton(AF_INET6, t->host, address) != 1;
+}
+
 /* Begins the hop; when it cannot begin, the transfer is finished. Allocates in its memory context. */
 void
 wf_net_hop_start(WfNetTransfer *t)
@@ -297,6 +308,7 @@ wf_net_hop_drop(WfNetTransfer *t)
 {
 	if (t->easy == NULL)
 		return;
+	t->net->gave_up_names |= !t->request_begun && t->n_opened == 0 && wf_net_hop_needs_name(t);
 	/* Not an error if it was not in there. */
 	(void) curl_multi_remove_handle(t->partition->multi, t->easy);
 	wf_net_partition_handle_back(t->partition, t->easy);

@@ -170,6 +170,8 @@ struct WfNet
 	HTAB	   *holders;		/* WfNetHolder by hash */
 	int			n_in_flight;
 	size_t		buffered_bytes; /* heads and bodies, malloc'ed, beyond WF_NET_OWN_BYTES of each */
+	bool		gave_up_names;	/* threads may still look up names that nobody waits for */
+	bool		is_held;		/* what is waiting, all of it, waits for such threads to end */
 	bool		no_descriptor;	/* one could not be had: idle partitions are closed */
 };
 
@@ -196,6 +198,7 @@ extern bool wf_net_request_check(WfNetTransfer *t, char **problem);
 /* -- hop.c -- */
 extern void wf_net_hop_start(WfNetTransfer *t);
 extern void wf_net_hop_drop(WfNetTransfer *t);
+extern bool wf_net_hop_needs_name(const WfNetTransfer *t);
 
 /* -- receive.c: callbacks, which throw nothing -- */
 extern CURLcode wf_net_receive_setup(WfNetTransfer *t);

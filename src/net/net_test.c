@@ -389,6 +389,7 @@ wf_sql_test_net(PG_FUNCTION_ARGS)
 	wf_json_root(PG_GETARG_JSONB_P(0), &groups);
 	wf_json_root(PG_GETARG_JSONB_P(1), &options);
 	limits.max_partitions = (int) get_int(&options, "maxPartitions", 0);
+	limits.max_threads = (int) get_int(&options, "maxThreads", 0);
 	limits.max_idle_connections = (int) get_int(&options, "maxIdle", 0);
 	limits.idle_ms = (int) get_int(&options, "idleMs", 0);
 	limits.max_buffered_bytes = get_int(&options, "maxBufferedBytes", 0);
