@@ -14,6 +14,7 @@
 
 #include "base/json.h"
 #include "common/shortest_dec.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/numeric.h"
@@ -276,6 +277,58 @@ wf_json_text(const JsonbValue *value)
 		return JsonbToCString(NULL, value->val.binary.data, value->val.binary.len);
 	copy = wf_json_copy(value);
 	return JsonbToCString(NULL, &copy->root, VARSIZE(copy));
+}
+
+static Size
+string_text_bytes(const char *text, int len)
+{
+	Size		bytes = 2;
+
+	for (int i = 0; i < len; i++)
+	{
+		unsigned char c = text[i];
+
+		bytes += c == '"' || c == '\\' || (c >= '\b' && c <= '\r' && c != '\v') ? 2 : c < ' ' ? 6 : 1;
+	}
+	return bytes;
+}
+
+static Size
+scalar_text_bytes(const JsonbValue *value)
+{
+	char	   *text;
+	Size		bytes;
+
+	if (value->type == jbvString)
+		return string_text_bytes(value->val.string.val, value->val.string.len);
+	if (value->type != jbvNumeric)
+		return 5;
+	text = DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value->val.numeric)));
+	bytes = strlen(text);
+	pfree(text);
+	return bytes;
+}
+
+bool
+wf_json_text_exceeds(const JsonbValue *value, Size most)
+{
+	JsonbIterator *it;
+	JsonbIteratorToken token;
+	JsonbValue	v;
+	Size		bytes = 0;
+
+	if (value->type != jbvBinary)
+		return scalar_text_bytes(value) > most;
+	/* a number of 10 bytes may have 147,000 digits; nothing grows by more */
+	if (value->val.binary.len < most / 20000)
+		return false;
+	it = JsonbIteratorInit(value->val.binary.data);
+	while (bytes <= most && (token = JsonbIteratorNext(&it, &v, false)) != WJB_DONE)
+	{
+		CHECK_FOR_INTERRUPTS();
+		bytes += token == WJB_KEY || token == WJB_VALUE || token == WJB_ELEM ? scalar_text_bytes(&v) + 2 : 1;
+	}
+	return bytes > most;
 }
 
 bool

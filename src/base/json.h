@@ -65,6 +65,8 @@ extern bool wf_json_double(const JsonbValue *value, double *out);
 extern const char *wf_json_type_name(const JsonbValue *value);
 /* Its JSON text, in CurrentMemoryContext. */
 extern char *wf_json_text(const JsonbValue *value);
+/* Would that text have more than (about) so many bytes? Without making it: numbers may be much longer as text. */
+extern bool wf_json_text_exceeds(const JsonbValue *value, Size most);
 extern bool wf_json_equal(const JsonbValue *a, const JsonbValue *b);
 /* Bytes that the value takes as a Jsonb (an estimate for scalars). */
 extern Size wf_json_size(const JsonbValue *value);

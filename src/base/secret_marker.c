@@ -185,6 +185,18 @@ put_text(char *out, const char *text, int len, const char *head, const WfSecretV
 	return n + len - at;
 }
 
+int64
+wf_marker_filled_bytes(const char *text, int len, const char *nonce, const WfSecretValue *values, int n_values,
+					   WfMarkerStyle style)
+{
+	char		head[HEAD_BYTES + 1];
+
+	if (!wf_marker_is_nonce(nonce))
+		return len;
+	make_head(head, nonce);
+	return put_text(NULL, text, len, head, values, n_values, style);
+}
+
 const char *
 wf_marker_fill(const char *text, int len, const char *nonce, const WfSecretValue *values, int n_values,
 			   WfMarkerStyle style, int *out_len)

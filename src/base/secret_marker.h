@@ -44,6 +44,9 @@ typedef enum WfMarkerStyle
  */
 extern const char *wf_marker_fill(const char *text, int len, const char *nonce, const WfSecretValue *values, int n_values,
 								  WfMarkerStyle style, int *out_len);
+/* How long that will be. */
+extern int64 wf_marker_filled_bytes(const char *text, int len, const char *nonce, const WfSecretValue *values, int n_values,
+									WfMarkerStyle style);
 
 /* Overwrites the values: they have served. */
 extern void wf_marker_wipe(WfSecretValue *values, int n_values);

@@ -10,6 +10,7 @@
 #include "dispatch/flight.h"
 #include "lib/stringinfo.h"
 
+#define MOST_BYTES ((Size) 256 * 1024 * 1024)	/* of a text of JSON */
 #define LEAST_SECRET_BYTES 4	/* shorter ones are found everywhere */
 
 /* JSON text with *** for markers of the request. */
@@ -92,7 +93,9 @@ wf_bodies_of(const JsonbValue *request, const WfAnswer *answer, const WfSecretVa
 		return NULL;
 	w = wf_json_writer_begin();
 	wf_json_begin_object(w);
-	if (wf_json_field(request, "body", &value) || wf_json_field(request, "mail", &value))
+	/* what is too large as a text was not sent either */
+	if ((wf_json_field(request, "body", &value) || wf_json_field(request, "mail", &value)) &&
+		!wf_json_text_exceeds(&value, MOST_BYTES))
 		put(w, "request", without_markers(request, wf_json_text(&value)));
 	if (answer->output != NULL)
 		wf_json_root(answer->output, &from);
@@ -100,7 +103,7 @@ wf_bodies_of(const JsonbValue *request, const WfAnswer *answer, const WfSecretVa
 		from = *answer->error->details;
 	else
 		wf_json_set_null(&from);
-	if (wf_json_field(&from, "body", &value))
+	if (wf_json_field(&from, "body", &value) && !wf_json_text_exceeds(&value, MOST_BYTES))
 		put(w, "response", without_values(wf_json_text(&value), secrets, n_secrets));
 	wf_json_end_object(w);
 	return wf_json_finish(w);

@@ -18,12 +18,6 @@ default_type(WfMaking *m, const char *type)
 		wf_making_add_header(m, "Content-Type", type, false);
 }
 
-static bool
-too_large(WfMaking *m)
-{
-	return wf_making_fail(m, WF_ERRCODE_LIMIT_EXCEEDED, "request is too large");
-}
-
 static void
 use_bytes(WfMaking *m, const char *data, size_t bytes, bool is_secret)
 {
@@ -35,9 +29,12 @@ use_bytes(WfMaking *m, const char *data, size_t bytes, bool is_secret)
 static bool
 make_json(WfMaking *m, const JsonbValue *body)
 {
-	char	   *text = wf_json_text(body);
+	char	   *text;
 	WfText		filled = {0};
 
+	if (wf_json_text_exceeds(body, wf_making_most_bytes()))
+		return wf_making_too_large(m);
+	text = wf_json_text(body);
 	if (!wf_making_fill(m, text, strlen(text), WF_MARKER_JSON, &filled))
 		return false;
 	use_bytes(m, filled.data, filled.bytes, filled.is_secret);
@@ -123,7 +120,7 @@ put_field(WfMaking *m, WfBuffer *form, const JsonbValue *name, const JsonbValue 
 	wf_buffer_put(form, "=", 1);
 	put_form_text(form, &text);
 	m->out->body_is_secret |= name_text.is_secret || text.is_secret;
-	return true;
+	return form->bytes <= wf_making_most_bytes() || wf_making_too_large(m);
 }
 
 static bool
@@ -147,7 +144,7 @@ make_form(WfMaking *m, const JsonbValue *body)
 				return false;
 	}
 	if (form->overflown)
-		return too_large(m);
+		return wf_making_too_large(m);
 	use_bytes(m, form->data, form->bytes, false);
 	default_type(m, "application/x-www-form-urlencoded");
 	return true;
@@ -197,7 +194,8 @@ add_part(WfMaking *m, const JsonbValue *name, const char *where, const JsonbValu
 	part->name = text.data;
 	m->out->body_is_secret |= text.is_secret;
 	m->out->n_parts++;
-	return true;
+	m->part_bytes += wf_compose_part_bytes(part);
+	return m->part_bytes <= wf_making_most_bytes() || wf_making_too_large(m);
 }
 
 static bool

@@ -150,13 +150,41 @@ add_trace(WfMaking *m)
 
 /* -- the request -- */
 
+static size_t
+length(const char *text)
+{
+	return text == NULL ? 0 : strlen(text);
+}
+
+size_t
+wf_compose_part_bytes(const WfNetPart *part)
+{
+	/* quoting makes up to three bytes of one */
+	return part->data_bytes + 3 * length(part->name) + 3 * length(part->filename) + length(part->content_type);
+}
+
+size_t
+wf_compose_bytes(const WfNetRequest *request)
+{
+	size_t		bytes = request->body_bytes + length(request->url);
+
+	for (int i = 0; i < request->n_parts; i++)
+		bytes += wf_compose_part_bytes(&request->parts[i]);
+	for (int i = 0; i < request->n_headers; i++)
+		bytes += length(request->headers[i].name) + length(request->headers[i].value);
+	return bytes;
+}
+
 static bool
 compose_http(WfMaking *m)
 {
 	m->out->kind = WF_NET_HTTP;
 	m->out->method = wf_json_get_cstring(m->request, "method");
-	if (!wf_compose_auth(m) || !wf_compose_address(m) || !request_headers(m) || !wf_compose_body(m) ||
-		!wf_compose_signature(m))
+	if (!wf_compose_auth(m) || !wf_compose_address(m) || !request_headers(m) || !wf_compose_body(m))
+		return false;
+	if (wf_compose_bytes(m->out) > wf_making_most_bytes())
+		return wf_making_too_large(m);
+	if (!wf_compose_signature(m))
 		return false;
 	if (!wf_making_has_header(m, "Idempotency-Key"))
 		wf_making_add_header(m, "Idempotency-Key", wf_making_uuid(&m->in->request_id), false);

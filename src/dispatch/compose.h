@@ -35,6 +35,8 @@ typedef struct WfCompose
  */
 extern WfError *wf_compose(const WfCompose *in, WfNetRequest *out);
 extern void wf_compose_wipe(WfNetRequest *request);
+/* What net's copy of it takes, about. */
+extern size_t wf_compose_bytes(const WfNetRequest *request);
 
 /* Method, host ("name:port", of mail that of the relay) and path (without query; NULL for mail) as views show them, and as
  * circuits and limits know a host. In place of a secret there is ***: of the whole host, or within the path. A host is

@@ -386,7 +386,7 @@ wf_dispatch_move(void)
 	wf_send_ready();
 	more_to_move = wf_net_turn(wf_dispatch_net, MOST_EVENTS);
 	wf_send_receive();
-	more_to_move |= wf_flights_count(FLIGHT_READY) > 0;
+	more_to_move |= wf_send_is_wanted();
 	sweep(wf_clock_now());
 }
 

@@ -14,8 +14,6 @@
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
-#define OVERLOADED_MS 500
-
 static char *
 id_text(const pg_uuid_t *id)
 {
@@ -96,20 +94,27 @@ size_of(const Jsonb *json)
 	return json == NULL ? 0 : VARSIZE(json);
 }
 
-/*
- * There was no room in this process for the answer, or no descriptor for the connection: it is nobody's failure, counts as no
- * attempt, and is tried again soon.
- */
+/* There was no room in this process, or no descriptor for the connection; the host has nothing to do with it. */
 static bool
-is_ours(const WfNetResult *result)
+never_left(const WfNetResult *result)
 {
-	return result != NULL && result->outcome == WF_NET_OVERLOADED;
+	return result != NULL && result->outcome == WF_NET_OVERLOADED && !result->was_sent;
 }
 
+/*
+ * What never left is nobody's failure, and is tried again soon: in how many ms. -1: it counts as any other attempt, as what was sent
+ * does. How often that was so before is what attempts have that did not fail; what crashes have cut short is among them.
+ */
 static int64
-overloaded_delay_ms(void)
+uncounted_delay_ms(const Flight *flight, const WfNetResult *result, TimestampTz now)
 {
-	return (int64) ((1 + pg_prng_double(&pg_global_prng_state)) * OVERLOADED_MS);
+	JsonbValue	retry;
+
+	if (!never_left(result))
+		return -1;
+	return wf_retry_uncounted_delay_ms(wf_json_field(&flight->request, "retry", &retry) ? &retry : NULL,
+									   Max(flight->row.attempts - flight->row.failures - 1, 0), (now - flight->row.created_at) / 1000,
+									   pg_prng_double(&pg_global_prng_state));
 }
 
 static void
@@ -118,13 +123,16 @@ end_with(Flight *flight, const WfAnswer *answer, const WfNetResult *result, int6
 	MemoryContext old = MemoryContextSwitchTo(flight->memory);
 	TimestampTz now = wf_clock_now();
 	WfRequestEnd *end = &flight->end;
-	int64		delay_ms = is_ours(result) ? overloaded_delay_ms() :
-		answer->failed ? delay_of(flight, answer, retry_after_ms, now) : -1;
+	int64		delay_ms = uncounted_delay_ms(flight, result, now);
+	bool		counts = delay_ms < 0;
+
+	if (counts && answer->failed)
+		delay_ms = delay_of(flight, answer, retry_after_ms, now);
 
 	memset(end, 0, sizeof(*end));
 	end->row = &flight->row;
 	end->status = answer->status;
-	end->attempts = flight->row.attempts - (is_ours(result) ? 1 : 0);
+	end->attempts = flight->row.attempts;
 	end->ended_at = now;
 	end->total_ms = flight->row.duration_ms;
 	wf_end_fill_times(end, result);
@@ -135,7 +143,7 @@ end_with(Flight *flight, const WfAnswer *answer, const WfNetResult *result, int6
 		end->bodies = wf_bodies_of(&flight->request, answer, flight->secrets, flight->n_secrets);
 	if (delay_ms >= 0)
 	{
-		end->failures = flight->row.failures + (is_ours(result) ? 0 : 1);
+		end->failures = flight->row.failures + (counts ? 1 : 0);
 		end->due_at = TimestampTzPlusMilliseconds(now, delay_ms);
 	}
 	else
@@ -144,6 +152,7 @@ end_with(Flight *flight, const WfAnswer *answer, const WfNetResult *result, int6
 		if (!flight->row.forget)
 			end->reply = reply_of(flight, answer, end->error);
 	}
+	wf_flight_note_wire(flight, 0);
 	wf_flight_note_answer(flight, size_of(end->error) + size_of(end->bodies) + size_of(end->reply));
 	wf_flight_set_phase(flight, FLIGHT_ENDED);
 	MemoryContextSwitchTo(old);
@@ -154,7 +163,7 @@ wf_end_flight(Flight *flight, const WfAnswer *answer, const WfNetResult *result)
 {
 	TimestampTz now = wf_clock_now();
 
-	if (!is_ours(result))
+	if (!never_left(result))
 		tell_circuit(flight, answer, now);
 	end_with(flight, answer, result, wf_net_result_retry_after_ms(result, wf_dispatch_unix_ms(now)));
 }

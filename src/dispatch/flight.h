@@ -49,6 +49,7 @@ typedef struct Flight
 	bool		is_stripped;	/* of its secrets and what only sending needs */
 	char	   *token_key;		/* auth of type oauth2; or NULL */
 	Size		bytes;			/* counted in wf_flights_bytes */
+	Size		wire_bytes;		/* of what net has, counted in wf_flights_wire_bytes */
 	Size		answer_bytes;	/* of `end`, counted in wf_flights_answer_bytes */
 	TimestampTz begun_at;
 	WfRequestEnd end;			/* ENDED */
@@ -67,15 +68,20 @@ extern Flight *wf_flight_find(int64 id);
 extern dlist_head *wf_flights_of(FlightPhase phase);
 extern int	wf_flights_count(FlightPhase phase);
 extern int	wf_flights_total(void);
-extern Size wf_flights_bytes(void);
+extern Size wf_flights_bytes(void);	/* of rows, and of what net has */
+/* Net's copy of the request takes so many bytes; the row may have been stripped. 0: net has none any more. */
+extern void wf_flight_note_wire(Flight *flight, Size bytes);
+extern Size wf_flights_wire_bytes(void);
 /* What came of it takes so many bytes until it is recorded. */
 extern void wf_flight_note_answer(Flight *flight, Size bytes);
 extern Size wf_flights_answer_bytes(void);
 
 /* -- send.c -- */
 
-/* Composes and submits what is READY, and gives up what cannot be. */
+/* Composes and submits what is READY, and gives up what cannot be. Some stays while net holds much. */
 extern void wf_send_ready(void);
+/* Something is READY, and can be sent. */
+extern bool wf_send_is_wanted(void);
 /* Takes results of src/net/, at most so many bytes of them. */
 extern void wf_send_receive(void);
 /* None is taken until some are recorded. */

@@ -29,6 +29,7 @@ static HTAB *by_id;
 static dlist_head lists[FLIGHT_LOCKED + 1];
 static int	counts[FLIGHT_LOCKED + 1];
 static Size all_bytes = 0;
+static Size all_wire_bytes = 0;
 static Size all_answer_bytes = 0;
 static int64 last_id = 0;
 
@@ -48,7 +49,7 @@ wf_flights_init(MemoryContext parent)
 		dlist_init(&lists[i]);
 		counts[i] = 0;
 	}
-	all_bytes = all_answer_bytes = 0;
+	all_bytes = all_wire_bytes = all_answer_bytes = 0;
 }
 
 static char *
@@ -104,6 +105,7 @@ wf_flight_free(Flight *flight)
 	dlist_delete(&flight->node);
 	counts[flight->phase]--;
 	all_bytes -= flight->bytes;
+	all_wire_bytes -= flight->wire_bytes;
 	all_answer_bytes -= flight->answer_bytes;
 	hash_search(by_request, &flight->row.request_id, HASH_REMOVE, NULL);
 	hash_search(by_id, &flight->id, HASH_REMOVE, NULL);
@@ -158,7 +160,22 @@ wf_flights_total(void)
 Size
 wf_flights_bytes(void)
 {
-	return all_bytes;
+	return all_bytes + all_wire_bytes;
+}
+
+void
+wf_flight_note_wire(Flight *flight, Size bytes)
+{
+	all_bytes += VARSIZE(flight->row.request) - flight->bytes;
+	flight->bytes = VARSIZE(flight->row.request);
+	all_wire_bytes += bytes - flight->wire_bytes;
+	flight->wire_bytes = bytes;
+}
+
+Size
+wf_flights_wire_bytes(void)
+{
+	return all_wire_bytes;
 }
 
 void

@@ -20,6 +20,7 @@
 
 /* Redirects that are followed unless the request says. */
 #define MOST_REDIRECTS 10
+#define LEAST_MOST_BYTES ((size_t) 64 * 1024 * 1024)
 
 bool
 wf_making_fail(WfMaking *m, int sqlstate, const char *fmt, ...)
@@ -30,6 +31,18 @@ wf_making_fail(WfMaking *m, int sqlstate, const char *fmt, ...)
 	WF_APPEND_ARGS(&message, fmt);
 	m->problem = wf_error_make(sqlstate, NULL, "%s", message.data);
 	return false;
+}
+
+size_t
+wf_making_most_bytes(void)
+{
+	return Max(LEAST_MOST_BYTES, (size_t) wf_setting_max_output_size * 1024);
+}
+
+bool
+wf_making_too_large(WfMaking *m)
+{
+	return wf_making_fail(m, WF_ERRCODE_LIMIT_EXCEEDED, "request is larger than the limit of %zu bytes when it is sent", wf_making_most_bytes());
 }
 
 /* -- secrets -- */
@@ -122,6 +135,9 @@ wf_making_fill(WfMaking *m, const char *text, size_t bytes, WfMarkerStyle style,
 	}
 	if (out->is_secret)
 	{
+		m->filled_bytes += wf_marker_filled_bytes(text, bytes, m->nonce, m->values, m->n_values, style);
+		if (m->filled_bytes > wf_making_most_bytes())
+			return wf_making_too_large(m);
 		out->data = wf_marker_fill(text, bytes, m->nonce, m->values, m->n_values, style, &filled_bytes);
 		out->bytes = filled_bytes;
 	}
@@ -264,6 +280,7 @@ wf_making_partition(WfMaking *m)
 	char	   *digest;
 
 	m->out->partition = tenant;
+	m->out->holder = tenant;
 	if (m->credential->bytes == 0)
 		return true;
 	digest = wf_making_sha256(m->credential->data, m->credential->bytes);

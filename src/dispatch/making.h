@@ -60,6 +60,8 @@ typedef struct WfMaking
 	int			headers_size;
 	const char *auth_header;	/* that auth sets, so that the config's gives way; or NULL */
 	const char *parameter;		/* of the query, encoded, that auth adds; or NULL */
+	size_t		filled_bytes;	/* of all texts with secrets in them so far */
+	size_t		part_bytes;		/* of all parts of the body so far */
 	WfBuffer   *credential;		/* who is asking, for the partition; empty: nobody in particular */
 	WfError    *problem;
 } WfMaking;
@@ -71,7 +73,13 @@ extern bool wf_making_fail(WfMaking *m, int sqlstate, const char *fmt, ...) pg_a
 /* The same, of a secret's value or what depends on one: 22023. */
 #define wf_making_wrong(m, ...) wf_making_fail((m), ERRCODE_INVALID_PARAMETER_VALUE, __VA_ARGS__)
 
-/* Fills in the secrets of a text. WF013 for one that has no value. */
+/*
+ * How large a request may be when it is made, and what its texts may take that secrets are put into: no less than what a node may
+ * ask for. Beyond it is WF006, which wf_making_too_large notes.
+ */
+extern size_t wf_making_most_bytes(void);
+extern bool wf_making_too_large(WfMaking *m);
+/* Fills in the secrets of a text. WF013 for one that has no value, WF006 when it becomes too large. */
 extern bool wf_making_fill(WfMaking *m, const char *text, size_t bytes, WfMarkerStyle style, WfText *out);
 /* The same of a value that must be a string, as it is. `where` names it. */
 extern bool wf_making_text(WfMaking *m, const char *where, const JsonbValue *value, WfText *out);
@@ -121,6 +129,8 @@ extern char *wf_compose_host(const char *url, char **path);
 
 /* auth (auth.c) */
 extern bool wf_compose_auth(WfMaking *m);
+/* Bytes that a part of a body takes, about. */
+extern size_t wf_compose_part_bytes(const WfNetPart *part);
 /* body (body.c) */
 extern bool wf_compose_body(WfMaking *m);
 /* The headers of Standard Webhooks (sign.c), over the body. */

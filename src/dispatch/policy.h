@@ -24,6 +24,10 @@ typedef struct WfAttempt
 /* In how many ms to try again; -1: no more. `retry` is the request object's member, or NULL: 3 attempts, exponential from 1 s. */
 extern int64 wf_retry_delay_ms(const JsonbValue *retry, const WfAttempt *attempt);
 
+/* The same of what never left this process for want of room, `times` times before: it counts as no failure, but not for ever. -1: it
+ * counts as any other. `random` is from 0 to 1. */
+extern int64 wf_retry_uncounted_delay_ms(const JsonbValue *retry, int times, int64 elapsed_ms, double random);
+
 /* -- lanes: what shares a limit (lane.c) -- */
 
 /*

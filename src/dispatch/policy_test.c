@@ -12,6 +12,7 @@
  *   bound                                  "lanes", "circuits": the bounds on memory, until the end of the script
  *
  * wf_sql_test_retry(retry jsonb, attempt jsonb) RETURNS int8: wf_retry_delay_ms; members of WfAttempt in camel case.
+ *                                          With "uncounted" (times): wf_retry_uncounted_delay_ms.
  *
  * random_test.c of this room has the checks with random steps.
  */
@@ -284,6 +285,7 @@ wf_sql_test_retry(PG_FUNCTION_ARGS)
 {
 	JsonbValue	retry;
 	JsonbValue	given;
+	JsonbValue	uncounted;
 	WfAttempt	attempt;
 
 	wf_json_root(PG_GETARG_JSONB_P(1), &given);
@@ -296,6 +298,9 @@ wf_sql_test_retry(PG_FUNCTION_ARGS)
 	attempt.random = get_number(&given, "random", 0);
 	if (!PG_ARGISNULL(0))
 		wf_json_root(PG_GETARG_JSONB_P(0), &retry);
+	if (wf_json_field(&given, "uncounted", &uncounted))
+		PG_RETURN_INT64(wf_retry_uncounted_delay_ms(PG_ARGISNULL(0) ? NULL : &retry, (int) get_int(&given, "uncounted", 0),
+													attempt.elapsed_ms, attempt.random));
 	PG_RETURN_INT64(wf_retry_delay_ms(PG_ARGISNULL(0) ? NULL : &retry, &attempt));
 }
 

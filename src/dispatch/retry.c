@@ -29,6 +29,9 @@
 #define DEFAULT_DELAY_MS 1000
 #define DEFAULT_MOST_DELAY_MS INT64CONST(300000)
 #define DEFAULT_JITTER 0.2
+#define UNCOUNTED_MS INT64CONST(500)
+#define MOST_UNCOUNTED_MS INT64CONST(60000)
+#define MOST_UNCOUNTED 20		/* together about twenty minutes */
 
 /* -- reading a policy -- */
 
@@ -169,6 +172,12 @@ applies(const JsonbValue *retry, const WfAttempt *attempt)
 
 /* -- when -- */
 
+static bool
+has_time(const WfRetry *policy, int64 elapsed_ms, int64 delay_ms)
+{
+	return policy->max_elapsed_ms == 0 || delay_ms <= policy->max_elapsed_ms - elapsed_ms;
+}
+
 /*
  * In how many ms to try again; -1: no more. `retry` is borrowed, and NULL or null is the default policy. `failures` is at
  * least 1.
@@ -192,7 +201,19 @@ wf_retry_delay_ms(const JsonbValue *retry, const WfAttempt *attempt)
 		asked.initial_delay_ms = attempt->retry_after_ms;
 		delay_ms = Max(delay_ms, wf_graph_retry_delay_ms(&asked, attempt->failures, attempt->random));
 	}
-	if (policy.max_elapsed_ms > 0 && delay_ms > policy.max_elapsed_ms - attempt->elapsed_ms)
+	return has_time(&policy, attempt->elapsed_ms, delay_ms) ? delay_ms : -1;
+}
+
+int64
+wf_retry_uncounted_delay_ms(const JsonbValue *retry, int times, int64 elapsed_ms, double random)
+{
+	WfRetry		policy;
+	int64		delay_ms;
+
+	if (times >= MOST_UNCOUNTED)
 		return -1;
-	return delay_ms;
+	read_policy(retry, &policy);
+	delay_ms = Min(UNCOUNTED_MS << Min(times, 16), MOST_UNCOUNTED_MS);
+	delay_ms += (int64) (random * delay_ms);
+	return has_time(&policy, elapsed_ms, delay_ms) ? delay_ms : -1;
 }

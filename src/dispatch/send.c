@@ -13,6 +13,7 @@
 
 #define MOST_RECEIVED_BYTES (64 * 1024 * 1024)	/* in one go, until it is recorded */
 #define MOST_ANSWER_BYTES (256 * 1024 * 1024)	/* that are not recorded, while no transaction commits */
+#define MOST_WIRE_BYTES (256 * 1024 * 1024)	/* of requests that net has; beyond it none is composed */
 #define BIG_BYTES 8192			/* of a request: what only sending needs is let go then */
 
 /* A request for a token that is under way. */
@@ -112,7 +113,7 @@ ask_for_token(Flight *flight, const WfCompose *in)
 	problem = wf_token_compose(in, &request);
 	if (problem != NULL)
 		return problem;
-	memory = AllocSetContextCreate(TopMemoryContext, "workflow request for a token", ALLOCSET_SMALL_SIZES);
+	memory = AllocSetContextCreate(CurrentMemoryContext, "workflow request for a token", ALLOCSET_SMALL_SIZES);
 	old = MemoryContextSwitchTo(memory);
 	ask = palloc(sizeof(TokenAsk));
 	ask->memory = memory;
@@ -122,6 +123,7 @@ ask_for_token(Flight *flight, const WfCompose *in)
 	MemoryContextSwitchTo(old);
 	submit(flight, ask->id, &request);
 	/* now that it is on its way: others will wait for it */
+	MemoryContextSetParent(memory, TopMemoryContext);
 	dlist_push_tail(&asks, &ask->node);
 	return NULL;
 }
@@ -134,6 +136,7 @@ send_one(Flight *flight)
 	WfNetRequest request;
 	WfError    *problem = NULL;
 	char	   *key = NULL;
+	Size		wire_bytes;
 
 	fill(flight, &in);
 	in.access_token = wf_token_find(&in, &key, &problem);
@@ -151,6 +154,7 @@ send_one(Flight *flight)
 	problem = wf_compose(&in, &request);
 	if (problem != NULL)
 		return problem;
+	wire_bytes = wf_compose_bytes(&request);
 	submit(flight, flight->id, &request);
 	if (!wf_setting_http_log_bodies)
 	{
@@ -161,6 +165,7 @@ send_one(Flight *flight)
 		flight->is_stripped = true;
 		strip(flight);
 	}
+	wf_flight_note_wire(flight, wire_bytes);
 	wf_flight_set_phase(flight, FLIGHT_SENT);
 	return NULL;
 }
@@ -188,6 +193,8 @@ guarded(Flight *flight, void (*work) (Flight *flight, const WfNetResult *result)
 		FlushErrorState();
 		problem = wf_error_from_data(error);
 		ereport(LOG, (errcode(error->sqlerrcode), errmsg("workflow dispatcher: request of node \"%s\": %s", flight->row.node, error->message)));
+		/* submitted a moment ago, it has not been sent yet */
+		(void) wf_net_cancel(wf_dispatch_net, flight->id);
 		wf_end_unsent(flight, problem, false, -1);
 	}
 	PG_END_TRY();
@@ -207,6 +214,12 @@ send_or_end(Flight *flight, const WfNetResult *unused)
 		wf_end_unsent(flight, problem, false, -1);
 }
 
+bool
+wf_send_is_wanted(void)
+{
+	return wf_flights_count(FLIGHT_READY) > 0 && wf_flights_wire_bytes() < MOST_WIRE_BYTES;
+}
+
 void
 wf_send_ready(void)
 {
@@ -216,6 +229,8 @@ wf_send_ready(void)
 
 	dlist_foreach_modify(it, wf_flights_of(FLIGHT_READY))
 	{
+		if (!wf_send_is_wanted())
+			break;
 		guarded(dlist_container(Flight, node, it.cur), send_or_end, NULL);
 		MemoryContextReset(memory);
 	}

@@ -7,6 +7,8 @@
  */
 #include "net/internal.h"
 
+#include <arpa/inet.h>
+
 #define USER_AGENT "workflow"
 
 /* Sets an option unless one before could not be set. */
@@ -243,6 +245,24 @@ set_all(WfNetTransfer *t, long total_ms)
 
 /* -- in and out -- */
 
+/* Of a hop that could not be set up. What libcurl does not take now it never will. */
+static WfNetOutcome
+setup_outcome(const WfNetTransfer *t, CURLcode code)
+{
+	if (code == CURLE_OK || code == CURLE_OUT_OF_MEMORY)
+		return WF_NET_OVERLOADED;
+	return t->was_sent ? WF_NET_BROKEN : WF_NET_INVALID;
+}
+
+/* Is its host a name? */
+bool
+wf_net_hop_needs_name(const WfNetTransfer *t)
+{
+	unsigned char address[sizeof(struct in6_addr)];
+
+	return inet_pton(AF_INET, t->host, address) != 1 && inet_pton(AF_INET6, t->host, address) != 1;
+}
+
 /* Begins the hop; when it cannot begin, the transfer is finished. Allocates in its memory context. */
 void
 wf_net_hop_start(WfNetTransfer *t)
@@ -273,8 +293,9 @@ wf_net_hop_start(WfNetTransfer *t)
 			code = set_all(t, total_ms);
 		entered = code == CURLE_OK ? curl_multi_add_handle(t->partition->multi, t->easy) : CURLM_OK;
 		if (code != CURLE_OK || entered != CURLM_OK)
-			wf_net_finish(t, WF_NET_OVERLOADED, psprintf("could not set up the request: %s",
-														 code != CURLE_OK ? curl_easy_strerror(code) : curl_multi_strerror(entered)));
+			wf_net_finish(t, setup_outcome(t, code),
+						  psprintf("could not set up the request: %s",
+								   code != CURLE_OK ? curl_easy_strerror(code) : curl_multi_strerror(entered)));
 		else
 			t->state = WF_NET_ACTIVE;
 	}
@@ -287,6 +308,7 @@ wf_net_hop_drop(WfNetTransfer *t)
 {
 	if (t->easy == NULL)
 		return;
+	t->net->gave_up_names |= !t->request_begun && t->n_opened == 0 && wf_net_hop_needs_name(t);
 	/* Not an error if it was not in there. */
 	(void) curl_multi_remove_handle(t->partition->multi, t->easy);
 	wf_net_partition_handle_back(t->partition, t->easy);

@@ -37,6 +37,8 @@
 #define WF_NET_DISCARD_BYTES 65536
 /* Hosts of which a partition remembers that they speak HTTP/2. */
 #define WF_NET_MULTIPLEXED 16
+/* Of each of the two buffers of an answer so much does not count in max_buffered_bytes, so that small answers always have room. */
+#define WF_NET_OWN_BYTES 16384
 /* Answers to one request on one connection: 1xx, challenges, the last one. */
 #define WF_NET_MAX_ANSWERS 20
 
@@ -67,6 +69,14 @@ typedef struct WfNetPartition
 	int64		deadline_us;	/* when libcurl wants to be called; -1: never */
 } WfNetPartition;
 
+/* Those whose answers share a limit; in WfNet.holders while there are any. */
+typedef struct WfNetHolder
+{
+	uint64		hash;			/* of its name */
+	int			n_transfers;
+	size_t		buffered_bytes;
+} WfNetHolder;
+
 typedef enum WfNetState
 {
 	WF_NET_WAITING,				/* in WfNet.waiting */
@@ -81,8 +91,9 @@ typedef struct WfNetTransfer
 	WfNetState	state;
 	WfNet	   *net;
 	WfNetPartition *partition;	/* NULL: none yet, or not any more */
+	WfNetHolder *holder;
 	MemoryContext memory;		/* of it and all below */
-	WfNetRequest request;		/* a deep copy, but for partition and policy */
+	WfNetRequest request;		/* a deep copy, but for partition, policy and holder */
 
 	/* This hop; a redirect changes it. */
 	char	   *url;			/* canonical */
@@ -110,6 +121,7 @@ typedef struct WfNetTransfer
 	bool		request_begun;	/* the connection is there, and secure if it is to be: the request goes out next */
 	int			status;			/* of the answer that is being read */
 	int			n_answers;		/* status lines, of this hop */
+	int			answers_before; /* those that came before it was sent, or was sent last */
 	bool		body_begun;
 	bool		is_redirect;	/* one that will be followed: its body is not kept */
 	size_t		discarded_bytes;
@@ -155,8 +167,11 @@ struct WfNet
 	dlist_head	waiting;
 	dlist_head	finished;
 	HTAB	   *by_id;			/* id: transfer */
+	HTAB	   *holders;		/* WfNetHolder by hash */
 	int			n_in_flight;
-	size_t		buffered_bytes; /* heads and bodies, malloc'ed */
+	size_t		buffered_bytes; /* heads and bodies, malloc'ed, beyond WF_NET_OWN_BYTES of each */
+	bool		gave_up_names;	/* threads may still look up names that nobody waits for */
+	bool		is_held;		/* what is waiting, all of it, waits for such threads to end */
 	bool		no_descriptor;	/* one could not be had: idle partitions are closed */
 };
 
@@ -183,6 +198,7 @@ extern bool wf_net_request_check(WfNetTransfer *t, char **problem);
 /* -- hop.c -- */
 extern void wf_net_hop_start(WfNetTransfer *t);
 extern void wf_net_hop_drop(WfNetTransfer *t);
+extern bool wf_net_hop_needs_name(const WfNetTransfer *t);
 
 /* -- receive.c: callbacks, which throw nothing -- */
 extern CURLcode wf_net_receive_setup(WfNetTransfer *t);

@@ -14,6 +14,7 @@
  */
 #include "net/internal.h"
 
+#include <fcntl.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
@@ -22,6 +23,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/fault.h"
+#include "common/hashfn.h"
 #include "storage/fd.h"
 #include "utils/memutils.h"
 
@@ -29,6 +32,7 @@
 /* Descriptors that a process with thousands of connections wants to be allowed. */
 #define WANTED_DESCRIPTORS 65536
 #define MMAP_BYTES (256 * 1024)
+#define HELD_MS 50				/* until it is looked again whether threads have ended, which nobody tells */
 
 /* What the memory context of whoever created it holds. */
 typedef struct Owner
@@ -153,6 +157,8 @@ wf_net_create(const WfNetLimits *limits)
 		net->limits.max_idle_connections = 100;
 	if (net->limits.max_partitions <= 0)
 		net->limits.max_partitions = 256;
+	if (net->limits.max_threads <= 0)
+		net->limits.max_threads = 500;
 	if (net->limits.idle_ms <= 0)
 		net->limits.idle_ms = 60000;
 	if (net->limits.max_buffered_bytes == 0)
@@ -164,6 +170,9 @@ wf_net_create(const WfNetLimits *limits)
 	net->timers.ph_compare = wf_net_partition_compare_timers;
 	hash.hcxt = memory;
 	net->by_id = hash_create("outgoing requests", 256, &hash, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	hash.keysize = sizeof(uint64);
+	hash.entrysize = sizeof(WfNetHolder);
+	net->holders = hash_create("holders of answers", 64, &hash, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	net->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (net->epoll_fd < 0)
 	{
@@ -196,34 +205,53 @@ entry_of(WfNet *net, int64 id, HASHACTION action, bool *found)
 	return entry == NULL ? NULL : (WfNetTransfer **) (entry + sizeof(int64));
 }
 
+static WfNetHolder *
+holder_of(WfNet *net, const char *name)
+{
+	uint64		hash = name == NULL ? 0 : hash_bytes_extended((const unsigned char *) name, strlen(name), 0);
+	bool		found;
+	WfNetHolder *holder = hash_search(net->holders, &hash, HASH_ENTER, &found);
+
+	if (!found)
+		holder->n_transfers = holder->buffered_bytes = 0;
+	return holder;
+}
+
+/*
+ * What may throw comes first, in memory that is the caller's until the end: after an error the loop has never heard of the
+ * transfer.
+ */
 void
 wf_net_submit(WfNet *net, const WfNetRequest *request)
 {
 	WfNetTransfer *t = wf_net_transfer_make(net, request);
-	MemoryContext old;
+	MemoryContext old = MemoryContextSwitchTo(t->memory);
 	WfNetTransfer **entry;
 	bool		found;
-	char	   *problem;
 
+	WF_FAULT("net.submit");
+	if (!wf_net_request_check(t, &t->message))
+		t->outcome = WF_NET_INVALID;
+	else if ((t->partition = wf_net_partition_get(net, request)) == NULL)
+	{
+		t->outcome = WF_NET_OVERLOADED;
+		t->message = pstrdup("could not set up connections");
+	}
+	t->holder = holder_of(net, request->holder);
 	entry = entry_of(net, request->id, HASH_ENTER, &found);
 	if (found)
-	{
-		MemoryContextDelete(t->memory);
 		elog(ERROR, "a request with the id " INT64_FORMAT " is in flight already", request->id);
-	}
-	*entry = t;
-	net->n_in_flight++;
-	dlist_push_tail(&net->waiting, &t->node);
-	t->state = WF_NET_WAITING;
-
-	old = MemoryContextSwitchTo(t->memory);
-	if (!wf_net_request_check(t, &problem))
-		wf_net_finish(t, WF_NET_INVALID, problem);
-	else if ((t->partition = wf_net_partition_get(net, request)) == NULL)
-		wf_net_finish(t, WF_NET_OVERLOADED, "could not set up connections");
-	else
-		wf_net_partition_entered(t);
 	MemoryContextSwitchTo(old);
+
+	*entry = t;
+	net->is_held = false;
+	t->holder->n_transfers++;
+	net->n_in_flight++;
+	MemoryContextSetParent(t->memory, net->memory);
+	t->state = t->partition == NULL ? WF_NET_FINISHED : WF_NET_WAITING;
+	dlist_push_tail(t->partition == NULL ? &net->finished : &net->waiting, &t->node);
+	if (t->partition != NULL)
+		wf_net_partition_entered(t);
 }
 
 bool
@@ -267,8 +295,10 @@ wf_net_timeout_ms(WfNet *net)
 	int64		next_us = wf_net_partition_next_tidy_us(net);
 	int64		wait_us;
 
-	if (!dlist_is_empty(&net->waiting) || !dlist_is_empty(&net->finished))
+	if ((!dlist_is_empty(&net->waiting) && !net->is_held) || !dlist_is_empty(&net->finished))
 		return 0;
+	if (!dlist_is_empty(&net->waiting))
+		next_us = Min(next_us, wf_net_now_us() + HELD_MS * 1000);
 	if (!pairingheap_is_empty(&net->timers))
 		next_us = Min(next_us, pairingheap_container(WfNetPartition, timer, pairingheap_first(&net->timers))->deadline_us);
 	if (next_us == PG_INT64_MAX)
@@ -300,19 +330,67 @@ read_messages(WfNetPartition *partition)
 	}
 }
 
+/* Threads of this process; 0: not known. */
 static int
+count_threads(void)
+{
+	char		text[4096];
+	int			fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+	ssize_t		bytes = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	char	   *line;
+
+	if (fd >= 0)
+		close(fd);
+	if (bytes < 0)
+		return 0;
+	text[bytes] = '\0';
+	line = strstr(text, "\nThreads:");
+	return line == NULL ? 0 : atoi(line + 9);
+}
+
+/*
+ * How many look-ups of names may begin. A thread that looks up a name cannot be stopped: when its transfer gives up, it goes on for
+ * as long as the name's servers are silent, and the next transfer makes another.
+ */
+static int
+room_for_names(WfNet *net)
+{
+	int			threads;
+
+	if (!net->gave_up_names)
+		return PG_INT32_MAX;
+	threads = count_threads();
+	net->gave_up_names = threads > 1;
+	return Max(net->limits.max_threads - threads, 0);
+}
+
+static void
 start_waiting(WfNet *net, int most)
 {
+	int			names;
 	int			n = 0;
+	dlist_mutable_iter it;
 
-	for (; n < most && !dlist_is_empty(&net->waiting); n++)
+	if (dlist_is_empty(&net->waiting))
+		return;
+	names = room_for_names(net);
+	net->is_held = true;
+	dlist_foreach_modify(it, &net->waiting)
 	{
-		WfNetTransfer *t = dlist_container(WfNetTransfer, node, dlist_pop_head_node(&net->waiting));
+		WfNetTransfer *t = dlist_container(WfNetTransfer, node, it.cur);
 
+		if (n == most)
+		{
+			net->is_held = false;
+			return;
+		}
+		if (wf_net_hop_needs_name(t) && names-- <= 0)
+			continue;
+		n++;
+		dlist_delete(&t->node);
 		t->state = WF_NET_ACTIVE;
 		wf_net_hop_start(t);
 	}
-	return n;
 }
 
 static int
@@ -391,5 +469,5 @@ wf_net_turn(WfNet *net, int max_events)
 		pthread_sigmask(SIG_SETMASK, &before, NULL);
 	}
 	PG_END_TRY();
-	return more || !dlist_is_empty(&net->waiting);
+	return more || (!dlist_is_empty(&net->waiting) && !net->is_held);
 }

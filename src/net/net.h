@@ -141,6 +141,7 @@ typedef struct WfNetRequest
 	 */
 	const char *partition;
 	const WfNetPolicy *policy;	/* NULL: the defaults (private addresses closed) */
+	const char *holder;			/* who has the answers in memory, for max_buffered_bytes: a tenant; or NULL */
 
 	const char *method;			/* NULL: GET, or POST when there is a body */
 	const char *url;
@@ -246,8 +247,10 @@ typedef struct WfNetLimits
 {
 	int			max_idle_connections;	/* 100: kept open for reuse, of a partition */
 	int			max_partitions;			/* 256: idle ones beyond it are closed, the longest idle first */
+	int			max_threads;			/* 500: of the process; beyond it no look-up of a name begins once some were given up */
 	int			idle_ms;				/* 60 s: a partition without requests is closed */
-	size_t		max_buffered_bytes;		/* 256 MB: answers that are not taken yet, of all requests */
+	size_t		max_buffered_bytes;		/* 256 MB: answers that are not taken yet, of all requests, beyond some kB of each.
+									 * A holder never has more than three quarters of what others leave */
 } WfNetLimits;
 
 /*

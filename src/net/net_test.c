@@ -181,6 +181,7 @@ get_request(const JsonbValue *object, WfNetRequest *r)
 	memset(r, 0, sizeof(*r));
 	r->kind = kind != NULL && strcmp(kind, "mail") == 0 ? WF_NET_MAIL : WF_NET_HTTP;
 	r->partition = wf_json_get_cstring(object, "partition");
+	r->holder = wf_json_get_cstring(object, "holder");
 	if (wf_json_field(object, "policy", &v))
 		r->policy = get_policy(&v);
 	r->method = wf_json_get_cstring(object, "method");
@@ -388,6 +389,7 @@ wf_sql_test_net(PG_FUNCTION_ARGS)
 	wf_json_root(PG_GETARG_JSONB_P(0), &groups);
 	wf_json_root(PG_GETARG_JSONB_P(1), &options);
 	limits.max_partitions = (int) get_int(&options, "maxPartitions", 0);
+	limits.max_threads = (int) get_int(&options, "maxThreads", 0);
 	limits.max_idle_connections = (int) get_int(&options, "maxIdle", 0);
 	limits.idle_ms = (int) get_int(&options, "idleMs", 0);
 	limits.max_buffered_bytes = get_int(&options, "maxBufferedBytes", 0);

@@ -140,7 +140,7 @@ make_key(StringInfo key, const WfNetRequest *request)
 static WfNetPartition *
 make_partition(WfNet *net, const WfNetRequest *request, const StringInfoData *key, uint32 hash)
 {
-	MemoryContext memory = AllocSetContextCreate(net->memory, "connections", ALLOCSET_SMALL_SIZES);
+	MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "connections", ALLOCSET_SMALL_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(memory);
 	WfNetPartition *partition = palloc0(sizeof(WfNetPartition));
 	char	   *problem;
@@ -171,6 +171,7 @@ make_partition(WfNet *net, const WfNetRequest *request, const StringInfoData *ke
 	curl_multi_setopt(partition->multi, CURLMOPT_TIMERFUNCTION, on_timer);
 	curl_multi_setopt(partition->multi, CURLMOPT_TIMERDATA, partition);
 	curl_multi_setopt(partition->multi, CURLMOPT_MAXCONNECTS, (long) partition->connects_allowed);
+	MemoryContextSetParent(memory, net->memory);
 	dlist_push_head(&net->partitions, &partition->node);
 	dlist_push_tail(&net->idle, &partition->idle_node);
 	net->n_idle++;

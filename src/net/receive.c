@@ -10,6 +10,9 @@
 #include <errno.h>
 #include <unistd.h>
 
+/* A buffer grows by so much at most: what is reserved and not used, others lack. */
+#define STEP_BYTES (1024 * 1024)
+
 /* Makes libcurl give up, for this reason; the first one stays. */
 static void pg_attribute_printf(3, 4)
 stop(WfNetTransfer *t, WfNetOutcome outcome, const char *fmt, ...)
@@ -51,35 +54,85 @@ on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 	return fd < 0 ? CURL_SOCKET_BAD : fd;
 }
 
-/* The connection is there, a new one or an old one, and the server is who it is to be: what follows is the request. */
+/* May it be done twice without harm, by its method? */
+static bool
+is_idempotent(const char *method)
+{
+	static const char *const words[] = {"GET", "HEAD", "OPTIONS", "PUT", "DELETE"};
+
+	for (int i = 0; i < lengthof(words); i++)
+		if (strcmp(method, words[i]) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * The connection is there, a new one or an old one, and the server is who it is to be: what follows is the request. Again, and
+ * with no answer in between: libcurl repeats what it sent over an old connection that was closed. Whether the server did it
+ * before it closed nobody knows, so that is for the owner to decide, who counts attempts.
+ */
 static int
 on_ready(void *arg, char *remote, char *local, int remote_port, int local_port)
 {
 	WfNetTransfer *t = arg;
 
+	if (t->request_begun && t->n_answers == t->answers_before && !is_idempotent(t->method))
+	{
+		stop(t, WF_NET_BROKEN, "the connection to \"%s\" broke: it was closed without an answer", t->host);
+		return CURL_PREREQFUNC_ABORT;
+	}
 	t->request_begun = true;
+	t->answers_before = t->n_answers;
 	return CURL_PREREQFUNC_OK;
 }
 
 /* -- growing buffers -- */
 
+/* What a buffer of this size takes of what all share: the first bytes are everybody's own. */
+static size_t
+shared_bytes(size_t size)
+{
+	return size > WF_NET_OWN_BYTES ? size - WF_NET_OWN_BYTES : 0;
+}
+
+/* May it grow from `size` to that? Three quarters of what others leave is what a holder may have, so nobody can have all. */
+static bool
+has_room(const WfNetTransfer *t, size_t size, size_t larger)
+{
+	size_t		most = t->net->limits.max_buffered_bytes;
+	size_t		others = t->net->buffered_bytes - t->holder->buffered_bytes;
+	size_t		share = (most - Min(others, most)) / 4 * 3;
+
+	return shared_bytes(larger) - shared_bytes(size) <= share - Min(t->holder->buffered_bytes, share);
+}
+
+/* The buffer has another size. */
+static void
+count_buffer(WfNetTransfer *t, size_t before, size_t now)
+{
+	t->net->buffered_bytes += shared_bytes(now) - shared_bytes(before);
+	t->holder->buffered_bytes += shared_bytes(now) - shared_bytes(before);
+}
+
 /*
- * Room for `more` bytes and a NUL in a buffer that never has more than `most` of them. False: stopped.
+ * Room for `more` bytes and a NUL in a buffer that never has more than `most` of them. It is doubled, up to a step; less when
+ * that is all there is. False: stopped.
  */
 static bool
 reserve(WfNetTransfer *t, char **buffer, size_t *size, size_t used, size_t more, size_t most)
 {
-	WfNet	   *net = t->net;
 	size_t		needed = used + more + 1;
 	size_t		wanted;
 	char	   *bigger;
 
 	if (needed <= *size)
 		return true;
-	wanted = Max(needed, Min(Max(*size * 2, 1024), most + 1));
-	if (wanted - *size > net->limits.max_buffered_bytes - Min(net->buffered_bytes, net->limits.max_buffered_bytes))
+	wanted = Max(needed, Min(*size + Min(Max(*size, 1024), STEP_BYTES), most + 1));
+	if (!has_room(t, *size, wanted))
+		wanted = needed;
+	if (!has_room(t, *size, wanted))
 	{
-		stop(t, WF_NET_OVERLOADED, "answers of other requests hold all %zu bytes that there are for them", net->limits.max_buffered_bytes);
+		stop(t, WF_NET_OVERLOADED, "answers of other requests hold all of the %zu bytes that there are for them", t->net->limits.max_buffered_bytes);
 		return false;
 	}
 	bigger = realloc(*buffer, wanted);
@@ -88,7 +141,7 @@ reserve(WfNetTransfer *t, char **buffer, size_t *size, size_t used, size_t more,
 		stop(t, WF_NET_OVERLOADED, "out of memory");
 		return false;
 	}
-	net->buffered_bytes += wanted - *size;
+	count_buffer(t, *size, wanted);
 	*buffer = bigger;
 	*size = wanted;
 	return true;
@@ -351,6 +404,7 @@ wf_net_receive_reset(WfNetTransfer *t)
 	t->rule[0] = '\0';
 	t->status = 0;
 	t->n_answers = 0;
+	t->answers_before = 0;
 	t->body_begun = false;
 	t->is_redirect = false;
 	t->discarded_bytes = 0;
@@ -360,15 +414,19 @@ wf_net_receive_reset(WfNetTransfer *t)
 	t->uploaded_bytes = 0;
 }
 
-/* Gives its buffers back. */
+/* Gives its buffers back, and its place among its holder's: the last that is done with a transfer. */
 void
 wf_net_receive_free(WfNetTransfer *t)
 {
-	t->net->buffered_bytes -= t->head_size + t->body_size;
+	count_buffer(t, t->head_size, 0);
+	count_buffer(t, t->body_size, 0);
 	free(t->head);
 	free(t->body);
 	t->head = NULL;
 	t->body = NULL;
 	t->head_size = t->body_size = 0;
 	t->head_bytes = t->body_bytes = 0;
+	if (--t->holder->n_transfers == 0)
+		(void) hash_search(t->net->holders, &t->holder->hash, HASH_REMOVE, NULL);
+	t->holder = NULL;
 }

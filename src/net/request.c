@@ -11,6 +11,8 @@
 
 #define MAX_HEADERS 1000
 #define MAX_RECIPIENTS 1000
+/* Of a text of the credentials; libcurl refuses 8,000,000. */
+#define MAX_CREDENTIAL_BYTES (1024 * 1024)
 
 /* Headers that say how the message is framed or routed; the loop sets them, nobody else. */
 static const char *const own_headers[] = {
@@ -163,13 +165,13 @@ multipart_body(WfNetRequest *r)
 }
 
 /*
- * The request with all it points to, but for partition and policy, in a memory context of its own. What is malformed
- * is copied as it is: wf_net_request_check says so.
+ * The request with all it points to, but for partition, policy and holder, in a memory context of its own below CurrentMemoryContext.
+ * What is malformed is copied as it is: wf_net_request_check says so.
  */
 WfNetTransfer *
 wf_net_transfer_make(WfNet *net, const WfNetRequest *request)
 {
-	MemoryContext memory = AllocSetContextCreate(net->memory, "outgoing request", ALLOCSET_SMALL_SIZES);
+	MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "outgoing request", ALLOCSET_SMALL_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(memory);
 	WfNetTransfer *t = palloc0(sizeof(WfNetTransfer));
 	WfNetRequest *r = &t->request;
@@ -181,6 +183,7 @@ wf_net_transfer_make(WfNet *net, const WfNetRequest *request)
 	*r = *request;
 	r->partition = NULL;
 	r->policy = NULL;
+	r->holder = NULL;
 	r->method = copy(r->method);
 	r->url = copy(r->url == NULL ? "" : r->url);
 	copy_headers(r);
@@ -244,6 +247,13 @@ check_headers(const WfNetRequest *r, char **problem)
 	return true;
 }
 
+static size_t
+length(const char *text)
+{
+	return text == NULL ? 0 : strlen(text);
+}
+
+/* Quoting makes up to three bytes of one. */
 static bool
 check_parts(const WfNetRequest *r, char **problem)
 {
@@ -253,7 +263,7 @@ check_parts(const WfNetRequest *r, char **problem)
 	{
 		const WfNetPart *part = &r->parts[i];
 
-		total += part->data_bytes + (part->name == NULL ? 0 : strlen(part->name)) + 1024;
+		total += part->data_bytes + 3 * length(part->name) + 3 * length(part->filename) + length(part->content_type) + 1024;
 		if (part->name == NULL || has_control(part->name) || has_control(part->filename) || has_control(part->content_type))
 		{
 			*problem = "the name, the filename or the content type of a part has a control character";
@@ -274,7 +284,11 @@ check_auth(const WfNetRequest *r, char **problem)
 	const WfNetAuth *a = &r->auth;
 
 	*problem = NULL;
-	if (has_control(a->user) || has_control(a->password) || has_control(a->token) || has_control(a->region) ||
+	if (length(a->user) > MAX_CREDENTIAL_BYTES || length(a->password) > MAX_CREDENTIAL_BYTES ||
+		length(a->token) > MAX_CREDENTIAL_BYTES || length(a->region) + length(a->service) > MAX_CREDENTIAL_BYTES ||
+		length(r->client_key_password) > MAX_CREDENTIAL_BYTES)
+		*problem = "a credential is too large";
+	else if (has_control(a->user) || has_control(a->password) || has_control(a->token) || has_control(a->region) ||
 		has_control(a->service))
 		*problem = "a credential has a control character";
 	else if ((a->type == WF_NET_AUTH_BASIC || a->type == WF_NET_AUTH_DIGEST || a->type == WF_NET_AUTH_AWS) &&

@@ -66,6 +66,8 @@ SELECT delays(NULL, '{"isRetryable": false, "retryAfterMs": 10, "status": 400, "
 -- maxElapsed: no attempt that would begin later
 SELECT e, test_retry('{"maxElapsedMs": 10000}', jsonb_build_object('isRetryable', true, 'elapsedMs', e)), test_retry('{"maxElapsedMs": 10000}', jsonb_build_object('isRetryable', true, 'elapsedMs', e, 'retryAfterMs', 5000)), test_retry('{"maxElapsedMs": 0}', jsonb_build_object('isRetryable', true, 'elapsedMs', e))
 FROM unnest(ARRAY[0, 5000, 5001, 9000, 9001, 20000, 9000000000000]) e;
+-- what never left the process is tried again soon, then less often, and not for ever
+SELECT n, test_retry(NULL, jsonb_build_object('uncounted', n)) AS least, test_retry(NULL, jsonb_build_object('uncounted', n, 'random', 1)) AS most, test_retry('{"maxAttempts": 1, "maxElapsedMs": 10000}', jsonb_build_object('uncounted', n, 'elapsedMs', 9000)) AS late FROM unnest(ARRAY[0, 1, 2, 6, 7, 19, 20, 1000000000]) n;
 
 -- which: by kind, retryOn, stopOn
 CREATE TABLE case_of (n int, attempt jsonb);

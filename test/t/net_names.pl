@@ -44,6 +44,15 @@ $r = one(at(name(join('.and.', @closed[0 .. 12])), '/ok', connectTimeoutMs => 20
 is($r->{outcome}, 'blocked', 'many of them behind one name');
 is(opened() - $before, 1, 'nothing was connected');
 
+# -- threads that look up what nobody waits for any more --
+
+$begun = time;
+$all = requests([ [ map { at(name('slow', 'and', '127-0-0-1'), '/ok', timeoutMs => 50) } 1 .. 10 ], [ at(name('127-0-0-1'), '/ok'), request('http', '/ok', times => 2) ] ], { maxThreads => 8 });
+is(join(' ', map { $_->{outcome} } @{ $all->[0] }), join(' ', ('timed out') x 10), 'ten are given up');
+is("$all->[1][0]{outcome} $all->[1][1]{same}", 'answered 2', 'others go on');
+cmp_ok(time - $begun, '>', 2, 'a name is not looked up while there are too many threads');
+cmp_ok($all->[1][1]{doneUs}, '<', 2_000_000, 'what needs none does not wait');
+
 # -- mixed answers: the open one is taken, wherever it stands --
 
 for my $labels (['10-0-0-1', 'and', '127-0-0-1'], ['127-0-0-1', 'and', '10-0-0-1'], [hex_of((0) x 15, 1), 'and', '127-0-0-1'], ['169-254-169-254', 'and', '127-0-0-2', 'and', '127-0-0-1'])

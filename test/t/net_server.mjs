@@ -66,6 +66,7 @@ const paths = {
 	'/round': s => answer(s, 'moved', 'Location: /round\r\n', '302 Moved'),
 	'/redirect-large': s => { s.write('HTTP/1.1 302 Moved\r\nLocation: /ok\r\nTransfer-Encoding: chunked\r\n\r\n'); pour(s, () => chunked(block)); },
 	'/big': (s, r) => { let n = Number(r.query.get('n')); s.write(`HTTP/1.1 200 OK\r\nContent-Length: ${n}\r\nX-Connection: ${s.number}\r\n\r\n`); while (n > 0) { s.write(block.subarray(0, Math.min(n, block.length))); n -= block.length; } },
+	'/hold': (s, r) => { let n = Number(r.query.get('n')); s.write(`HTTP/1.1 200 OK\r\nContent-Length: ${2 * n}\r\n\r\n`); while (n > 0) { s.write(block.subarray(0, Math.min(n, block.length))); n -= block.length; } },
 	'/drip': s => { s.write('HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n'); const t = setInterval(() => s.destroyed ? clearInterval(t) : s.write('x'), 50); },
 	'/slow-head': s => { s.write('HTTP/1.1 200 OK\r\n'); const t = setInterval(() => s.destroyed ? clearInterval(t) : s.write('X-A: b\r\n'), 50); },
 	'/late': (s, r) => setTimeout(() => s.destroyed || answer(s, 'late'), Number(r.query.get('ms'))),
