@@ -7,6 +7,8 @@
  * 2. A lane is given what limits allow: its own, those of the process (workflow.http_max_in_flight, bytes), and its circuit's.
  *    Lanes take turns, each beginning where the last one that got something was.
  * 3. What is taken is a flight at once; it is sent when the transaction has committed, and forgotten when it has not.
+ * 4. After a transaction that has failed one request is taken, then two, four ...; when one fails alone it is set aside (aside.c).
+ *    The lane where it failed has had its turn.
  */
 #include "postgres.h"
 
@@ -47,7 +49,9 @@ static bool circuits = true;
 static bool policies = true;
 static bool some_ended = false;
 static char *last_lane = NULL;	/* in TopMemoryContext */
+static int	most_claimed = MOST_CLAIMED;	/* by the next transaction */
 static int	n_claimed;			/* taken by the transaction at hand */
+static const char *visiting = NULL; /* the lane that the transaction at hand looks at, in its memory */
 static TimestampTz looked_at = 0;	/* what the clock said then */
 
 void
@@ -56,13 +60,15 @@ wf_claim_init(MemoryContext parent)
 	dues_memory = AllocSetContextCreate(parent, "workflow lanes that are due", ALLOCSET_DEFAULT_SIZES);
 	wf_named_create(&dues, "workflow lanes that are due", sizeof(Due), dues_memory);
 	wf_cut_short_init(parent);
+	wf_aside_init(parent);
 	look_at_all = circuits = true;
 }
 
 void
 wf_claim_told(int calls)
 {
-	look_at_all |= (calls & WF_DISPATCH_REQUESTS) != 0;
+	/* with other limits lanes may send that waited for a time, or for an end */
+	look_at_all |= (calls & (WF_DISPATCH_REQUESTS | WF_DISPATCH_POLICIES)) != 0;
 	cancels |= (calls & WF_DISPATCH_CANCELS) != 0;
 	circuits |= (calls & WF_DISPATCH_CIRCUITS) != 0;
 	policies |= (calls & WF_DISPATCH_POLICIES) != 0;
@@ -96,7 +102,7 @@ wf_claim_again(const char *lane, TimestampTz at)
 bool
 wf_claim_outbox_is_empty(void)
 {
-	return !look_at_all && wf_named_count(&dues) == 0;
+	return !look_at_all && wf_named_count(&dues) == 0 && wf_aside_next() == DT_NOEND;
 }
 
 static bool
@@ -119,6 +125,7 @@ wf_claim_next(void)
 		return DT_NOEND;
 	if (look_at_all)
 		return 0;
+	next = wf_aside_next();
 	hash_seq_init(&seq, dues.table);
 	while ((due = hash_seq_search(&seq)) != NULL)
 	{
@@ -266,6 +273,7 @@ begin_flights(List *begun, WfLane *lane, const Limiters *above, List *rows, Time
 		WfRequestRow *row = lfirst(cell);
 		Flight	   *flight = wf_flight_make(row);
 
+		wf_aside_look(&row->request_id);
 		flight->row.attempts += wf_cut_short_times(row);
 		flight->lane = lane;
 		wf_lane_begin(lane, wf_dispatch_unix_ms(now));
@@ -276,6 +284,7 @@ begin_flights(List *begun, WfLane *lane, const Limiters *above, List *rows, Time
 		flight->begun_at = now;
 		begun = lappend(begun, flight);
 	}
+	wf_aside_look(NULL);
 	return begun;
 }
 
@@ -300,6 +309,16 @@ room_of(WfLane *lane, const Limiters *above, int wanted, TimestampTz now, int64 
 	return wf_limits_room(above, room, wf_dispatch_unix_ms(now), again_ms);
 }
 
+/* For WfIsInFlight. */
+static bool
+is_passed_over(const pg_uuid_t *request_id, void *unused)
+{
+	if (wf_flight_is_there(request_id, unused) || wf_aside_has(request_id))
+		return true;
+	wf_aside_look(request_id);
+	return false;
+}
+
 /* When to look at the lane again; 0: there is nothing in it. */
 static TimestampTz
 claim_lane(WfOutbox *outbox, const char *name, TimestampTz now, List **begun, TimestampTz *floor)
@@ -311,15 +330,16 @@ claim_lane(WfOutbox *outbox, const char *name, TimestampTz now, List **begun, Ti
 	TimestampTz next;
 	List	   *rows;
 
-	if (!has_room() || n_claimed >= MOST_CLAIMED)
+	if (!has_room() || n_claimed >= most_claimed)
 		return n_claimed > 0 ? now : DT_NOEND;
 	wf_limits_of(name, wf_dispatch_unix_ms(now), &above);
-	room = room_of(lane, &above, MOST_CLAIMED - n_claimed, now, &again_ms);
+	room = room_of(lane, &above, most_claimed - n_claimed, now, &again_ms);
 	if (room == 0)
 		return again_ms < 0 ? DT_NOEND : TimestampTzPlusMilliseconds(now, again_ms);
 	if (!wf_lane_knows_limits(lane))
 		room = Min(room, MOST_UNKNOWN);
-	rows = wf_store_outbox_take(outbox, name, now, room, wf_flight_is_there, NULL, &next, floor);
+	rows = wf_store_outbox_take(outbox, name, now, room, is_passed_over, NULL, &next, floor);
+	wf_aside_look(NULL);
 	n_claimed += list_length(rows);
 	if (rows != NIL)
 	{
@@ -346,8 +366,11 @@ visit_lane(WfOutbox *outbox, const char *name, TimestampTz now, bool all, List *
 {
 	Due		   *due = wf_named_find(&dues, name);
 	TimestampTz floor = all || due == NULL ? 0 : due->floor;
-	TimestampTz at = claim_lane(outbox, name, now, begun, &floor);
+	TimestampTz at;
 
+	visiting = name;
+	at = claim_lane(outbox, name, now, begun, &floor);
+	visiting = NULL;
 	if (at == 0)
 	{
 		if (due != NULL)
@@ -460,6 +483,9 @@ wf_claim_work(MemoryContext memory)
 	WfOutbox   *outbox;
 
 	n_claimed = 0;
+	visiting = NULL;
+	wf_aside_look(NULL);
+	look_at_all |= wf_aside_let_go(now);
 	if (is_first)
 		wf_cut_short_read();
 	wf_cut_short_sweep();
@@ -484,9 +510,24 @@ wf_claim_work(MemoryContext memory)
 	wf_batch_begin(begun, now);
 }
 
-void
-wf_claim_settle(bool committed)
+/* The next claim takes one request, from another lane. */
+static bool
+settle_error(const ErrorData *error)
 {
+	bool		is_known = most_claimed == 1 && wf_aside_blame(error);
+
+	if (visiting != NULL)
+		set_last_lane(visiting);
+	visiting = NULL;
+	most_claimed = 1;
+	look_at_all = circuits = cancels = policies = true;
+	return is_known;
+}
+
+bool
+wf_claim_settle(const ErrorData *error)
+{
+	bool		committed = error == NULL;
 	dlist_mutable_iter it;
 
 	dlist_foreach_modify(it, wf_flights_of(FLIGHT_CLAIMED))
@@ -502,8 +543,9 @@ wf_claim_settle(bool committed)
 		flight->row.attempts++;
 		wf_flight_set_phase(flight, FLIGHT_READY);
 	}
-	if (committed)
-		is_first = false;
-	else
-		look_at_all = circuits = cancels = policies = true;
+	if (!committed)
+		return settle_error(error);
+	is_first = false;
+	most_claimed = Min(most_claimed * 2, MOST_CLAIMED);
+	return false;
 }

@@ -113,7 +113,8 @@ extern void wf_claim_told(int calls);
 extern bool wf_claim_is_wanted(void);
 /* In a transaction. */
 extern void wf_claim_work(MemoryContext memory);
-extern void wf_claim_settle(bool committed);
+/* NULL: the transaction has committed. True: what it failed at is known, and set aside. */
+extern bool wf_claim_settle(const ErrorData *error);
 extern TimestampTz wf_claim_next(void);	/* when something is to be claimed; DT_NOEND: when told */
 extern void wf_claim_some_ended(void);
 /* A request of this lane, which was in flight, is in the outbox again and due then. */
@@ -121,6 +122,17 @@ extern void wf_claim_again(const char *lane, TimestampTz at);
 extern bool wf_claim_outbox_is_empty(void);
 /* The values of the secrets that a request names, in memory of wf_secret_alloc; NULL, or why not. In a transaction. */
 extern WfError *wf_claim_open_secrets(const JsonbValue *request, const pg_uuid_t *tenant_id, WfSecretValue **secrets, int *n);
+
+/* -- aside.c: requests that cannot be claimed -- */
+
+extern void wf_aside_init(MemoryContext parent);
+/* What fails from now on is the fault of this request; NULL: of none. */
+extern void wf_aside_look(const pg_uuid_t *request_id);
+/* Sets aside the request that is looked at; false: none is. */
+extern bool wf_aside_blame(const ErrorData *error);
+extern bool wf_aside_has(const pg_uuid_t *request_id);
+extern TimestampTz wf_aside_next(void); /* when one is to be tried again; DT_NOEND: there are none */
+extern bool wf_aside_let_go(TimestampTz now);	/* are there some whose time has come? They are looked at again. */
 
 /* -- cut_short.c: attempts that crashes have cut short -- */
 
@@ -132,7 +144,7 @@ extern void wf_cut_short_sweep(void);	/* in a transaction */
 
 /* -- bodies.c -- */
 
-/* {request, response} of an attempt without secrets, when they are to be kept; else NULL. */
+/* {request, response} of an attempt without secrets, when they are to be kept, and can be; else NULL. Throws cancels only. */
 extern Jsonb *wf_bodies_of(const JsonbValue *request, const WfAnswer *answer, const WfSecretValue *secrets, int n_secrets);
 
 /* -- refresh.c: tokens that were replaced -- */
