@@ -48,6 +48,7 @@ static bool cancels = false;
 static bool circuits = true;
 static bool policies = true;
 static bool some_ended = false;
+static uint64 secrets_age = 0;	/* how often this process was told that some have other values */
 static char *last_lane = NULL;	/* in TopMemoryContext */
 static int	most_claimed = MOST_CLAIMED;	/* by the next transaction */
 static int	n_claimed;			/* taken by the transaction at hand */
@@ -72,8 +73,10 @@ wf_claim_told(int calls)
 	cancels |= (calls & WF_DISPATCH_CANCELS) != 0;
 	circuits |= (calls & WF_DISPATCH_CIRCUITS) != 0;
 	policies |= (calls & WF_DISPATCH_POLICIES) != 0;
-	if ((calls & WF_DISPATCH_SECRETS) != 0)
-		wf_token_forget_all();
+	if ((calls & WF_DISPATCH_SECRETS) == 0)
+		return;
+	wf_token_forget_all();
+	secrets_age++;
 }
 
 void
@@ -257,6 +260,7 @@ open_secrets(Flight *flight)
 	WfError    *problem = wf_claim_open_secrets(&flight->request, &flight->row.tenant_id, &flight->secrets, &flight->n_secrets);
 
 	MemoryContextSwitchTo(old);
+	flight->secrets_age = secrets_age;
 	if (problem != NULL)
 		wf_end_unsent(flight, problem, false, -1);
 	return problem == NULL;

@@ -488,7 +488,12 @@ wf_dispatch_move(void)
 	wf_send_ready();
 	more_to_move = wf_net_turn(wf_dispatch_net, MOST_EVENTS);
 	wf_send_receive();
-	more_to_move |= wf_flights_count(FLIGHT_READY) > 0;
+	/* their tokens have come: before it is told that secrets have changed */
+	if (wf_flights_count(FLIGHT_READY) > 0)
+	{
+		wf_send_ready();
+		more_to_move = true;
+	}
 	sweep(wf_clock_now());
 }
 

@@ -45,6 +45,7 @@ typedef struct Flight
 	bool		was_begun;		/* the attempt is recorded, or will be by this transaction */
 	Batch	   *batch;			/* with which it is recorded; or NULL */
 	WfSecretValue *secrets;		/* until it is sent */
+	uint64		secrets_age;	/* see WfCompose */
 	int			n_secrets;
 	bool		is_stripped;	/* of its secrets and what only sending needs */
 	char	   *token_key;		/* auth of type oauth2; or NULL */
@@ -154,12 +155,13 @@ typedef struct RefreshPlace
 {
 	pg_uuid_t	tenant_id;
 	const char *secret;			/* NULL: nowhere */
+	int			version;		/* of it, that was sent */
 	const char *node;
 	const char *host;
 } RefreshPlace;
 
 /* In CurrentMemoryContext. */
-extern void wf_refresh_place(const JsonbValue *request, const WfRequestRow *row, RefreshPlace *out);
+extern void wf_refresh_place(const WfCompose *in, const WfRequestRow *row, RefreshPlace *out);
 /* For the next transaction. */
 extern void wf_refresh_keep(const RefreshPlace *place, const char *value);
 /* In a transaction, at once. */

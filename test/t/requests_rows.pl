@@ -102,5 +102,27 @@ until_sent('most', 9);
 value(q{SELECT wf_cancel(run_id) FROM wf_runs WHERE finished_at IS NULL}, 'app');
 until_true(q{SELECT count(*) = 0 FROM wf.request}, 'all are cancelled');
 
+# -- secrets that are set while a token is asked for --
+
+value(q{SELECT wf_set_secret('CLIENT', 'hush'), wf_set_secret('REFRESH', 'refresh0')});
+sub guarded { my ($token) = @_; return ask('/guarded?of=a', auth => { type => 'oauth2', grant => 'refreshToken', refreshToken => '{{ $secrets.REFRESH }}', clientId => 'client', clientSecret => '{{ $secrets.CLIENT }}', tokenUrl => api("/token?of=a&rotate$token") }) }
+($id) = start([ guarded('&until=go') ]);
+until_sent('token');
+# what the server will have made of it by then
+value(q{SELECT wf_set_secret('REFRESH', 'refresh1')});
+is(code(run(ask('/told'))), 'completed', 'the dispatcher is told of a secret that is set while a token is asked for with the one before');
+visit('/go');
+is(code(wait_for($id)), 'completed', 'the request that has waited gets the token');
+is(code(run(guarded('&until=go'))), 'completed', 'the next one');
+is(told('count', 'token'), 2, 'asks for another, with the secret that was set');
+until_true(q{SELECT version = 3 FROM wf_secrets WHERE name = 'REFRESH'}, 'what replaces that is kept: nothing else was');
+value(q{SELECT fault('dispatch.token:hold'), wf_set_secret('REFRESH', 'refresh2')});
+($id) = start([ guarded('&until=go') ]);
+until_true(q{SELECT fault('?') = ''}, 'an answer has come with another refresh token');
+value(q{SELECT wf_set_secret('REFRESH', 'refresh3')});
+value(q{SELECT fault('')});
+is(code(wait_for($id)), 'completed', 'and the secret is set just then');
+is(code(run(ask('/told'))) . value(q{SELECT version FROM wf_secrets WHERE name = 'REFRESH'}), 'completed5', 'it stays');
+
 is(value('SELECT count(*) FROM wf.check_invariants()'), '0', 'invariants');
 done_testing();
