@@ -28,6 +28,8 @@
 #define MOST_RECORDED 1000		/* by one transaction */
 #define LOCKED_MS 10			/* until what somebody has locked is looked at again; twice that for the next time ... */
 #define MOST_LOCKED_MS 1000		/* ... as the transaction that has it may last for days */
+#define MOST_LOCKED_BYTES (256 * 1024 * 1024)	/* of answers whose rows are locked: beyond it the largest are given up */
+#define LEAST_SHED_BYTES 4096	/* of one */
 #define SWEEP_MS 60000
 #define LEAST_BACKOFF_MS 100
 #define MOST_BACKOFF_MS 10000
@@ -264,6 +266,28 @@ retry_locked(void)
 	}
 }
 
+/* Answers that nobody can take yet leave room for those of others. */
+static void
+shed_locked(void)
+{
+	while (wf_flights_locked_bytes() > MOST_LOCKED_BYTES)
+	{
+		Flight	   *largest = NULL;
+		dlist_iter	it;
+
+		dlist_foreach(it, wf_flights_of(FLIGHT_LOCKED))
+		{
+			Flight	   *flight = dlist_container(Flight, node, it.cur);
+
+			if (largest == NULL || flight->answer_bytes > largest->answer_bytes)
+				largest = flight;
+		}
+		if (largest == NULL || largest->answer_bytes < LEAST_SHED_BYTES)
+			break;
+		wf_end_give_up(largest);
+	}
+}
+
 static void
 settle_locked(void)
 {
@@ -336,8 +360,10 @@ record(void)
 		if (ends[i].is_settled)
 			wf_batch_note_recorded(flights[i]);
 		/* the others must not wait for it */
-		if (!ends[i].is_settled)
-			wf_flight_set_phase(flights[i], FLIGHT_LOCKED);
+		if (ends[i].is_settled)
+			continue;
+		wf_flight_set_phase(flights[i], FLIGHT_LOCKED);
+		wf_flight_note_locked(flights[i]);
 	}
 }
 
@@ -436,6 +462,7 @@ settle_ended(const ErrorData *error)
 		most_recorded = Min(most_recorded * 2, MOST_RECORDED);
 		settle_circuits();
 		settle_locked();
+		shed_locked();
 	}
 	dlist_foreach_modify(it, wf_flights_of(FLIGHT_ENDED))
 	{

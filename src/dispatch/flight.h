@@ -50,7 +50,9 @@ typedef struct Flight
 	bool		is_stripped;	/* of its secrets and what only sending needs */
 	char	   *token_key;		/* auth of type oauth2; or NULL */
 	Size		bytes;			/* counted in wf_flights_bytes */
+	MemoryContext end_memory;	/* of what `end` has; NULL: it has not ended yet */
 	Size		answer_bytes;	/* of `end`, counted in wf_flights_answer_bytes */
+	bool		was_locked;		/* answer_bytes are counted apart: somebody may have its row for long */
 	TimestampTz begun_at;
 	WfRequestEnd end;			/* ENDED */
 } Flight;
@@ -72,6 +74,9 @@ extern Size wf_flights_bytes(void);
 /* What came of it takes so many bytes until it is recorded. */
 extern void wf_flight_note_answer(Flight *flight, Size bytes);
 extern Size wf_flights_answer_bytes(void);
+/* Of those whose rows are, or were, locked. The others are in wf_flights_answer_bytes. */
+extern void wf_flight_note_locked(Flight *flight);
+extern Size wf_flights_locked_bytes(void);
 
 /* -- send.c -- */
 
@@ -104,6 +109,8 @@ extern void wf_end_flight(Flight *flight, const WfAnswer *answer, const WfNetRes
 extern void wf_end_fill_times(WfRequestEnd *end, const WfNetResult *result);
 /* By the request's policy: see wf_retry_delay_ms. */
 extern int64 wf_end_retry_delay_ms(const JsonbValue *request, const WfAttempt *attempt);
+/* Gives up what came of it: it is to be sent again, as after a crash, if its row is still there when it is no longer locked. */
+extern void wf_end_give_up(Flight *flight);
 /* It ends without having been sent. */
 extern void wf_end_unsent(Flight *flight, const WfError *error, bool is_retryable, int64 retry_after_ms);
 

@@ -30,6 +30,7 @@ static dlist_head lists[FLIGHT_LOCKED + 1];
 static int	counts[FLIGHT_LOCKED + 1];
 static Size all_bytes = 0;
 static Size all_answer_bytes = 0;
+static Size locked_bytes = 0;
 static int64 last_id = 0;
 
 void
@@ -48,7 +49,7 @@ wf_flights_init(MemoryContext parent)
 		dlist_init(&lists[i]);
 		counts[i] = 0;
 	}
-	all_bytes = all_answer_bytes = 0;
+	all_bytes = all_answer_bytes = locked_bytes = 0;
 }
 
 static char *
@@ -104,7 +105,7 @@ wf_flight_free(Flight *flight)
 	dlist_delete(&flight->node);
 	counts[flight->phase]--;
 	all_bytes -= flight->bytes;
-	all_answer_bytes -= flight->answer_bytes;
+	wf_flight_note_answer(flight, 0);
 	hash_search(by_request, &flight->row.request_id, HASH_REMOVE, NULL);
 	hash_search(by_id, &flight->id, HASH_REMOVE, NULL);
 	if (flight->passed)
@@ -164,8 +165,26 @@ wf_flights_bytes(void)
 void
 wf_flight_note_answer(Flight *flight, Size bytes)
 {
-	all_answer_bytes += bytes - flight->answer_bytes;
+	Size	   *all = flight->was_locked ? &locked_bytes : &all_answer_bytes;
+
+	*all += bytes - flight->answer_bytes;
 	flight->answer_bytes = bytes;
+}
+
+void
+wf_flight_note_locked(Flight *flight)
+{
+	Size		bytes = flight->answer_bytes;
+
+	wf_flight_note_answer(flight, 0);
+	flight->was_locked = true;
+	wf_flight_note_answer(flight, bytes);
+}
+
+Size
+wf_flights_locked_bytes(void)
+{
+	return locked_bytes;
 }
 
 Size

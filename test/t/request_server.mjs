@@ -99,7 +99,7 @@ function answer(req, res, url, raw, note)
 	if (failed && q.has('after')) headers['Retry-After'] = q.get('after');
 	res.writeHead(code, headers);
 	if (q.has('many')) return res.end(`[${Array(Number(q.get('many'))).fill(q.get('text')).join()}]`);
-	if (q.has('size')) return res.end('x'.repeat(Number(q.get('size'))));
+	if (q.has('size')) return res.end('x'.repeat(Number(q.get('size'))), () => { if (note) note.ended = 'answered'; });
 	res.end(q.has('echo') ? raw : q.get('text') ?? JSON.stringify({ times, method: req.method, target: req.url, headers: req.headers, body }));
 	if (note) note.ended = 'answered';
 }

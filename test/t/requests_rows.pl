@@ -9,7 +9,7 @@ use PostgreSQL::Test::Utils;
 use RequestTest;
 use Test::More;
 
-my $cluster = request_cluster('rows', 'workflow.http_log_bodies = on', 'log_min_messages = info');
+my $cluster = request_cluster('rows', 'workflow.http_log_bodies = on', "workflow.http_max_response_size = '64MB'", 'log_min_messages = info');
 my $off = JSON::PP::false();
 my ($r, $id, @ids, $pid);
 sub code { my ($e) = @_; return join ' ', $e->{status}, $e->{error} ? ($e->{error}{code}, $e->{error}{message}) : () }
@@ -123,6 +123,35 @@ value(q{SELECT wf_set_secret('REFRESH', 'refresh3')});
 value(q{SELECT fault('')});
 is(code(wait_for($id)), 'completed', 'and the secret is set just then');
 is(code(run(ask('/told'))) . value(q{SELECT version FROM wf_secrets WHERE name = 'REFRESH'}), 'completed5', 'it stays');
+
+# -- answers whose requests somebody has locked --
+
+# four large answers, each twice in memory, as they are logged; the fifth branch ends it all, and the worker waits with their locks
+my @nodes = map { { %{ ask("/big?size=40000000&type=text/plain&until=big2", timeout => '1h')->{nodes}[0] }, id => "b$_", parent => 'p', branch => "b$_" } } 1 .. 4;
+push @nodes, { %{ ask('/fast?until=big4')->{nodes}[0] }, id => 'b5', parent => 'p', branch => 'b5' };
+push @nodes, { id => 'first', parent => 'p', branch => 'b5', type => 'db.query', config => { sql => 'SELECT pg_advisory_lock(2), pg_advisory_unlock(2)' } };
+push @nodes, { id => 'then', type => 'db.query', config => { sql => 'SELECT pg_advisory_lock(1), pg_advisory_unlock(1)' } };
+my $many = { nodes => [ { id => 'p', type => 'parallel', config => { mode => 'inline', waitMode => 'any', branches => [ map { { id => "b$_" } } 1 .. 5 ] } }, @nodes ],
+	edges => [ { source => 'b5', target => 'first' }, { source => 'p', target => 'then' } ] };
+my $blocker = $cluster->background_psql('postgres');
+$blocker->query_safe('SELECT pg_advisory_lock(1)');
+($id) = start([$many]);
+until_sent('big', 4);
+visit('/big4');
+my $worker = q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'workflow worker' AND wait_event = 'advisory'};
+until_true("SELECT count(*) = 1 FROM ($worker) x", 'a worker has withdrawn requests, and waits');
+$pid = value($worker);
+visit('/big2');
+until_told('notes', 'big', sub { 4 == grep { ($_->{ended} // '') eq 'answered' } @$_ }, 'their answers come meanwhile');
+@ids = start(map { [ ask("/other$_") ] } 1 .. 3);
+is(join(' ', map { code(wait_for($_)) } @ids), 'completed completed completed', 'those of others are taken');
+is(told('count', 'big'), 4, 'each was sent once');
+$blocker->query_safe('SELECT pg_advisory_lock(2)');
+value("SELECT pg_terminate_backend($pid)");
+until_sent('big', 5);
+until_true(q{SELECT array_agg(attempts ORDER BY attempts) = '{1,1,1,2}' FROM wf_requests WHERE path = '/big' AND state = 'completed'}, 'that is undone: three answers were kept, and what there was no room for is asked for again');
+$blocker->quit;
+is((code(wait_for($id)) =~ s/ .*//r), 'completed', 'the run goes on');
 
 is(value('SELECT count(*) FROM wf.check_invariants()'), '0', 'invariants');
 done_testing();
