@@ -30,7 +30,7 @@
 #define MOST_UNKNOWN 16			/* of a lane whose limits are not known yet: each that is taken is a lock */
 #define UNSTEADY_US USECS_PER_SEC	/* a clock that goes back by more was set */
 #define MOST_CUT_SHORT 50		/* attempts of a request that crashes ended */
-#define MOST_BYTES ((Size) 256 * 1024 * 1024)	/* of requests in flight: beyond it one at a time */
+#define MOST_BYTES (INT64CONST(256) * 1024 * 1024)	/* of requests in flight, shared out among lanes */
 
 /* A lane that has something in the outbox. */
 typedef struct Due
@@ -111,8 +111,7 @@ wf_claim_outbox_is_empty(void)
 static bool
 has_room(void)
 {
-	return wf_flights_total() == 0 ||
-		(wf_flights_total() < wf_setting_http_max_in_flight && wf_flights_bytes() < MOST_BYTES);
+	return wf_flights_total() == 0 || wf_flights_total() < wf_setting_http_max_in_flight;
 }
 
 TimestampTz
@@ -281,6 +280,7 @@ begin_flights(List *begun, WfLane *lane, const Limiters *above, List *rows, Time
 		flight->row.attempts += wf_cut_short_times(row);
 		flight->lane = lane;
 		wf_lane_begin(lane, wf_dispatch_unix_ms(now));
+		wf_lane_add_bytes(lane, flight->bytes);
 		wf_limits_begin(flight, above, wf_dispatch_unix_ms(now));
 		if (!is_harmless(flight) || !pass_circuit(flight, now) || !open_secrets(flight))
 			continue;
@@ -307,7 +307,7 @@ room_of(WfLane *lane, const Limiters *above, int wanted, TimestampTz now, int64 
 	int			room;
 
 	*again_ms = -1;
-	if (!has_room())
+	if (!has_room() || wf_lane_bytes_room(lane, MOST_BYTES) == 0)
 		return 0;
 	room = wf_lane_room(lane, wanted, Max(wf_setting_http_max_in_flight, 1), wf_dispatch_unix_ms(now), again_ms);
 	return wf_limits_room(above, room, wf_dispatch_unix_ms(now), again_ms);
@@ -342,7 +342,7 @@ claim_lane(WfOutbox *outbox, const char *name, TimestampTz now, List **begun, Ti
 		return again_ms < 0 ? DT_NOEND : TimestampTzPlusMilliseconds(now, again_ms);
 	if (!wf_lane_knows_limits(lane))
 		room = Min(room, MOST_UNKNOWN);
-	rows = wf_store_outbox_take(outbox, name, now, room, is_passed_over, NULL, &next, floor);
+	rows = wf_store_outbox_take(outbox, name, now, room, wf_lane_bytes_room(lane, MOST_BYTES), is_passed_over, NULL, &next, floor);
 	wf_aside_look(NULL);
 	n_claimed += list_length(rows);
 	if (rows != NIL)

@@ -49,7 +49,7 @@ typedef struct Flight
 	int			n_secrets;
 	bool		is_stripped;	/* of its secrets and what only sending needs */
 	char	   *token_key;		/* auth of type oauth2; or NULL */
-	Size		bytes;			/* counted in wf_flights_bytes */
+	Size		bytes;			/* of the request, counted in its lane */
 	MemoryContext end_memory;	/* of what `end` has; NULL: it has not ended yet */
 	Size		answer_bytes;	/* of `end`, counted in wf_flights_answer_bytes */
 	bool		was_locked;		/* answer_bytes are counted apart: somebody may have its row for long */
@@ -70,7 +70,6 @@ extern Flight *wf_flight_find(int64 id);
 extern dlist_head *wf_flights_of(FlightPhase phase);
 extern int	wf_flights_count(FlightPhase phase);
 extern int	wf_flights_total(void);
-extern Size wf_flights_bytes(void);
 /* What came of it takes so many bytes until it is recorded. */
 extern void wf_flight_note_answer(Flight *flight, Size bytes);
 extern Size wf_flights_answer_bytes(void);

@@ -28,7 +28,6 @@ static HTAB *by_request;
 static HTAB *by_id;
 static dlist_head lists[FLIGHT_LOCKED + 1];
 static int	counts[FLIGHT_LOCKED + 1];
-static Size all_bytes = 0;
 static Size all_answer_bytes = 0;
 static Size locked_bytes = 0;
 static int64 last_id = 0;
@@ -49,7 +48,7 @@ wf_flights_init(MemoryContext parent)
 		dlist_init(&lists[i]);
 		counts[i] = 0;
 	}
-	all_bytes = all_answer_bytes = locked_bytes = 0;
+	all_answer_bytes = locked_bytes = 0;
 }
 
 static char *
@@ -81,7 +80,6 @@ wf_flight_make(const WfRequestRow *row)
 	wf_json_root(flight->row.request, &flight->request);
 	((ByRequest *) hash_search(by_request, &row->request_id, HASH_ENTER, &found))->flight = flight;
 	((ById *) hash_search(by_id, &flight->id, HASH_ENTER, &found))->flight = flight;
-	all_bytes += flight->bytes;
 	flight->phase = FLIGHT_CLAIMED;
 	dlist_push_tail(&lists[FLIGHT_CLAIMED], &flight->node);
 	counts[FLIGHT_CLAIMED]++;
@@ -104,7 +102,6 @@ wf_flight_free(Flight *flight)
 {
 	dlist_delete(&flight->node);
 	counts[flight->phase]--;
-	all_bytes -= flight->bytes;
 	wf_flight_note_answer(flight, 0);
 	hash_search(by_request, &flight->row.request_id, HASH_REMOVE, NULL);
 	hash_search(by_id, &flight->id, HASH_REMOVE, NULL);
@@ -112,6 +109,8 @@ wf_flight_free(Flight *flight)
 		wf_circuit_give_up(wf_dispatch_circuits, flight->circuit, flight->ticket);
 	wf_batch_leave(flight);
 	wf_limits_end(flight, flight->was_begun);
+	if (flight->lane != NULL)
+		wf_lane_add_bytes(flight->lane, -(int64) flight->bytes);
 	if (flight->lane != NULL && flight->was_begun)
 		wf_lane_end(flight->lane);
 	else if (flight->lane != NULL)
@@ -154,12 +153,6 @@ wf_flights_total(void)
 	for (int i = 0; i < lengthof(counts); i++)
 		n += counts[i];
 	return n;
-}
-
-Size
-wf_flights_bytes(void)
-{
-	return all_bytes;
 }
 
 void
