@@ -7,7 +7,6 @@
 #include "postgres.h"
 
 #include "base/clock.h"
-#include "base/fault.h"
 #include "base/settings.h"
 #include "dispatch/flight.h"
 #include "utils/memutils.h"
@@ -243,7 +242,6 @@ take_token(TokenAsk *ask, const WfNetResult *result)
 	WfError    *problem = wf_token_take(ask->key, ask->age, result, wf_dispatch_unix_ms(wf_clock_now()), &is_retryable, &refresh);
 	dlist_mutable_iter it;
 
-	WF_FAULT("dispatch.token");
 	if (problem == NULL && refresh != NULL)
 		wf_refresh_keep(&ask->place, refresh);
 	dlist_foreach_modify(it, wf_flights_of(FLIGHT_TOKEN))

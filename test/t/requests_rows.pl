@@ -116,12 +116,18 @@ is(code(wait_for($id)), 'completed', 'the request that has waited gets the token
 is(code(run(guarded('&until=go'))), 'completed', 'the next one');
 is(told('count', 'token'), 2, 'asks for another, with the secret that was set');
 until_true(q{SELECT version = 3 FROM wf_secrets WHERE name = 'REFRESH'}, 'what replaces that is kept: nothing else was');
-value(q{SELECT fault('dispatch.token:hold'), wf_set_secret('REFRESH', 'refresh2')});
-($id) = start([ guarded('&until=go') ]);
-until_true(q{SELECT fault('?') = ''}, 'an answer has come with another refresh token');
+value(q{SELECT wf_set_secret('REFRESH', 'refresh2')});
+($id) = start([ guarded('&until=go2') ]);
+until_sent('token', 3);
+value(q{SELECT fault('dispatch.claimed:hold')});
+my ($other) = start([ ask('/other') ]);
+until_true(q{SELECT fault('?') = ''}, 'the dispatcher is busy');
+visit('/go2');
+until_told('notes', 'token', sub { ($_->[2]{ended} // '') eq 'cut' }, 'an answer has come with another refresh token');
 value(q{SELECT wf_set_secret('REFRESH', 'refresh3')});
 value(q{SELECT fault('')});
 is(code(wait_for($id)), 'completed', 'and the secret is set just then');
+is(code(wait_for($other)), 'completed', 'what was claimed then is sent');
 is(code(run(ask('/told'))) . value(q{SELECT version FROM wf_secrets WHERE name = 'REFRESH'}), 'completed5', 'it stays');
 
 # -- answers whose requests somebody has locked --
