@@ -7,6 +7,8 @@
  * 2. A lane is given what limits allow: its own, those of the process (workflow.http_max_in_flight, bytes), and its circuit's.
  *    Lanes take turns, each beginning where the last one that got something was.
  * 3. What is taken is a flight at once; it is sent when the transaction has committed, and forgotten when it has not.
+ * 4. After a transaction that has failed one request is taken, then two, four ...; when one fails alone it is set aside (aside.c).
+ *    The lane where it failed has had its turn.
  */
 #include "postgres.h"
 
@@ -28,7 +30,7 @@
 #define MOST_UNKNOWN 16			/* of a lane whose limits are not known yet: each that is taken is a lock */
 #define UNSTEADY_US USECS_PER_SEC	/* a clock that goes back by more was set */
 #define MOST_CUT_SHORT 50		/* attempts of a request that crashes ended */
-#define MOST_BYTES ((Size) 256 * 1024 * 1024)	/* of requests in flight: beyond it one at a time */
+#define MOST_BYTES (INT64CONST(256) * 1024 * 1024)	/* of requests in flight, shared out among lanes */
 
 /* A lane that has something in the outbox. */
 typedef struct Due
@@ -46,8 +48,11 @@ static bool cancels = false;
 static bool circuits = true;
 static bool policies = true;
 static bool some_ended = false;
+static uint64 secrets_age = 0;	/* how often this process was told that some have other values */
 static char *last_lane = NULL;	/* in TopMemoryContext */
+static int	most_claimed = MOST_CLAIMED;	/* by the next transaction */
 static int	n_claimed;			/* taken by the transaction at hand */
+static const char *visiting = NULL; /* the lane that the transaction at hand looks at, in its memory */
 static TimestampTz looked_at = 0;	/* what the clock said then */
 
 void
@@ -56,18 +61,22 @@ wf_claim_init(MemoryContext parent)
 	dues_memory = AllocSetContextCreate(parent, "workflow lanes that are due", ALLOCSET_DEFAULT_SIZES);
 	wf_named_create(&dues, "workflow lanes that are due", sizeof(Due), dues_memory);
 	wf_cut_short_init(parent);
+	wf_aside_init(parent);
 	look_at_all = circuits = true;
 }
 
 void
 wf_claim_told(int calls)
 {
-	look_at_all |= (calls & WF_DISPATCH_REQUESTS) != 0;
+	/* with other limits lanes may send that waited for a time, or for an end */
+	look_at_all |= (calls & (WF_DISPATCH_REQUESTS | WF_DISPATCH_POLICIES)) != 0;
 	cancels |= (calls & WF_DISPATCH_CANCELS) != 0;
 	circuits |= (calls & WF_DISPATCH_CIRCUITS) != 0;
 	policies |= (calls & WF_DISPATCH_POLICIES) != 0;
-	if ((calls & WF_DISPATCH_SECRETS) != 0)
-		wf_token_forget_all();
+	if ((calls & WF_DISPATCH_SECRETS) == 0)
+		return;
+	wf_token_forget_all();
+	secrets_age++;
 }
 
 void
@@ -96,14 +105,13 @@ wf_claim_again(const char *lane, TimestampTz at)
 bool
 wf_claim_outbox_is_empty(void)
 {
-	return !look_at_all && wf_named_count(&dues) == 0;
+	return !look_at_all && wf_named_count(&dues) == 0 && wf_aside_next() == DT_NOEND;
 }
 
 static bool
 has_room(void)
 {
-	return wf_flights_total() == 0 ||
-		(wf_flights_total() < wf_setting_http_max_in_flight && wf_flights_bytes() < MOST_BYTES);
+	return wf_flights_total() == 0 || wf_flights_total() < wf_setting_http_max_in_flight;
 }
 
 TimestampTz
@@ -119,6 +127,7 @@ wf_claim_next(void)
 		return DT_NOEND;
 	if (look_at_all)
 		return 0;
+	next = wf_aside_next();
 	hash_seq_init(&seq, dues.table);
 	while ((due = hash_seq_search(&seq)) != NULL)
 	{
@@ -250,6 +259,7 @@ open_secrets(Flight *flight)
 	WfError    *problem = wf_claim_open_secrets(&flight->request, &flight->row.tenant_id, &flight->secrets, &flight->n_secrets);
 
 	MemoryContextSwitchTo(old);
+	flight->secrets_age = secrets_age;
 	if (problem != NULL)
 		wf_end_unsent(flight, problem, false, -1);
 	return problem == NULL;
@@ -266,9 +276,11 @@ begin_flights(List *begun, WfLane *lane, const Limiters *above, List *rows, Time
 		WfRequestRow *row = lfirst(cell);
 		Flight	   *flight = wf_flight_make(row);
 
+		wf_aside_look(&row->request_id);
 		flight->row.attempts += wf_cut_short_times(row);
 		flight->lane = lane;
 		wf_lane_begin(lane, wf_dispatch_unix_ms(now));
+		wf_lane_add_bytes(lane, flight->bytes);
 		wf_limits_begin(flight, above, wf_dispatch_unix_ms(now));
 		if (!is_harmless(flight) || !pass_circuit(flight, now) || !open_secrets(flight))
 			continue;
@@ -276,6 +288,7 @@ begin_flights(List *begun, WfLane *lane, const Limiters *above, List *rows, Time
 		flight->begun_at = now;
 		begun = lappend(begun, flight);
 	}
+	wf_aside_look(NULL);
 	return begun;
 }
 
@@ -294,10 +307,20 @@ room_of(WfLane *lane, const Limiters *above, int wanted, TimestampTz now, int64 
 	int			room;
 
 	*again_ms = -1;
-	if (!has_room())
+	if (!has_room() || wf_lane_bytes_room(lane, MOST_BYTES) == 0)
 		return 0;
 	room = wf_lane_room(lane, wanted, Max(wf_setting_http_max_in_flight, 1), wf_dispatch_unix_ms(now), again_ms);
 	return wf_limits_room(above, room, wf_dispatch_unix_ms(now), again_ms);
+}
+
+/* For WfIsInFlight. */
+static bool
+is_passed_over(const pg_uuid_t *request_id, void *unused)
+{
+	if (wf_flight_is_there(request_id, unused) || wf_aside_has(request_id))
+		return true;
+	wf_aside_look(request_id);
+	return false;
 }
 
 /* When to look at the lane again; 0: there is nothing in it. */
@@ -311,15 +334,16 @@ claim_lane(WfOutbox *outbox, const char *name, TimestampTz now, List **begun, Ti
 	TimestampTz next;
 	List	   *rows;
 
-	if (!has_room() || n_claimed >= MOST_CLAIMED)
+	if (!has_room() || n_claimed >= most_claimed)
 		return n_claimed > 0 ? now : DT_NOEND;
 	wf_limits_of(name, wf_dispatch_unix_ms(now), &above);
-	room = room_of(lane, &above, MOST_CLAIMED - n_claimed, now, &again_ms);
+	room = room_of(lane, &above, most_claimed - n_claimed, now, &again_ms);
 	if (room == 0)
 		return again_ms < 0 ? DT_NOEND : TimestampTzPlusMilliseconds(now, again_ms);
 	if (!wf_lane_knows_limits(lane))
 		room = Min(room, MOST_UNKNOWN);
-	rows = wf_store_outbox_take(outbox, name, now, room, wf_flight_is_there, NULL, &next, floor);
+	rows = wf_store_outbox_take(outbox, name, now, room, wf_lane_bytes_room(lane, MOST_BYTES), is_passed_over, NULL, &next, floor);
+	wf_aside_look(NULL);
 	n_claimed += list_length(rows);
 	if (rows != NIL)
 	{
@@ -346,8 +370,11 @@ visit_lane(WfOutbox *outbox, const char *name, TimestampTz now, bool all, List *
 {
 	Due		   *due = wf_named_find(&dues, name);
 	TimestampTz floor = all || due == NULL ? 0 : due->floor;
-	TimestampTz at = claim_lane(outbox, name, now, begun, &floor);
+	TimestampTz at;
 
+	visiting = name;
+	at = claim_lane(outbox, name, now, begun, &floor);
+	visiting = NULL;
 	if (at == 0)
 	{
 		if (due != NULL)
@@ -460,6 +487,9 @@ wf_claim_work(MemoryContext memory)
 	WfOutbox   *outbox;
 
 	n_claimed = 0;
+	visiting = NULL;
+	wf_aside_look(NULL);
+	look_at_all |= wf_aside_let_go(now);
 	if (is_first)
 		wf_cut_short_read();
 	wf_cut_short_sweep();
@@ -484,9 +514,24 @@ wf_claim_work(MemoryContext memory)
 	wf_batch_begin(begun, now);
 }
 
-void
-wf_claim_settle(bool committed)
+/* The next claim takes one request, from another lane. */
+static bool
+settle_error(const ErrorData *error)
 {
+	bool		is_known = most_claimed == 1 && wf_aside_blame(error);
+
+	if (visiting != NULL)
+		set_last_lane(visiting);
+	visiting = NULL;
+	most_claimed = 1;
+	look_at_all = circuits = cancels = policies = true;
+	return is_known;
+}
+
+bool
+wf_claim_settle(const ErrorData *error)
+{
+	bool		committed = error == NULL;
 	dlist_mutable_iter it;
 
 	dlist_foreach_modify(it, wf_flights_of(FLIGHT_CLAIMED))
@@ -502,8 +547,9 @@ wf_claim_settle(bool committed)
 		flight->row.attempts++;
 		wf_flight_set_phase(flight, FLIGHT_READY);
 	}
-	if (committed)
-		is_first = false;
-	else
-		look_at_all = circuits = cancels = policies = true;
+	if (!committed)
+		return settle_error(error);
+	is_first = false;
+	most_claimed = Min(most_claimed * 2, MOST_CLAIMED);
+	return false;
 }

@@ -23,6 +23,7 @@ typedef struct WfCompose
 	const WfSecretValue *secrets;	/* of the names in the request's "secrets" */
 	int			n_secrets;
 	const char *access_token;	/* auth of type oauth2: the token; else NULL */
+	uint64		secrets_age;	/* grows each time that secrets change: a token that was asked for with older ones is none for this */
 } WfCompose;
 
 /*
@@ -74,10 +75,10 @@ extern void wf_answer_read(const JsonbValue *request, const WfNetResult *result,
 extern const char *wf_token_find(const WfCompose *in, char **key, WfError **problem);
 /* The request that asks the token's server for it; id and policy are the caller's. */
 extern WfError *wf_token_compose(const WfCompose *in, WfNetRequest *out);
-/* Its answer, which is wiped: kept under the key until it expires; NULL, or why there is none (WF010, WF011; *is_retryable as in WfAnswer,
+/* Its answer, which is wiped: kept under the key, with the age of the secrets that were sent, until it expires; NULL, or why there is none (WF010, WF011; *is_retryable as in WfAnswer,
  * and true the first time that the server does not take the client's word in the header: the next request has it in the body). When the server has given a new
  * refresh token, *refresh is that, in memory of wf_secret_alloc, for the caller to keep where the old one came from. */
-extern WfError *wf_token_take(const char *key, const WfNetResult *result, int64 now_unix_ms, bool *is_retryable, char **refresh);
+extern WfError *wf_token_take(const char *key, uint64 age, const WfNetResult *result, int64 now_unix_ms, bool *is_retryable, char **refresh);
 /* It was refused (401): the next request asks for a new one. True when there was one, older than some seconds. */
 extern bool wf_token_forget(const char *key, int64 now_unix_ms);
 /* All of them, when settings or secrets may have changed. */

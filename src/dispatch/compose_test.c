@@ -366,7 +366,7 @@ take_answer(const WfCompose *c, const JsonbValue *options, const char *key, WfJs
 	if (!wf_json_field(options, "answer", &result))
 		return;
 	get_result(&result, cstring_to_text(body == NULL ? "" : body), &r);
-	error = wf_token_take(key, &r, c->now_unix_ms, &is_retryable, &refresh);
+	error = wf_token_take(key, c->secrets_age, &r, c->now_unix_ms, &is_retryable, &refresh);
 	for (size_t i = 0; error == NULL && i < r.body_bytes; i++)
 		if (r.body[i] != '\0')
 			elog(ERROR, "something of the answer was left");

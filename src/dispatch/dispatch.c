@@ -5,6 +5,9 @@
  * one commit for many requests. What it claims is sent only when that commit has come back from the disk
  * (synchronous_commit is on in this process): the run that has asked may have committed without waiting for the disk,
  * and what a crash takes back must not have been sent.
+ *
+ * When that fails, the half that did (either, at the commit) rests for a while, longer each time, and is done in a transaction of its own
+ * until it has succeeded: what keeps requests from being claimed does not keep answers from being recorded, nor the other way round.
  */
 #include "postgres.h"
 
@@ -25,7 +28,19 @@
 #define MOST_RECORDED 1000		/* by one transaction */
 #define LOCKED_MS 10			/* until what somebody has locked is looked at again; twice that for the next time ... */
 #define MOST_LOCKED_MS 1000		/* ... as the transaction that has it may last for days */
+#define MOST_LOCKED_BYTES (256 * 1024 * 1024)	/* of answers whose rows are locked: beyond it the largest are given up */
+#define LEAST_SHED_BYTES 4096	/* of one */
 #define SWEEP_MS 60000
+#define LEAST_BACKOFF_MS 100
+#define MOST_BACKOFF_MS 10000
+
+/* What a transaction does. */
+typedef struct Half
+{
+	bool		is_begun;		/* by the transaction at hand */
+	long		backoff_ms;		/* 0: the last time it went well */
+	TimestampTz not_before;
+} Half;
 
 WfNet	   *wf_dispatch_net;
 WfLanes    *wf_dispatch_lanes;
@@ -40,6 +55,10 @@ static TimestampTz locked_until = 0;	/* what is locked is not tried before */
 static int	locked_ms = LOCKED_MS / 2;
 static TimestampTz swept_at = 0;
 static bool more_to_move = false;
+static Half record_half;
+static Half claim_half;
+static Half *current = NULL;	/* what the transaction at hand was doing when it failed; NULL: both are at fault */
+static bool was_recording = false;	/* the last transaction, of those that do one half */
 static Flight *recording = NULL;	/* the only one that the transaction at hand was recording when it failed */
 
 int64
@@ -205,15 +224,34 @@ lock_is_old(TimestampTz now)
 	return now >= locked_until || locked_until > TimestampTzPlusMilliseconds(now, MOST_LOCKED_MS);
 }
 
+/* When the half may be tried that is to be tried then. A clock that was set back says nothing. */
+static TimestampTz
+rested(const Half *half, TimestampTz at)
+{
+	return half->not_before > TimestampTzPlusMilliseconds(wf_clock_now(), MOST_BACKOFF_MS) ? at : Max(at, half->not_before);
+}
+
 /* When there is something to record; DT_NOEND: there is nothing. */
 static TimestampTz
-next_record(void)
+next_end(void)
 {
 	if (wf_flights_count(FLIGHT_ENDED) > 0)
 		return 0;
 	if (wf_flights_count(FLIGHT_LOCKED) == 0 && changed_circuits == NIL && !wf_refresh_is_wanted())
 		return DT_NOEND;
 	return lock_is_old(wf_clock_now()) ? 0 : locked_until;
+}
+
+static TimestampTz
+next_record(void)
+{
+	return rested(&record_half, next_end());
+}
+
+static TimestampTz
+next_claim(void)
+{
+	return rested(&claim_half, wf_claim_next());
 }
 
 /* Those whose rows were locked are tried again. */
@@ -225,6 +263,28 @@ retry_locked(void)
 	dlist_foreach_modify(it, wf_flights_of(FLIGHT_LOCKED))
 	{
 		wf_flight_set_phase(dlist_container(Flight, node, it.cur), FLIGHT_ENDED);
+	}
+}
+
+/* Answers that nobody can take yet leave room for those of others. */
+static void
+shed_locked(void)
+{
+	while (wf_flights_locked_bytes() > MOST_LOCKED_BYTES)
+	{
+		Flight	   *largest = NULL;
+		dlist_iter	it;
+
+		dlist_foreach(it, wf_flights_of(FLIGHT_LOCKED))
+		{
+			Flight	   *flight = dlist_container(Flight, node, it.cur);
+
+			if (largest == NULL || flight->answer_bytes > largest->answer_bytes)
+				largest = flight;
+		}
+		if (largest == NULL || largest->answer_bytes < LEAST_SHED_BYTES)
+			break;
+		wf_end_give_up(largest);
 	}
 }
 
@@ -248,8 +308,10 @@ settle_locked(void)
 bool
 wf_dispatch_wants(int calls)
 {
+	TimestampTz now = wf_clock_now();
+
 	wf_claim_told(calls);
-	return next_record() <= wf_clock_now() || wf_claim_is_wanted();
+	return (wf_claim_is_wanted() && next_claim() <= now) || next_record() <= now;
 }
 
 /* Flights that have ended, at most most_recorded; how many. */
@@ -266,6 +328,13 @@ list_ended(Flight **flights)
 		flights[n++] = dlist_container(Flight, node, it.cur);
 	}
 	return n;
+}
+
+static void
+begin_half(Half *half)
+{
+	half->is_begun = true;
+	current = half;
 }
 
 static void
@@ -291,26 +360,59 @@ record(void)
 		if (ends[i].is_settled)
 			wf_batch_note_recorded(flights[i]);
 		/* the others must not wait for it */
-		if (!ends[i].is_settled)
-			wf_flight_set_phase(flights[i], FLIGHT_LOCKED);
+		if (ends[i].is_settled)
+			continue;
+		wf_flight_set_phase(flights[i], FLIGHT_LOCKED);
+		wf_flight_note_locked(flights[i]);
 	}
 }
 
-void
-wf_dispatch_work(MemoryContext memory)
+static void
+work_record(void)
 {
-	SPI_connect();
-	PushActiveSnapshot(GetTransactionSnapshot());
-	MemoryContextSwitchTo(memory);
+	begin_half(&record_half);
 	some_locked = false;
-	recording = NULL;
 	write_circuits();
 	some_locked |= !wf_refresh_write();
 	if (lock_is_old(wf_clock_now()))
 		retry_locked();
 	record();
 	wf_batch_write();
-	wf_claim_work(memory);
+}
+
+/* Both halves; while one has failed, one of them: that whose time has come, taking turns. */
+static void
+choose(bool *records, bool *claims)
+{
+	TimestampTz now = wf_clock_now();
+
+	*records = *claims = true;
+	if (record_half.backoff_ms == 0 && claim_half.backoff_ms == 0)
+		return;
+	*records = next_record() <= now && (!was_recording || next_claim() > now);
+	*claims = !*records;
+	was_recording = *records;
+}
+
+void
+wf_dispatch_work(MemoryContext memory)
+{
+	bool		records;
+	bool		claims;
+
+	SPI_connect();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	MemoryContextSwitchTo(memory);
+	recording = NULL;
+	choose(&records, &claims);
+	if (records)
+		work_record();
+	if (claims)
+	{
+		begin_half(&claim_half);
+		wf_claim_work(memory);
+	}
+	current = NULL;
 	PopActiveSnapshot();
 	SPI_finish();
 	MemoryContextSwitchTo(memory);
@@ -333,22 +435,35 @@ settle_error(const ErrorData *error)
 	most_recorded = 1;
 }
 
-void
-wf_dispatch_settle(const ErrorData *error)
+/* The half rests when it is at fault. */
+static void
+settle_half(Half *half, bool committed)
+{
+	if (committed ? half->is_begun : current == NULL || current == half)
+	{
+		half->backoff_ms = committed ? 0 : Min(Max(half->backoff_ms * 2, LEAST_BACKOFF_MS), MOST_BACKOFF_MS);
+		half->not_before = committed ? 0 : TimestampTzPlusMilliseconds(wf_clock_now(), half->backoff_ms);
+	}
+	half->is_begun = false;
+}
+
+/* What has ended is recorded, or is as it was. */
+static void
+settle_ended(const ErrorData *error)
 {
 	bool		committed = error == NULL;
 	dlist_mutable_iter it;
 
-	if (committed)
-		most_recorded = Min(most_recorded * 2, MOST_RECORDED);
-	if (!committed)
+	if (!committed && current != &claim_half)
 		settle_error(error);
-
 	wf_refresh_settle(committed);
 	if (committed)
+	{
+		most_recorded = Min(most_recorded * 2, MOST_RECORDED);
 		settle_circuits();
-	if (committed)
 		settle_locked();
+		shed_locked();
+	}
 	dlist_foreach_modify(it, wf_flights_of(FLIGHT_ENDED))
 	{
 		Flight	   *flight = dlist_container(Flight, node, it.cur);
@@ -363,8 +478,22 @@ wf_dispatch_settle(const ErrorData *error)
 		}
 		flight->end.is_settled = false;
 	}
-	wf_claim_settle(committed);
+}
+
+void
+wf_dispatch_settle(const ErrorData *error)
+{
+	bool		committed = error == NULL;
+
+	if (record_half.is_begun)
+		settle_ended(error);
+	/* one that is set aside is in nobody's way any more: that is no reason to wait longer */
+	if (claim_half.is_begun && wf_claim_settle(error))
+		claim_half.backoff_ms = 0;
 	wf_batch_settle(committed);
+	settle_half(&record_half, committed);
+	settle_half(&claim_half, committed);
+	current = NULL;
 }
 
 /* -- the network -- */
@@ -386,7 +515,12 @@ wf_dispatch_move(void)
 	wf_send_ready();
 	more_to_move = wf_net_turn(wf_dispatch_net, MOST_EVENTS);
 	wf_send_receive();
-	more_to_move |= wf_send_is_wanted();
+	/* their tokens have come: before it is told that secrets have changed */
+	if (wf_send_is_wanted())
+	{
+		wf_send_ready();
+		more_to_move = true;
+	}
 	sweep(wf_clock_now());
 }
 
@@ -400,7 +534,7 @@ long
 wf_dispatch_timeout_ms(void)
 {
 	TimestampTz now = wf_clock_now();
-	TimestampTz next = wf_claim_next();
+	TimestampTz next = next_claim();
 	/* results that are not taken would have it move again at once */
 	long		timeout = wf_send_is_full() ? -1 : wf_net_timeout_ms(wf_dispatch_net);
 

@@ -11,6 +11,7 @@
 #include "common/pg_prng.h"
 #include "dispatch/flight.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
@@ -117,10 +118,21 @@ uncounted_delay_ms(const Flight *flight, const WfNetResult *result, TimestampTz 
 									   pg_prng_double(&pg_global_prng_state));
 }
 
+/* The memory of what comes of it, empty. */
+static MemoryContext
+end_memory(Flight *flight)
+{
+	if (flight->end_memory == NULL)
+		flight->end_memory = AllocSetContextCreate(flight->memory, "workflow end of a flight", ALLOCSET_SMALL_SIZES);
+	else
+		MemoryContextReset(flight->end_memory);
+	return flight->end_memory;
+}
+
 static void
 end_with(Flight *flight, const WfAnswer *answer, const WfNetResult *result, int64 retry_after_ms)
 {
-	MemoryContext old = MemoryContextSwitchTo(flight->memory);
+	MemoryContext old = MemoryContextSwitchTo(end_memory(flight));
 	TimestampTz now = wf_clock_now();
 	WfRequestEnd *end = &flight->end;
 	int64		delay_ms = uncounted_delay_ms(flight, result, now);
@@ -166,6 +178,25 @@ wf_end_flight(Flight *flight, const WfAnswer *answer, const WfNetResult *result)
 	if (!never_left(result))
 		tell_circuit(flight, answer, now);
 	end_with(flight, answer, result, wf_net_result_retry_after_ms(result, wf_dispatch_unix_ms(now)));
+}
+
+void
+wf_end_give_up(Flight *flight)
+{
+	MemoryContext old = MemoryContextSwitchTo(end_memory(flight));
+	WfRequestEnd *end = &flight->end;
+
+	if (end->state != NULL)
+	{
+		end->failures = flight->row.failures;
+		end->due_at = wf_clock_now();
+	}
+	end->state = NULL;
+	end->bodies = end->reply = NULL;
+	end->error = wf_error_to_json(wf_error_make(WF_ERRCODE_LIMIT_EXCEEDED, NULL,
+												"answer was given up for lack of room, while the request was locked"));
+	wf_flight_note_answer(flight, size_of(end->error));
+	MemoryContextSwitchTo(old);
 }
 
 void

@@ -45,12 +45,15 @@ typedef struct Flight
 	bool		was_begun;		/* the attempt is recorded, or will be by this transaction */
 	Batch	   *batch;			/* with which it is recorded; or NULL */
 	WfSecretValue *secrets;		/* until it is sent */
+	uint64		secrets_age;	/* see WfCompose */
 	int			n_secrets;
 	bool		is_stripped;	/* of its secrets and what only sending needs */
 	char	   *token_key;		/* auth of type oauth2; or NULL */
-	Size		bytes;			/* counted in wf_flights_bytes */
-	Size		wire_bytes;		/* of what net has, counted in wf_flights_wire_bytes */
+	Size		bytes;			/* of the request, counted in its lane */
+	Size		wire_bytes;		/* of what net has of it, counted there, too, and in wf_flights_wire_bytes */
+	MemoryContext end_memory;	/* of what `end` has; NULL: it has not ended yet */
 	Size		answer_bytes;	/* of `end`, counted in wf_flights_answer_bytes */
+	bool		was_locked;		/* answer_bytes are counted apart: somebody may have its row for long */
 	TimestampTz begun_at;
 	WfRequestEnd end;			/* ENDED */
 } Flight;
@@ -68,13 +71,15 @@ extern Flight *wf_flight_find(int64 id);
 extern dlist_head *wf_flights_of(FlightPhase phase);
 extern int	wf_flights_count(FlightPhase phase);
 extern int	wf_flights_total(void);
-extern Size wf_flights_bytes(void);	/* of rows, and of what net has */
 /* Net's copy of the request takes so many bytes; the row may have been stripped. 0: net has none any more. */
 extern void wf_flight_note_wire(Flight *flight, Size bytes);
 extern Size wf_flights_wire_bytes(void);
 /* What came of it takes so many bytes until it is recorded. */
 extern void wf_flight_note_answer(Flight *flight, Size bytes);
 extern Size wf_flights_answer_bytes(void);
+/* Of those whose rows are, or were, locked. The others are in wf_flights_answer_bytes. */
+extern void wf_flight_note_locked(Flight *flight);
+extern Size wf_flights_locked_bytes(void);
 
 /* -- send.c -- */
 
@@ -109,6 +114,8 @@ extern void wf_end_flight(Flight *flight, const WfAnswer *answer, const WfNetRes
 extern void wf_end_fill_times(WfRequestEnd *end, const WfNetResult *result);
 /* By the request's policy: see wf_retry_delay_ms. */
 extern int64 wf_end_retry_delay_ms(const JsonbValue *request, const WfAttempt *attempt);
+/* Gives up what came of it: it is to be sent again, as after a crash, if its row is still there when it is no longer locked. */
+extern void wf_end_give_up(Flight *flight);
 /* It ends without having been sent. */
 extern void wf_end_unsent(Flight *flight, const WfError *error, bool is_retryable, int64 retry_after_ms);
 
@@ -119,7 +126,8 @@ extern void wf_claim_told(int calls);
 extern bool wf_claim_is_wanted(void);
 /* In a transaction. */
 extern void wf_claim_work(MemoryContext memory);
-extern void wf_claim_settle(bool committed);
+/* NULL: the transaction has committed. True: what it failed at is known, and set aside. */
+extern bool wf_claim_settle(const ErrorData *error);
 extern TimestampTz wf_claim_next(void);	/* when something is to be claimed; DT_NOEND: when told */
 extern void wf_claim_some_ended(void);
 /* A request of this lane, which was in flight, is in the outbox again and due then. */
@@ -127,6 +135,17 @@ extern void wf_claim_again(const char *lane, TimestampTz at);
 extern bool wf_claim_outbox_is_empty(void);
 /* The values of the secrets that a request names, in memory of wf_secret_alloc; NULL, or why not. In a transaction. */
 extern WfError *wf_claim_open_secrets(const JsonbValue *request, const pg_uuid_t *tenant_id, WfSecretValue **secrets, int *n);
+
+/* -- aside.c: requests that cannot be claimed -- */
+
+extern void wf_aside_init(MemoryContext parent);
+/* What fails from now on is the fault of this request; NULL: of none. */
+extern void wf_aside_look(const pg_uuid_t *request_id);
+/* Sets aside the request that is looked at; false: none is. */
+extern bool wf_aside_blame(const ErrorData *error);
+extern bool wf_aside_has(const pg_uuid_t *request_id);
+extern TimestampTz wf_aside_next(void); /* when one is to be tried again; DT_NOEND: there are none */
+extern bool wf_aside_let_go(TimestampTz now);	/* are there some whose time has come? They are looked at again. */
 
 /* -- cut_short.c: attempts that crashes have cut short -- */
 
@@ -138,7 +157,7 @@ extern void wf_cut_short_sweep(void);	/* in a transaction */
 
 /* -- bodies.c -- */
 
-/* {request, response} of an attempt without secrets, when they are to be kept; else NULL. */
+/* {request, response} of an attempt without secrets, when they are to be kept, and can be; else NULL. Throws cancels only. */
 extern Jsonb *wf_bodies_of(const JsonbValue *request, const WfAnswer *answer, const WfSecretValue *secrets, int n_secrets);
 
 /* -- refresh.c: tokens that were replaced -- */
@@ -148,12 +167,13 @@ typedef struct RefreshPlace
 {
 	pg_uuid_t	tenant_id;
 	const char *secret;			/* NULL: nowhere */
+	int			version;		/* of it, that was sent */
 	const char *node;
 	const char *host;
 } RefreshPlace;
 
 /* In CurrentMemoryContext. */
-extern void wf_refresh_place(const JsonbValue *request, const WfRequestRow *row, RefreshPlace *out);
+extern void wf_refresh_place(const WfCompose *in, const WfRequestRow *row, RefreshPlace *out);
 /* For the next transaction. */
 extern void wf_refresh_keep(const RefreshPlace *place, const char *value);
 /* In a transaction, at once. */

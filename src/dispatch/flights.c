@@ -28,9 +28,9 @@ static HTAB *by_request;
 static HTAB *by_id;
 static dlist_head lists[FLIGHT_LOCKED + 1];
 static int	counts[FLIGHT_LOCKED + 1];
-static Size all_bytes = 0;
 static Size all_wire_bytes = 0;
 static Size all_answer_bytes = 0;
+static Size locked_bytes = 0;
 static int64 last_id = 0;
 
 void
@@ -49,7 +49,7 @@ wf_flights_init(MemoryContext parent)
 		dlist_init(&lists[i]);
 		counts[i] = 0;
 	}
-	all_bytes = all_wire_bytes = all_answer_bytes = 0;
+	all_wire_bytes = all_answer_bytes = locked_bytes = 0;
 }
 
 static char *
@@ -81,7 +81,6 @@ wf_flight_make(const WfRequestRow *row)
 	wf_json_root(flight->row.request, &flight->request);
 	((ByRequest *) hash_search(by_request, &row->request_id, HASH_ENTER, &found))->flight = flight;
 	((ById *) hash_search(by_id, &flight->id, HASH_ENTER, &found))->flight = flight;
-	all_bytes += flight->bytes;
 	flight->phase = FLIGHT_CLAIMED;
 	dlist_push_tail(&lists[FLIGHT_CLAIMED], &flight->node);
 	counts[FLIGHT_CLAIMED]++;
@@ -104,15 +103,16 @@ wf_flight_free(Flight *flight)
 {
 	dlist_delete(&flight->node);
 	counts[flight->phase]--;
-	all_bytes -= flight->bytes;
 	all_wire_bytes -= flight->wire_bytes;
-	all_answer_bytes -= flight->answer_bytes;
+	wf_flight_note_answer(flight, 0);
 	hash_search(by_request, &flight->row.request_id, HASH_REMOVE, NULL);
 	hash_search(by_id, &flight->id, HASH_REMOVE, NULL);
 	if (flight->passed)
 		wf_circuit_give_up(wf_dispatch_circuits, flight->circuit, flight->ticket);
 	wf_batch_leave(flight);
 	wf_limits_end(flight, flight->was_begun);
+	if (flight->lane != NULL)
+		wf_lane_add_bytes(flight->lane, -(int64) (flight->bytes + flight->wire_bytes));
 	if (flight->lane != NULL && flight->was_begun)
 		wf_lane_end(flight->lane);
 	else if (flight->lane != NULL)
@@ -157,19 +157,16 @@ wf_flights_total(void)
 	return n;
 }
 
-Size
-wf_flights_bytes(void)
-{
-	return all_bytes + all_wire_bytes;
-}
-
 void
 wf_flight_note_wire(Flight *flight, Size bytes)
 {
-	all_bytes += VARSIZE(flight->row.request) - flight->bytes;
-	flight->bytes = VARSIZE(flight->row.request);
+	Size		before = flight->bytes + flight->wire_bytes;
+
 	all_wire_bytes += bytes - flight->wire_bytes;
 	flight->wire_bytes = bytes;
+	flight->bytes = VARSIZE(flight->row.request);
+	if (flight->lane != NULL)
+		wf_lane_add_bytes(flight->lane, (int64) (flight->bytes + bytes) - (int64) before);
 }
 
 Size
@@ -181,8 +178,26 @@ wf_flights_wire_bytes(void)
 void
 wf_flight_note_answer(Flight *flight, Size bytes)
 {
-	all_answer_bytes += bytes - flight->answer_bytes;
+	Size	   *all = flight->was_locked ? &locked_bytes : &all_answer_bytes;
+
+	*all += bytes - flight->answer_bytes;
 	flight->answer_bytes = bytes;
+}
+
+void
+wf_flight_note_locked(Flight *flight)
+{
+	Size		bytes = flight->answer_bytes;
+
+	wf_flight_note_answer(flight, 0);
+	flight->was_locked = true;
+	wf_flight_note_answer(flight, bytes);
+}
+
+Size
+wf_flights_locked_bytes(void)
+{
+	return locked_bytes;
 }
 
 Size

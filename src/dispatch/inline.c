@@ -85,10 +85,10 @@ get_token(WfCompose *in, const WfRequestRow *row, const WfNetPolicy *policy, cha
 	if (problem != NULL)
 		return problem;
 	request.policy = policy;
-	problem = wf_token_take(key, perform(&request), in->now_unix_ms, &is_retryable, &refresh);
+	problem = wf_token_take(key, in->secrets_age, perform(&request), in->now_unix_ms, &is_retryable, &refresh);
 	if (problem == NULL && refresh != NULL)
 	{
-		wf_refresh_place(in->request, row, &place);
+		wf_refresh_place(in, row, &place);
 		wf_refresh_write_now(&place, refresh);
 	}
 	if (problem == NULL)

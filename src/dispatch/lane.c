@@ -19,6 +19,8 @@
  *    left for who comes next. Why not half of what is free each time: a lane that keeps asking would get half, and
  *    half of the rest, until nothing is free and a host that hangs holds all of it.
  *    So with tenants: one that has half of all at once, by whatever number of lanes, gets no more while less than a quarter is free.
+ *    And so with bytes, as far as whole requests allow: the last one of a lane may be larger than what was left. A tenant that has
+ *    nothing in flight may send one, whatever the others have.
  * 5. Whoever sends without having asked (or after a limit was lowered) goes into debt: tokens below none, at most one
  *    burst of them, which come back before anything else passes.
  *
@@ -63,6 +65,7 @@ struct WfLane
 	WfNamed		head;
 	WfLanes    *lanes;
 	int			in_flight;
+	int64		bytes;			/* of these */
 	bool		knows_limits;	/* they have been set */
 	bool		has_rate;		/* of the limits; the bucket may outlive it */
 	WfLaneLimits limits;		/* as given */
@@ -74,6 +77,7 @@ typedef struct Tenant
 {
 	WfNamed		head;
 	int			in_flight;
+	int64		bytes;			/* of these */
 } Tenant;
 
 #define TENANT_CHARS 36
@@ -84,6 +88,7 @@ struct WfLanes
 	WfNames		by_name;
 	WfNames		tenants;
 	int			in_flight;		/* of all lanes */
+	int64		bytes;
 	bool		has_clock;		/* clock_ms has been set */
 	int64		clock_ms;		/* the caller's, at the last call */
 	int64		passed_ms;		/* how far it went forward since the beginning */
@@ -223,13 +228,13 @@ tenant_of(const WfLane *lane, char name[TENANT_CHARS + 1])
 	return name;
 }
 
-static int
-tenant_in_flight(const WfLane *lane)
+/* NULL: nothing of it is in flight. */
+static Tenant *
+find_tenant(const WfLane *lane)
 {
 	char		name[TENANT_CHARS + 1];
-	const Tenant *tenant = wf_named_find(&lane->lanes->tenants, tenant_of(lane, name));
 
-	return tenant == NULL ? 0 : tenant->in_flight;
+	return wf_named_find(&lane->lanes->tenants, tenant_of(lane, name));
 }
 
 /* One more, or (-1) one less, of the lane is in flight. */
@@ -254,8 +259,9 @@ places(const WfLane *lane, int max_in_flight)
 	int			left = max_in_flight > others ? max_in_flight - others : 0;
 	int			share = left / 2 + left % 2;
 	int			free = max_in_flight - lane->lanes->in_flight;
+	const Tenant *tenant = find_tenant(lane);
 
-	if (free < max_in_flight / 4 && tenant_in_flight(lane) >= (max_in_flight + 1) / 2)
+	if (free < max_in_flight / 4 && tenant != NULL && tenant->in_flight >= (max_in_flight + 1) / 2)
 		return 0;
 	if (lane->limits.most > 0)
 		share = Min(share, lane->limits.most);
@@ -288,6 +294,32 @@ wf_lane_room(WfLane *lane, int wanted, int max_in_flight, int64 now_ms, int64 *a
 		return 0;
 	}
 	return (int) Min(room, b->units / b->per_ms);
+}
+
+int64
+wf_lane_bytes_room(const WfLane *lane, int64 most_bytes)
+{
+	int64		left = Max(most_bytes - (lane->lanes->bytes - lane->bytes), 0);
+	int64		free = most_bytes - lane->lanes->bytes;
+	const Tenant *tenant = find_tenant(lane);
+
+	if (tenant == NULL)
+		return Max(left / 2, 1);
+	if (free < most_bytes / 4 && tenant->bytes >= most_bytes / 2)
+		return 0;
+	return Max(left / 2 - lane->bytes, 0);
+}
+
+void
+wf_lane_add_bytes(WfLane *lane, int64 bytes)
+{
+	Tenant	   *tenant = find_tenant(lane);
+
+	Assert(tenant != NULL);
+	lane->bytes += bytes;
+	lane->lanes->bytes += bytes;
+	tenant->bytes += bytes;
+	Assert(lane->bytes >= 0 && tenant->bytes >= 0);
 }
 
 void

@@ -60,6 +60,11 @@ extern void wf_lane_limit(WfLane *lane, const WfLaneLimits *limits, int64 now_ms
  * all) has ended. What is found is not set aside: begin it before another lane is asked.
  */
 extern int	wf_lane_room(WfLane *lane, int wanted, int max_in_flight, int64 now_ms, int64 *again_ms);
+/* How many bytes of requests the lane may have in flight besides those that it has, when most_bytes may be in all, shared out in the same
+ * way; 0: none until something has ended. A tenant that has nothing in flight may always send one. */
+extern int64 wf_lane_bytes_room(const WfLane *lane, int64 most_bytes);
+/* One that has begun has so many bytes; the same, negative, before it ends. */
+extern void wf_lane_add_bytes(WfLane *lane, int64 bytes);
 extern void wf_lane_begin(WfLane *lane, int64 now_ms);	/* one is sent: takes a token of the rate */
 extern void wf_lane_end(WfLane *lane);
 /* What was begun has not been sent after all (nothing was claimed): ends it, and its token is there again. */

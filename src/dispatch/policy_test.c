@@ -7,6 +7,7 @@
  *                                          of WfCircuitLook: "state", "changed", "retryAt", "timesOpened"
  *   limit, room, begin, end, back, take    "lane"; limit: "most", "per", "requests", "burst"; room and take: "wanted", "max"; take is room,
  *                                          and begin for all that there is
+ *   bytes, heavy, light                    "lane"; bytes: the room for them, "most"; heavy begins one with "bytes", light ends it
  *   sweep                                  both
  *   many                                   "n" lanes or circuits, named "lane" or "circuit" and a number, each begun and ended, or told "failed"
  *   bound                                  "lanes", "circuits": the bounds on memory, until the end of the script
@@ -176,16 +177,22 @@ play_lane(Play *play, const JsonbValue *step, const char *what, const char *name
 
 	if (strcmp(what, "room") == 0 || strcmp(what, "take") == 0)
 		return do_room(play, step, lane, what[0] == 't');
+	if (strcmp(what, "bytes") == 0)
+		return psprintf(INT64_FORMAT, wf_lane_bytes_room(lane, get_int(step, "most", 0)));
+	if (strcmp(what, "light") == 0)
+		wf_lane_add_bytes(lane, -get_int(step, "bytes", 0));
 	if (strcmp(what, "limit") == 0)
 		wf_lane_limit(lane, &limits, play->now_ms);
-	else if (strcmp(what, "begin") == 0)
+	else if (strcmp(what, "begin") == 0 || strcmp(what, "heavy") == 0)
 		wf_lane_begin(lane, play->now_ms);
-	else if (strcmp(what, "end") == 0)
+	else if (strcmp(what, "end") == 0 || strcmp(what, "light") == 0)
 		wf_lane_end(lane);
 	else if (strcmp(what, "back") == 0)
 		wf_lane_give_back(lane);
 	else
 		return NULL;
+	if (strcmp(what, "heavy") == 0)
+		wf_lane_add_bytes(lane, get_int(step, "bytes", 0));
 	return psprintf("%d of %d", wf_lane_in_flight(lane), wf_lanes_in_flight(play->lanes));
 }
 

@@ -3,7 +3,8 @@
  *
  * Some servers give a new refresh token with each access token, and take the old one no more. When the request has the old
  * one from a secret, and from that alone, the new one becomes the secret's next version, in the next transaction; else it can be
- * kept nowhere, and the log says so. Until then it is in memory that is wiped.
+ * kept nowhere, and the log says so. Until then it is in memory that is wiped. A secret that was set meanwhile, or dropped, stays as
+ * somebody wants it: the new token takes the place of the version that was sent, and of no other.
  */
 #include "postgres.h"
 
@@ -21,6 +22,7 @@ typedef struct Kept
 	MemoryContext memory;
 	pg_uuid_t	tenant_id;
 	char	   *name;
+	int			version;		/* that it takes the place of */
 	char	   *value;			/* of wf_secret_alloc */
 	int			len;
 	bool		is_locked;		/* could not be written by the transaction at hand */
@@ -47,10 +49,14 @@ secret_of(const JsonbValue *request)
 }
 
 void
-wf_refresh_place(const JsonbValue *request, const WfRequestRow *row, RefreshPlace *out)
+wf_refresh_place(const WfCompose *in, const WfRequestRow *row, RefreshPlace *out)
 {
 	out->tenant_id = row->tenant_id;
-	out->secret = secret_of(request);
+	out->secret = secret_of(in->request);
+	out->version = 0;
+	for (int i = 0; i < in->n_secrets && out->secret != NULL; i++)
+		if (strcmp(in->secrets[i].name, out->secret) == 0)
+			out->version = in->secrets[i].version;
 	out->node = pstrdup(row->node);
 	out->host = pstrdup(row->host);
 }
@@ -81,6 +87,7 @@ wf_refresh_keep(const RefreshPlace *place, const char *value)
 	entry->is_locked = false;
 	entry->tenant_id = place->tenant_id;
 	entry->name = pstrdup(place->secret);
+	entry->version = place->version;
 	entry->len = strlen(value);
 	entry->value = wf_secret_alloc(entry->len + 1);
 	memcpy(entry->value, value, entry->len + 1);
@@ -95,7 +102,7 @@ wf_refresh_write_now(const RefreshPlace *place, const char *value)
 
 	if (place->secret == NULL)
 		complain(place, "Let the member \"refreshToken\" be a secret, and nothing else.");
-	else if (wf_store_hold_secret(&place->tenant_id, place->secret, &is_locked))
+	else if (wf_store_hold_secret(&place->tenant_id, place->secret, place->version, &is_locked))
 		wf_store_set_secret(&place->tenant_id, place->secret, value, strlen(value));
 	else if (is_locked)
 		complain(place, "Another transaction was setting its secret.");
@@ -118,8 +125,7 @@ write_one(Kept *entry)
 	MemoryContextSwitchTo(memory);
 	PG_TRY();
 	{
-		/* dropped meanwhile: it stays dropped */
-		if (wf_store_hold_secret(&entry->tenant_id, entry->name, &entry->is_locked))
+		if (wf_store_hold_secret(&entry->tenant_id, entry->name, entry->version, &entry->is_locked))
 			wf_store_set_secret(&entry->tenant_id, entry->name, entry->value, entry->len);
 		ReleaseCurrentSubTransaction();
 	}

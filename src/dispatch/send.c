@@ -23,6 +23,7 @@ typedef struct TokenAsk
 	MemoryContext memory;		/* of it */
 	int64		id;				/* negative */
 	char	   *key;
+	uint64		age;			/* of the secrets that were sent */
 	RefreshPlace place;			/* who asked may be gone when the answer comes */
 } TokenAsk;
 
@@ -41,6 +42,7 @@ fill(const Flight *flight, WfCompose *in)
 	in->now_unix_ms = wf_dispatch_unix_ms(wf_clock_now());
 	in->secrets = flight->secrets;
 	in->n_secrets = flight->n_secrets;
+	in->secrets_age = flight->secrets_age;
 }
 
 /* What answers need of a request stays; a large body and a mail do not. */
@@ -87,13 +89,20 @@ submit(Flight *flight, int64 id, WfNetRequest *request)
 	wf_compose_wipe(request);
 }
 
+/* Does the flight wait for this? What was asked for with older secrets is nothing for it. */
 static bool
-is_asked(const char *key)
+waits_for(const Flight *flight, const TokenAsk *ask)
+{
+	return ask->age >= flight->secrets_age && strcmp(ask->key, flight->token_key) == 0;
+}
+
+static bool
+is_asked(const Flight *flight)
 {
 	dlist_iter	it;
 
 	dlist_foreach(it, &asks)
-		if (strcmp(dlist_container(TokenAsk, node, it.cur)->key, key) == 0)
+		if (waits_for(flight, dlist_container(TokenAsk, node, it.cur)))
 			return true;
 	return false;
 }
@@ -108,7 +117,7 @@ ask_for_token(Flight *flight, const WfCompose *in)
 	MemoryContext old;
 	TokenAsk   *ask;
 
-	if (is_asked(flight->token_key))
+	if (is_asked(flight))
 		return NULL;
 	problem = wf_token_compose(in, &request);
 	if (problem != NULL)
@@ -119,7 +128,8 @@ ask_for_token(Flight *flight, const WfCompose *in)
 	ask->memory = memory;
 	ask->id = --last_ask;
 	ask->key = pstrdup(flight->token_key);
-	wf_refresh_place(&flight->request, &flight->row, &ask->place);
+	ask->age = flight->secrets_age;
+	wf_refresh_place(in, &flight->row, &ask->place);
 	MemoryContextSwitchTo(old);
 	submit(flight, ask->id, &request);
 	/* now that it is on its way: others will wait for it */
@@ -244,7 +254,7 @@ take_token(TokenAsk *ask, const WfNetResult *result)
 {
 	bool		is_retryable = false;
 	char	   *refresh = NULL;
-	WfError    *problem = wf_token_take(ask->key, result, wf_dispatch_unix_ms(wf_clock_now()), &is_retryable, &refresh);
+	WfError    *problem = wf_token_take(ask->key, ask->age, result, wf_dispatch_unix_ms(wf_clock_now()), &is_retryable, &refresh);
 	dlist_mutable_iter it;
 
 	if (problem == NULL && refresh != NULL)
@@ -253,7 +263,7 @@ take_token(TokenAsk *ask, const WfNetResult *result)
 	{
 		Flight	   *flight = dlist_container(Flight, node, it.cur);
 
-		if (strcmp(flight->token_key, ask->key) != 0)
+		if (!waits_for(flight, ask))
 			continue;
 		if (problem == NULL)
 			wf_flight_set_phase(flight, FLIGHT_READY);

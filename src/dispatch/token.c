@@ -3,7 +3,8 @@
  *
  * 1. A token is known by a key: a digest of tenant, address, client, scope, grant and secret. Of a refresh token that is a secret
  *    only the secret's name counts, because servers replace refresh tokens by new ones when they are used: the access token
- *    stays good. Whoever changes secrets calls wf_token_forget_all.
+ *    stays good. Whoever changes secrets calls wf_token_forget_all; what is asked for at that time is for those alone whose secrets are
+ *    as old (secrets_age).
  * 2. The client says who it is in the header Authorization (Basic), as RFC 6749 wants it. A server that refuses this is asked
  *    again with both in the body, and the key remembers which of the two it was.
  * 3. A token is used until a while before it expires. It is gone earlier when a request is answered with 401.
@@ -33,6 +34,7 @@ typedef struct Token
 	char		key[KEY_CHARS + 1];	/* first: the hash's key */
 	dlist_node	node;			/* in `used`, the last used first */
 	char	   *text;			/* NULL: none, only how to ask */
+	uint64		age;			/* of the secrets that it was asked for with */
 	int64		made_ms;
 	int64		until_ms;		/* it is not used any more */
 	bool		in_body;		/* how the client says who it is */
@@ -93,6 +95,7 @@ enter(const char *key)
 	strlcpy(fixed, key, sizeof(fixed));
 	token = hash_search(tokens, fixed, HASH_ENTER, NULL);
 	token->text = NULL;
+	token->age = 0;
 	token->made_ms = token->until_ms = 0;
 	token->in_body = token->hides_host = false;
 	dlist_push_head(&used, &token->node);
@@ -211,7 +214,7 @@ wf_token_find(const WfCompose *in, char **key, WfError **problem)
 	{
 		*key = pstrdup(g.key);
 		token = find(*key);
-		if (token != NULL && token->text != NULL && token->until_ms > in->now_unix_ms)
+		if (token != NULL && token->text != NULL && token->age >= in->secrets_age && token->until_ms > in->now_unix_ms)
 		{
 			dlist_delete(&token->node);
 			dlist_push_head(&used, &token->node);
@@ -378,11 +381,14 @@ token_text(const JsonbValue *answer, const char *key)
 }
 
 static void
-keep(const char *key, const char *text, int64 life, int64 now_unix_ms)
+keep(const char *key, uint64 age, const char *text, int64 life, int64 now_unix_ms)
 {
 	Token	   *token = enter(key);
 
+	if (token->text != NULL && token->age > age)
+		return;
 	clear(token);
+	token->age = age;
 	token->text = MemoryContextStrdup(token_memory, text);
 	token->made_ms = now_unix_ms;
 	token->until_ms = now_unix_ms + life - Min(MARGIN_MS, life / 4);
@@ -390,7 +396,7 @@ keep(const char *key, const char *text, int64 life, int64 now_unix_ms)
 
 /* NULL: the answer's token is kept. */
 static WfError *
-take(const char *key, const WfNetResult *r, const JsonbValue *answer, int64 now_unix_ms, char **refresh)
+take(const char *key, uint64 age, const WfNetResult *r, const JsonbValue *answer, int64 now_unix_ms, char **refresh)
 {
 	char	   *text = token_text(answer, "access_token");
 	char	   *type = wf_json_get_cstring(answer, "token_type");
@@ -399,7 +405,7 @@ take(const char *key, const WfNetResult *r, const JsonbValue *answer, int64 now_
 		return refused(key, r, "its answer has none");
 	if (type != NULL && pg_strcasecmp(type, "bearer") != 0)
 		return refused(key, r, "it is of another type than bearer");
-	keep(key, text, life_ms(answer), now_unix_ms);
+	keep(key, age, text, life_ms(answer), now_unix_ms);
 	*refresh = token_text(answer, "refresh_token");
 	return NULL;
 }
@@ -418,7 +424,7 @@ turns_way(const char *key, const WfNetResult *r, const char *error)
 }
 
 WfError *
-wf_token_take(const char *key, const WfNetResult *result, int64 now_unix_ms, bool *is_retryable, char **refresh)
+wf_token_take(const char *key, uint64 age, const WfNetResult *result, int64 now_unix_ms, bool *is_retryable, char **refresh)
 {
 	JsonbValue	answer;
 	Jsonb	   *parsed;
@@ -446,7 +452,7 @@ wf_token_take(const char *key, const WfNetResult *result, int64 now_unix_ms, boo
 		error = error_text(&answer);
 	}
 	if (result->status >= 200 && result->status < 300 && error == NULL)
-		problem = take(key, result, &answer, now_unix_ms, refresh);
+		problem = take(key, age, result, &answer, now_unix_ms, refresh);
 	else
 	{
 		*is_retryable |= turns_way(key, result, error);

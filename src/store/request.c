@@ -283,8 +283,8 @@ row_at(const WfWalk *walk)
 }
 
 List *
-wf_store_outbox_take(WfOutbox *outbox, const char *lane, TimestampTz now, int most, WfIsInFlight is_in_flight, void *arg,
-					 TimestampTz *next, TimestampTz *floor)
+wf_store_outbox_take(WfOutbox *outbox, const char *lane, TimestampTz now, int most, Size most_bytes, WfIsInFlight is_in_flight,
+					 void *arg, TimestampTz *next, TimestampTz *floor)
 {
 	WfWalk	   *walk = &outbox->walk;
 	TimestampTz first_left = 0;
@@ -305,7 +305,7 @@ wf_store_outbox_take(WfOutbox *outbox, const char *lane, TimestampTz now, int mo
 			*floor = due_at;
 		if (is_in_flight(wf_store_walk_id(walk, REQUEST_REQUEST_ID), arg))
 			continue;
-		if (due_at > now || list_length(rows) >= most || bytes >= MOST_TAKEN_BYTES)
+		if (due_at > now || list_length(rows) >= most || bytes >= Min(most_bytes, MOST_TAKEN_BYTES))
 		{
 			*next = *next == 0 ? Max(due_at, now) : Min(*next, Max(due_at, now));
 			break;

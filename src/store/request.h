@@ -69,12 +69,13 @@ extern char *wf_store_outbox_lane(WfOutbox *outbox, const char *after);
 
 typedef bool (*WfIsInFlight) (const pg_uuid_t *request_id, void *arg);
 /*
- * Requests of a lane that are due (WfRequestRow *), the first due first, at most `most`; held. *next is when to look again: when
- * another one will be due, or `now` when some were left or are locked; 0: never. *floor: those that were due earlier are in flight, and not
- * looked at; set for the next time. 0 looks at all.
+ * Requests of a lane that are due (WfRequestRow *), the first due first, at most `most`, and no more when they have most_bytes; held.
+ * is_in_flight is asked of each before it is read, and passes over it. *next is when to look again: when another one will be due, or `now`
+ * when some were left or are locked; 0: never. *floor: those that were due earlier are in flight, and not looked at; set for the next time.
+ * 0 looks at all.
  */
-extern List *wf_store_outbox_take(WfOutbox *outbox, const char *lane, TimestampTz now, int most, WfIsInFlight is_in_flight,
-								  void *arg, TimestampTz *next, TimestampTz *floor);
+extern List *wf_store_outbox_take(WfOutbox *outbox, const char *lane, TimestampTz now, int most, Size most_bytes,
+								  WfIsInFlight is_in_flight, void *arg, TimestampTz *next, TimestampTz *floor);
 /* Records that attempts of requests of a tenant begin, as one batch; in the transaction that has taken them. */
 extern void wf_store_begin_attempts(const pg_uuid_t *tenant_id, const pg_uuid_t *batch_id, TimestampTz now,
 									const pg_uuid_t *request_ids, int n);

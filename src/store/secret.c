@@ -164,14 +164,18 @@ wf_store_has_secret(const pg_uuid_t *tenant_id, const char *name)
 }
 
 bool
-wf_store_hold_secret(const pg_uuid_t *tenant_id, const char *name, bool *is_locked)
+wf_store_hold_secret(const pg_uuid_t *tenant_id, const char *name, int version, bool *is_locked)
 {
-	Datum		values[2] = {UUIDPGetDatum(tenant_id), CStringGetTextDatum(name)};
+	Datum		values[3] = {UUIDPGetDatum(tenant_id), CStringGetTextDatum(name), Int32GetDatum(version)};
 	bool		is_held = wf_store_execute(WF_SQL_HOLD_SECRET, values, NULL) > 0;
 
 	SPI_freetuptable(SPI_tuptable);
-	*is_locked = !is_held && wf_store_has_secret(tenant_id, name);
-	return is_held;
+	*is_locked = false;
+	if (is_held)
+		return true;
+	*is_locked = wf_store_execute_latest(WF_SQL_HAS_SECRET, values, NULL) > 0 && wf_store_int(0, 1) == version;
+	SPI_freetuptable(SPI_tuptable);
+	return false;
 }
 
 WfError *

@@ -18,8 +18,8 @@ extern void wf_store_set_secret(const pg_uuid_t *tenant_id, const char *name, co
 /* False when there is none. Needs no key. */
 extern bool wf_store_drop_secret(const pg_uuid_t *tenant_id, const char *name);
 extern bool wf_store_has_secret(const pg_uuid_t *tenant_id, const char *name);
-/* Locks a secret without waiting. False: there is none, or (*is_locked) somebody else is changing it. */
-extern bool wf_store_hold_secret(const pg_uuid_t *tenant_id, const char *name, bool *is_locked);
+/* Locks a secret of this version without waiting. False: it is another one by now, or dropped, or (*is_locked) somebody else is changing it. */
+extern bool wf_store_hold_secret(const pg_uuid_t *tenant_id, const char *name, int version, bool *is_locked);
 /* An error WF013 about a secret that is not there, with the nearest name as hint. */
 extern WfError *wf_store_no_secret(const pg_uuid_t *tenant_id, const char *name);
 

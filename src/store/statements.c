@@ -572,13 +572,13 @@ static const Statement statements[WF_SQL_COUNT] = {
 		" VALUES ($1, $2, $3, $4, $5, $6, $7::pg_catalog.regrole) ON CONFLICT DO NOTHING",
 	7, {UUIDOID, TEXTOID, INT4OID, INT4OID, BYTEAOID, BYTEAOID, OIDOID}},
 	[WF_SQL_HAS_SECRET] = {
-		"SELECT 1 FROM wf.secret WHERE tenant_id OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
+		"SELECT version FROM wf.secret WHERE tenant_id OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
 		" AND ended_at IS NULL",
 	2, {UUIDOID, TEXTOID}},
 	[WF_SQL_HOLD_SECRET] = {
 		"SELECT 1 FROM wf.secret WHERE tenant_id OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
-		" AND ended_at IS NULL FOR UPDATE SKIP LOCKED",
-	2, {UUIDOID, TEXTOID}},
+		" AND version OPERATOR(pg_catalog.=) $3 AND ended_at IS NULL FOR UPDATE SKIP LOCKED",
+	3, {UUIDOID, TEXTOID, INT4OID}},
 	[WF_SQL_SECRET_NAMES] = {
 		"SELECT name FROM wf.secret WHERE tenant_id OPERATOR(pg_catalog.=) $1 AND ended_at IS NULL ORDER BY name LIMIT $2",
 	2, {UUIDOID, INT4OID}},

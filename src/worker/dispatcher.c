@@ -7,8 +7,8 @@
  * 1. Whoever commits requests rings it (base/wake.h); the launcher starts it when there is none. When it begins, it looks at all
  *    that is there: what was being sent when a server or a dispatcher went down is sent again.
  * 2. It sleeps on its latch and on the descriptor of the network, in one wait.
- * 3. An error of a transaction leaves what was to be recorded for the next one, ever later, up to some seconds; what is on its
- *    way goes on meanwhile.
+ * 3. An error of a transaction leaves what was to be recorded for the next one, ever later, up to some seconds (dispatch.c); what is on
+ *    its way goes on meanwhile.
  * 4. It ends when it has had nothing to do for workflow.worker_idle_timeout, and there is nothing in the outbox that will be due; when the
  *    extension is gone; when it is told to (SIGTERM), at once: what is on its way is cut off, and sent again by the next one.
  */
@@ -36,8 +36,6 @@
 #include "utils/wait_event.h"
 #include "worker/worker.h"
 
-#define LEAST_BACKOFF_MS 100
-#define MOST_BACKOFF_MS 10000
 #define MOST_SLEEP_MS 60000
 
 static MemoryContext turn_memory;
@@ -140,8 +138,8 @@ work(void *arg)
 	WF_FAULT("dispatch.commit");
 }
 
-/* One transaction. False: it has failed. */
-static bool
+/* One transaction. */
+static void
 transact(void)
 {
 	ErrorData  *error;
@@ -153,13 +151,12 @@ transact(void)
 	wf_dispatch_settle(error);
 	pgstat_report_activity(STATE_IDLE, NULL);
 	if (error == NULL)
-		return true;
+		return;
 	ereport(LOG, (errcode(error->sqlerrcode), errmsg("workflow dispatcher: %s", error->message),
 				  error->detail != NULL ? errdetail_internal("%s", error->detail) : 0,
 				  error->context != NULL ? errcontext("%s", error->context) : 0));
 	if (!extension_is_there())
 		leave_for_good();
-	return false;
 }
 
 static void
@@ -203,33 +200,23 @@ static void
 dispatch(void)
 {
 	TimestampTz idle_since = 0;
-	TimestampTz not_before = 0;
-	long		backoff_ms = 0;
 
 	for (;;)
 	{
+		bool		is_reloaded = wf_session_look_around();
 		long		timeout_ms;
-		bool		wants;
 
-		wf_session_look_around();
 		MemoryContextReset(turn_memory);
 		MemoryContextSwitchTo(turn_memory);
 		has_work = true;
-		wants = wf_dispatch_wants(wf_process_take_calls());
-		/* a clock that was set back says nothing */
-		if (not_before > TimestampTzPlusMilliseconds(wf_clock_now(), MOST_BACKOFF_MS))
-			not_before = 0;
-		if (wants && wf_clock_now() >= not_before)
+		/* limits of the process are settings */
+		if (wf_dispatch_wants(wf_process_take_calls() | (is_reloaded ? WF_DISPATCH_POLICIES : 0)))
 		{
 			idle_since = 0;
-			backoff_ms = transact() ? 0 : Min(Max(backoff_ms * 2, LEAST_BACKOFF_MS), MOST_BACKOFF_MS);
-			not_before = backoff_ms == 0 ? 0 : TimestampTzPlusMilliseconds(wf_clock_now(), backoff_ms);
+			transact();
 		}
 		wf_dispatch_move();
-		timeout_ms = wf_dispatch_timeout_ms();
-		if (not_before != 0)
-			timeout_ms = Max(1, Min(timeout_ms < 0 ? MOST_BACKOFF_MS : Max(timeout_ms, 1), (not_before - wf_clock_now()) / 1000 + 1));
-		timeout_ms = patience_ms(timeout_ms, &idle_since);
+		timeout_ms = patience_ms(wf_dispatch_timeout_ms(), &idle_since);
 		if (timeout_ms != 0)
 			sleep_for(timeout_ms);
 	}

@@ -99,6 +99,10 @@ SELECT play('lane', '0 take:a max=100; take:a max=100; take:b max=100; take:b ma
 SELECT play('lane', '0 take:a max=1; take:a max=1; take:b max=1; end:a; take:b max=1; take:a max=2; take:c max=2; room:d max=0; room:d max=4; room:d max=4 wanted=0');
 SELECT play('lane', '0 begin:a times=6; room:a max=4; room:b max=4; end:a times=3; room:b max=4; room:a max=4');
 
+-- bytes: half of what others leave; a tenant that has half of all gets no more of the last quarter; one that has nothing may send one
+SELECT play('lane', '0 bytes:a most=100; heavy:a bytes=30; bytes:a most=100; heavy:a bytes=30; bytes:a most=100; bytes:b most=100; heavy:b bytes=40; bytes:b most=100; bytes:c most=100; heavy:c bytes=50; bytes:c most=100; bytes:d most=100; light:a bytes=30 times=2; bytes:a most=100; bytes:b most=100');
+SELECT play('lane', format('0 heavy:%1$s1 bytes=50; bytes:%1$s2 most=100; heavy:%1$s2 bytes=25; bytes:%1$s3 most=100; heavy:%1$s3 bytes=5; bytes:%1$s3 most=100; bytes:%1$s4 most=100; bytes:b most=100', repeat('t', 36)));
+
 -- both: an end is waited for first; debt is paid back; what is given back was never taken
 SELECT play('lane', '0 limit:a per=1000 requests=2 most=2; take:a; take:a; end:a; take:a; 500 take:a; end:a; take:a; back:a; take:a');
 SELECT play('lane', '0 limit:a per=1000 requests=2; begin:a times=3; take:a; 999 take:a; 1000 take:a; 1000 begin:a times=90; take:a; 2499 take:a; 2500 take:a');

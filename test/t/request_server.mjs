@@ -2,10 +2,11 @@
 //
 // Its port is printed; it ends when its standard input does. The first part of a path is a tag, under which requests are
 // noted. Members of the query:
-//   ms           answer so much later; hang: never
+//   ms           answer so much later; until: when there was a request of that tag; hang: never
 //   code, type, text, header    of the answer (header: name:value, may come several times); its body is JSON that tells what came, unless text is there
 //   fails, failure, after    the first so many requests with the same Idempotency-Key get the status `failure` (503), with Retry-After
 //   cut          the connection is cut after so many bytes of the answer; cutfirst: for the first so many of a key
+//   many         the text comes so many times, as the elements of an array; size: the answer has so many bytes
 //   echo         the answer's body is that of the request
 //   lean         only key, path and number are kept of them: for tests with many requests
 // What it tells, of a tag: /-/notes (a list), /-/count, /-/most (how many were there at once), /-/lean (lines: path, key, times).
@@ -97,6 +98,8 @@ function answer(req, res, url, raw, note)
 	for (const h of q.getAll('header')) headers[h.slice(0, h.indexOf(':'))] = h.slice(h.indexOf(':') + 1);
 	if (failed && q.has('after')) headers['Retry-After'] = q.get('after');
 	res.writeHead(code, headers);
+	if (q.has('many')) return res.end(`[${Array(Number(q.get('many'))).fill(q.get('text')).join()}]`);
+	if (q.has('size')) return res.end('x'.repeat(Number(q.get('size'))), () => { if (note) note.ended = 'answered'; });
 	res.end(q.has('echo') ? raw : q.get('text') ?? JSON.stringify({ times, method: req.method, target: req.url, headers: req.headers, body }));
 	if (note) note.ended = 'answered';
 }
@@ -140,7 +143,9 @@ const server = http.createServer({ keepAliveTimeout: 60000, maxHeaderSize: 13107
 		if (q.has('hang')) return;
 		const ms = Number(q.get('ms') ?? 0);
 		const go = () => { leave(); if (!res.destroyed) answer(req, res, url, Buffer.concat(chunks), note); };
-		if (ms > 0) setTimeout(go, ms);
+		const wait = () => (notes[q.get('until')] ? go() : setTimeout(wait, 5));
+		if (q.has('until')) wait();
+		else if (ms > 0) setTimeout(go, ms);
 		else go();
 	});
 });
