@@ -4,8 +4,9 @@
  * 1. While it runs, a transaction notes what it did: messages for a role, a wait that ends then, a run that has ended, a
  *    run to be cancelled; and, for the launcher, a database that came to have the extension. Notes are in the
  *    transaction's memory, each with the subtransaction that made it, and go with that one when it is rolled back.
- * 2. After the commit is visible (XACT_EVENT_COMMIT) they are acted on, all under one lock. Nothing there can fail. A
- *    transaction that noted nothing looks at one variable.
+ * 2. They are acted on, all under one lock, when the commit is visible, other backends were told what to forget of their
+ *    caches, and locks are released: whoever is woken finds all of it. Nothing there can fail. A transaction that noted
+ *    nothing looks at two variables.
  * 3. A prepared transaction forgets its notes; COMMIT PREPARED, in whichever session, makes the keeper of the
  *    database look at everything (wf_wake_look_at_everything; the hook is in src/worker/command.c).
  * 4. Who holds messages back notes that, too; that is acted on when the locks are released, after a rollback as well.
@@ -366,17 +367,14 @@ at_transaction_end(XactEvent event, void *arg)
 	switch (event)
 	{
 		case XACT_EVENT_COMMIT:
-			if (n_notes > 0)
-				act();
-			break;
+			break;				/* at_release acts on the notes */
 		case XACT_EVENT_ABORT:
 		case XACT_EVENT_PREPARE:
+			forget();
 			break;
 		default:
 			return;
 	}
-	if (notes != NULL)
-		forget();
 	if (awaits)
 		wf_wake_await_end();
 	if (unbars_at_end)
@@ -408,20 +406,30 @@ at_subtransaction_end(SubXactEvent event, SubTransactionId mine, SubTransactionI
 	n_notes = n;
 }
 
-/* A rollback of a subtransaction lets go of locks, too; there may be others that are held until the end. */
 static void
-at_release(ResourceReleasePhase phase, bool is_commit, bool is_top, void *arg)
+ring_ends(void)
 {
-	if (n_ends == 0 || phase != RESOURCE_RELEASE_AFTER_LOCKS || (is_commit && !is_top))
-		return;
 	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
 	for (int i = 0; i < n_ends; i++)
 		wf_process_ring(MyDatabaseId, ends[i]);
 	if (ends_were_lost)
 		wf_process_tell_keeper(MyDatabaseId, DT_NOEND, true);
 	LWLockRelease(wf_processes_lock);
+}
+
+/* A rollback of a subtransaction lets go of locks, too; there may be others that are held until the end. */
+static void
+at_release(ResourceReleasePhase phase, bool is_commit, bool is_top, void *arg)
+{
+	if (phase != RESOURCE_RELEASE_AFTER_LOCKS || (is_commit && !is_top))
+		return;
+	if (is_commit && n_notes > 0)
+		act();
+	if (n_ends > 0)
+		ring_ends();
 	if (!is_top)
 		return;
+	forget();
 	n_ends = 0;
 	ends_were_lost = false;
 }

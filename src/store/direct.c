@@ -57,7 +57,7 @@ wf_store_insert_begin(Oid table)
 	insert->estate = estate;
 	insert->relation = table_open(table, RowExclusiveLock);
 	insert->target = makeNode(ResultRelInfo);
-	InitResultRelInfo(insert->target, insert->relation, 1, NULL, 0);
+	InitResultRelInfo(insert->target, insert->relation, 0, NULL, 0);	/* of no range table: an error looks for rights there */
 	ExecOpenIndices(insert->target, false);
 	insert->slots_size = 4;
 	insert->slots = palloc(sizeof(TupleTableSlot *) * insert->slots_size);
