@@ -114,9 +114,8 @@ SELECT start(1, 1500), start(1, 1501, 0, 6171);
 SELECT test.keeper('roles');
 -- a constraint that somebody has added refuses, and no more than that
 ALTER TABLE wf.queue ADD CONSTRAINT small CHECK (priority < 100) NOT VALID;
-SELECT wf_save('w', '{"nodes": [{"id": "a", "type": "noop"}]}');
 \set VERBOSITY terse
-SELECT wf_start('w', '{}', '{"priority": 100}');
+SELECT start(1, 1502, 100);
 \set VERBOSITY default
 SET client_min_messages = warning;
 DROP EXTENSION workflow CASCADE;
