@@ -21,3 +21,9 @@ wf_clock_now(void)
 	return GetCurrentTimestamp();
 }
 #endif
+
+bool
+wf_clock_is_ahead(TimestampTz at, TimestampTz now, long most_ms)
+{
+	return at > now && at <= TimestampTzPlusMilliseconds(now, most_ms);
+}

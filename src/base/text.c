@@ -153,3 +153,9 @@ wf_text_size_bytes(const char *text, int64 *out_bytes)
 		}
 	return false;
 }
+
+size_t
+wf_text_length(const char *text)
+{
+	return text == NULL ? 0 : strlen(text);
+}

@@ -17,6 +17,9 @@ extern const char *wf_text_did_you_mean(const char *name, const char *const *can
 /* A name as it may stand in a message: at most 64 bytes, clipped at a character with "...". */
 extern const char *wf_text_clip(const char *name);
 
+/* Its length; that of NULL is 0. */
+extern size_t wf_text_length(const char *text);
+
 /* A duration (`5 minutes`, `PT5M`, `90`, or a JSON number of seconds as text) in milliseconds.
  * False when it is not one, is negative, or does not fit. Never throws. */
 extern bool wf_text_duration_ms(const char *text, int64 *out_ms);

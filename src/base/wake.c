@@ -367,8 +367,8 @@ at_transaction_end(XactEvent event, void *arg)
 	switch (event)
 	{
 		case XACT_EVENT_COMMIT:
-			break;				/* at_release acts on the notes */
 		case XACT_EVENT_ABORT:
+			break;				/* at_release deals with the notes */
 		case XACT_EVENT_PREPARE:
 			forget();
 			break;

@@ -87,8 +87,7 @@ wf_aside_let_go(TimestampTz now)
 	hash_seq_init(&seq, aside);
 	while ((entry = hash_seq_search(&seq)) != NULL)
 	{
-		/* a clock that was set back says nothing */
-		if (entry->until > now && entry->until <= TimestampTzPlusMilliseconds(now, ASIDE_MS))
+		if (wf_clock_is_ahead(entry->until, now, ASIDE_MS))
 			continue;
 		hash_search(aside, &entry->request_id, HASH_REMOVE, NULL);
 		some = true;

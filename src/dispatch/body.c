@@ -194,7 +194,7 @@ add_part(WfMaking *m, const JsonbValue *name, const char *where, const JsonbValu
 	part->name = text.data;
 	m->out->body_is_secret |= text.is_secret;
 	m->out->n_parts++;
-	m->part_bytes += wf_compose_part_bytes(part);
+	m->part_bytes += wf_net_part_bytes(part);
 	return m->part_bytes <= wf_making_most_bytes() || wf_making_too_large(m);
 }
 

@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "base/crypt.h"
+#include "base/text.h"
 #include "dispatch/making.h"
 #include "utils/memutils.h"
 
@@ -150,28 +151,15 @@ add_trace(WfMaking *m)
 
 /* -- the request -- */
 
-static size_t
-length(const char *text)
-{
-	return text == NULL ? 0 : strlen(text);
-}
-
-size_t
-wf_compose_part_bytes(const WfNetPart *part)
-{
-	/* quoting makes up to three bytes of one */
-	return part->data_bytes + 3 * length(part->name) + 3 * length(part->filename) + length(part->content_type);
-}
-
 size_t
 wf_compose_bytes(const WfNetRequest *request)
 {
-	size_t		bytes = request->body_bytes + length(request->url);
+	size_t		bytes = request->body_bytes + wf_text_length(request->url);
 
 	for (int i = 0; i < request->n_parts; i++)
-		bytes += wf_compose_part_bytes(&request->parts[i]);
+		bytes += wf_net_part_bytes(&request->parts[i]);
 	for (int i = 0; i < request->n_headers; i++)
-		bytes += length(request->headers[i].name) + length(request->headers[i].value);
+		bytes += wf_text_length(request->headers[i].name) + wf_text_length(request->headers[i].value);
 	return bytes;
 }
 

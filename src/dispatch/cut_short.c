@@ -76,7 +76,7 @@ wf_cut_short_sweep(void)
 {
 	TimestampTz now = wf_clock_now();
 
-	if (look_at == DT_NOEND || (look_at > now && look_at <= TimestampTzPlusMilliseconds(now, LOOK_AGAIN_MS)))
+	if (look_at == DT_NOEND || wf_clock_is_ahead(look_at, now, LOOK_AGAIN_MS))
 		return;
 	look_at = wf_store_forget_cut_short() ? TimestampTzPlusMilliseconds(now, LOOK_AGAIN_MS) : DT_NOEND;
 }

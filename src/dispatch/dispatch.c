@@ -217,41 +217,41 @@ wf_dispatch_read_circuits(void)
 
 /* -- the transaction -- */
 
-/* May what was locked be tried again? A clock that was set back says nothing. */
+/* May what was locked be tried again? */
 static bool
 lock_is_old(TimestampTz now)
 {
-	return now >= locked_until || locked_until > TimestampTzPlusMilliseconds(now, MOST_LOCKED_MS);
+	return !wf_clock_is_ahead(locked_until, now, MOST_LOCKED_MS);
 }
 
-/* When the half may be tried that is to be tried then. A clock that was set back says nothing. */
+/* When the half may be tried that is to be tried then. */
 static TimestampTz
-rested(const Half *half, TimestampTz at)
+rested(const Half *half, TimestampTz at, TimestampTz now)
 {
-	return half->not_before > TimestampTzPlusMilliseconds(wf_clock_now(), MOST_BACKOFF_MS) ? at : Max(at, half->not_before);
+	return wf_clock_is_ahead(half->not_before, now, MOST_BACKOFF_MS) ? Max(at, half->not_before) : at;
 }
 
 /* When there is something to record; DT_NOEND: there is nothing. */
 static TimestampTz
-next_end(void)
+next_end(TimestampTz now)
 {
 	if (wf_flights_count(FLIGHT_ENDED) > 0)
 		return 0;
 	if (wf_flights_count(FLIGHT_LOCKED) == 0 && changed_circuits == NIL && !wf_refresh_is_wanted())
 		return DT_NOEND;
-	return lock_is_old(wf_clock_now()) ? 0 : locked_until;
+	return lock_is_old(now) ? 0 : locked_until;
 }
 
 static TimestampTz
-next_record(void)
+next_record(TimestampTz now)
 {
-	return rested(&record_half, next_end());
+	return rested(&record_half, next_end(now), now);
 }
 
 static TimestampTz
-next_claim(void)
+next_claim(TimestampTz now)
 {
-	return rested(&claim_half, wf_claim_next());
+	return rested(&claim_half, wf_claim_next(), now);
 }
 
 /* Those whose rows were locked are tried again. */
@@ -311,7 +311,7 @@ wf_dispatch_wants(int calls)
 	TimestampTz now = wf_clock_now();
 
 	wf_claim_told(calls);
-	return (wf_claim_is_wanted() && next_claim() <= now) || next_record() <= now;
+	return (wf_claim_is_wanted() && next_claim(now) <= now) || next_record(now) <= now;
 }
 
 /* Flights that have ended, at most most_recorded; how many. */
@@ -389,7 +389,7 @@ choose(bool *records, bool *claims)
 	*records = *claims = true;
 	if (record_half.backoff_ms == 0 && claim_half.backoff_ms == 0)
 		return;
-	*records = next_record() <= now && (!was_recording || next_claim() > now);
+	*records = next_record(now) <= now && (!was_recording || next_claim(now) > now);
 	*claims = !*records;
 	was_recording = *records;
 }
@@ -501,7 +501,7 @@ wf_dispatch_settle(const ErrorData *error)
 static void
 sweep(TimestampTz now)
 {
-	if (now < TimestampTzPlusMilliseconds(swept_at, SWEEP_MS) && now >= swept_at)
+	if (wf_clock_is_ahead(TimestampTzPlusMilliseconds(swept_at, SWEEP_MS), now, SWEEP_MS))
 		return;
 	swept_at = now;
 	wf_lanes_sweep(wf_dispatch_lanes, wf_dispatch_unix_ms(now));
@@ -534,13 +534,13 @@ long
 wf_dispatch_timeout_ms(void)
 {
 	TimestampTz now = wf_clock_now();
-	TimestampTz next = next_claim();
+	TimestampTz next = next_claim(now);
 	/* results that are not taken would have it move again at once */
 	long		timeout = wf_send_is_full() ? -1 : wf_net_timeout_ms(wf_dispatch_net);
 
 	if (more_to_move)
 		return 0;
-	next = Min(next, next_record());
+	next = Min(next, next_record(now));
 	if (next == DT_NOEND)
 		return timeout;
 	if (next <= now)

@@ -129,8 +129,6 @@ extern char *wf_compose_host(const char *url, char **path);
 
 /* auth (auth.c) */
 extern bool wf_compose_auth(WfMaking *m);
-/* Bytes that a part of a body takes, about. */
-extern size_t wf_compose_part_bytes(const WfNetPart *part);
 /* body (body.c) */
 extern bool wf_compose_body(WfMaking *m);
 /* The headers of Standard Webhooks (sign.c), over the body. */

@@ -336,6 +336,21 @@ wait_at_gate(const Run *run, const WfMessage *message)
 	return true;
 }
 
+/* A message after which the run goes on by itself: begins, or undoes the next of its steps. */
+static bool
+lets_go_on(const WfMessage *message)
+{
+	return message->kind == WF_MESSAGE_GO || (message->kind == WF_MESSAGE_TIMER && message->step == 0);
+}
+
+/* The row is the caller's to update. */
+static void
+keep_signal(Run *run, const WfMessage *message)
+{
+	wf_mail_keep_signal(run, message->payload);
+	run->live->signals = run->signals;
+}
+
 /* A run that has not begun: delayed, or begun anew by wf_retry. */
 static WfTurn
 turn_unbegun(Run *run, const WfMessage *message, TimestampTz slice_end)
@@ -348,25 +363,17 @@ turn_unbegun(Run *run, const WfMessage *message, TimestampTz slice_end)
 	}
 	if (message->kind == WF_MESSAGE_SIGNAL)
 	{
-		wf_mail_keep_signal(run, message->payload);
-		run->live->signals = run->signals;
+		keep_signal(run, message);
 		wf_store_update_live(run->live);
 		return WF_TURN_DONE;
 	}
-	if (message->kind != WF_MESSAGE_GO && (message->kind != WF_MESSAGE_TIMER || message->step != 0))
+	if (!lets_go_on(message))
 		return WF_TURN_DONE;
 	if (!prepare_or_fail(run))
 		return settle(run);
 	if (wait_at_gate(run, message))
 		return WF_TURN_DONE;
 	return execute(run, begin_fresh, NULL, slice_end);
-}
-
-/* A message after which the run goes on by itself: begins, or undoes the next of its steps. */
-static bool
-lets_go_on(const WfMessage *message)
-{
-	return message->kind == WF_MESSAGE_GO || (message->kind == WF_MESSAGE_TIMER && message->step == 0);
 }
 
 /* The segment compensates; the reason was saved with the state. */
@@ -444,20 +451,26 @@ set_message(Run *run, const WfMessage *message)
 		run->message = message;
 }
 
+/* Locks the row of the run that the message is for; NULL: there is none, or (*is_busy) somebody has it. */
+static WfLiveRow *
+lock_live(const WfMessage *message, bool *is_busy)
+{
+	WfLiveRow  *live = wf_store_find_live(&message->tenant_id, &message->run_id, WF_LOCK_SKIP);
+
+	*is_busy = live == NULL && wf_store_find_live(&message->tenant_id, &message->run_id, WF_LOCK_NONE) != NULL;
+	return live;
+}
+
 static WfTurn
 turn_message(const WfMessage *message, List *batch, TimestampTz slice_end)
 {
-	WfLiveRow  *live;
+	bool		is_busy;
+	WfLiveRow  *live = lock_live(message, &is_busy);
 	Run		   *run;
 	WfTurn		turn;
 
-	live = wf_store_find_live(&message->tenant_id, &message->run_id, WF_LOCK_SKIP);
 	if (live == NULL)
-	{
-		if (wf_store_find_live(&message->tenant_id, &message->run_id, WF_LOCK_NONE) != NULL)
-			return WF_TURN_BUSY;
-		return turn_before_start(message, slice_end);
-	}
+		return is_busy ? WF_TURN_BUSY : turn_before_start(message, slice_end);
 	run = wf_turn_run_of_live(live);
 	run->batch = batch;
 	set_message(run, message);
@@ -493,10 +506,7 @@ fail_live(Run *run, const WfMessage *message, WfError *error, bool plainly)
 	}
 	set_message(run, message);
 	if (run->live->state == NULL && message->kind == WF_MESSAGE_SIGNAL)
-	{
-		wf_mail_keep_signal(run, message->payload);
-		run->live->signals = run->signals;
-	}
+		keep_signal(run, message);
 	if (!plainly && run->live->state != NULL && message->kind != WF_MESSAGE_PARK && prepare_or_fail(run))
 		return execute(run, begin_failed, error, 0);
 	run->error = error;
@@ -522,13 +532,12 @@ static WfTurn
 turn_failed(const WfMessage *message, const WfError *error, bool plainly)
 {
 	WfLiveRow  *live = NULL;
+	bool		is_busy;
 	Run		   *run;
 	WfTurn		turn;
 
-	if (message->kind != WF_MESSAGE_START &&
-		(live = wf_store_find_live(&message->tenant_id, &message->run_id, WF_LOCK_SKIP)) == NULL)
-		return wf_store_find_live(&message->tenant_id, &message->run_id, WF_LOCK_NONE) != NULL ? WF_TURN_BUSY :
-			fail_other(message);
+	if (message->kind != WF_MESSAGE_START && (live = lock_live(message, &is_busy)) == NULL)
+		return is_busy ? WF_TURN_BUSY : fail_other(message);
 	run = live != NULL ? wf_turn_run_of_live(live) : wf_turn_run_of_start(message);
 	if (live != NULL)
 		turn = fail_live(run, message, wf_error_copy(error, run->memory), plainly);

@@ -102,6 +102,9 @@ typedef struct WfNetPart
 	size_t		data_bytes;
 } WfNetPart;
 
+/* Bytes that it takes in the body, at most, but for what frames it. */
+extern size_t wf_net_part_bytes(const WfNetPart *part);
+
 typedef enum WfNetAuthType
 {
 	WF_NET_AUTH_NONE,

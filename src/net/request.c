@@ -6,6 +6,7 @@
  */
 #include "net/internal.h"
 
+#include "base/text.h"
 #include "lib/stringinfo.h"
 #include "utils/memutils.h"
 
@@ -247,13 +248,13 @@ check_headers(const WfNetRequest *r, char **problem)
 	return true;
 }
 
-static size_t
-length(const char *text)
+size_t
+wf_net_part_bytes(const WfNetPart *part)
 {
-	return text == NULL ? 0 : strlen(text);
+	/* quoting makes up to three bytes of one */
+	return part->data_bytes + 3 * (wf_text_length(part->name) + wf_text_length(part->filename)) + wf_text_length(part->content_type);
 }
 
-/* Quoting makes up to three bytes of one. */
 static bool
 check_parts(const WfNetRequest *r, char **problem)
 {
@@ -263,7 +264,7 @@ check_parts(const WfNetRequest *r, char **problem)
 	{
 		const WfNetPart *part = &r->parts[i];
 
-		total += part->data_bytes + 3 * length(part->name) + 3 * length(part->filename) + length(part->content_type) + 1024;
+		total += wf_net_part_bytes(part) + 1024;
 		if (part->name == NULL || has_control(part->name) || has_control(part->filename) || has_control(part->content_type))
 		{
 			*problem = "the name, the filename or the content type of a part has a control character";
@@ -284,9 +285,9 @@ check_auth(const WfNetRequest *r, char **problem)
 	const WfNetAuth *a = &r->auth;
 
 	*problem = NULL;
-	if (length(a->user) > MAX_CREDENTIAL_BYTES || length(a->password) > MAX_CREDENTIAL_BYTES ||
-		length(a->token) > MAX_CREDENTIAL_BYTES || length(a->region) + length(a->service) > MAX_CREDENTIAL_BYTES ||
-		length(r->client_key_password) > MAX_CREDENTIAL_BYTES)
+	if (wf_text_length(a->user) > MAX_CREDENTIAL_BYTES || wf_text_length(a->password) > MAX_CREDENTIAL_BYTES ||
+		wf_text_length(a->token) > MAX_CREDENTIAL_BYTES || wf_text_length(a->region) + wf_text_length(a->service) > MAX_CREDENTIAL_BYTES ||
+		wf_text_length(r->client_key_password) > MAX_CREDENTIAL_BYTES)
 		*problem = "a credential is too large";
 	else if (has_control(a->user) || has_control(a->password) || has_control(a->token) || has_control(a->region) ||
 		has_control(a->service))
@@ -331,7 +332,7 @@ check_http(WfNetTransfer *t, char **problem)
 static bool
 is_mailbox(const char *text)
 {
-	size_t		bytes = text == NULL ? 0 : strlen(text);
+	size_t		bytes = wf_text_length(text);
 
 	if (bytes < 3 || bytes > 320 || strchr(text, '@') == NULL)
 		return false;

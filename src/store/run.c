@@ -209,47 +209,6 @@ wf_store_insert_run(const WfRunRow *row)
 	wf_wake_awaiters_at_commit(&row->run_id);
 }
 
-WfRunRow *
-wf_store_find_run(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id)
-{
-	Datum		values[2] = {UUIDPGetDatum(tenant_id), UUIDPGetDatum(run_id)};
-	WfRunRow   *row = NULL;
-	pg_uuid_t  *parent;
-
-	if (wf_store_execute(WF_SQL_FIND_RUN, values, NULL) > 0)
-	{
-		bool		is_null;
-
-		row = palloc0(sizeof(WfRunRow));
-		row->tenant_id = *tenant_id;
-		row->run_id = *run_id;
-		wf_store_uuid(0, 1, &row->workflow_id);
-		row->version = wf_store_int(0, 2);
-		row->status = wf_store_text(0, 3);
-		row->trigger = wf_store_text(0, 4);
-		row->input = wf_store_jsonb(0, 5);
-		row->output = wf_store_jsonb(0, 6);
-		row->error = wf_store_jsonb(0, 7);
-		row->correlation_id = wf_store_text(0, 8);
-		row->tags = wf_store_array(0, 9);
-		row->idempotency_key = wf_store_text(0, 10);
-		(void) SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 11, &is_null);
-		if (!is_null)
-		{
-			parent = palloc(sizeof(pg_uuid_t));
-			wf_store_uuid(0, 11, parent);
-			row->parent_run_id = parent;
-		}
-		row->started_by = wf_store_oid(0, 12);
-		row->started_at = wf_store_time(0, 13);
-		row->finished_at = wf_store_time(0, 14);
-		row->attempt = wf_store_int(0, 15);
-		row->queued_at = wf_store_time(0, 16);
-	}
-	SPI_freetuptable(SPI_tuptable);
-	return row;
-}
-
 void
 wf_store_delete_run(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id)
 {
@@ -350,26 +309,6 @@ keep_key(const WfRunRow *row)
 		memcmp(&owner, &row->run_id, sizeof(owner)) != 0)
 		ereport(ERROR, (errcode(ERRCODE_UNIQUE_VIOLATION),
 						errmsg("another run has the idempotency key \"%s\"", wf_text_clip(row->idempotency_key))));
-}
-
-WfRunRow *
-wf_store_find_idempotent(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, const char *key)
-{
-	WfRunRow   *row = NULL;
-	WfRunState	state;
-	pg_uuid_t	run_id;
-
-	lock_key(tenant_id, workflow_id, key);
-	if (!find_key(tenant_id, workflow_id, key, &run_id))
-		return NULL;
-	if (!wf_store_run_state(tenant_id, &run_id, &state))
-		return NULL;
-	row = palloc0(sizeof(WfRunRow));
-	row->run_id = run_id;
-	row->status = state.status;
-	row->output = state.output;
-	row->error = state.error;
-	return row;
 }
 
 void

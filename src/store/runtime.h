@@ -227,8 +227,6 @@ extern bool wf_store_mail_failed(const pg_uuid_t *tenant_id, const pg_uuid_t *ru
 
 /* -- history of runs (run.c) -- */
 
-/* The record of an ended run; NULL when there is none. */
-extern WfRunRow *wf_store_find_run(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id);
 /* A run goes on (wf_retry): its record is taken out of history. */
 extern void wf_store_delete_run(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id);
 

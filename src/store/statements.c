@@ -168,11 +168,6 @@ static const Statement statements[WF_SQL_COUNT] = {
 		"INSERT INTO wf.idempotency (tenant_id, workflow_id, idempotency_key, run_id) VALUES ($1, $2, $3, $4)"
 		" ON CONFLICT DO NOTHING",
 	4, {UUIDOID, UUIDOID, TEXTOID, UUIDOID}},
-	[WF_SQL_FIND_RUN] = {
-		"SELECT workflow_id, version, status, trigger, input, output, error, correlation_id, tags, idempotency_key,"
-		" parent_run_id, started_by::pg_catalog.oid, started_at, finished_at, attempt, queued_at FROM wf.run"
-		" WHERE tenant_id" EQ "$1 AND run_id" EQ "$2",
-	2, {UUIDOID, UUIDOID}},
 	[WF_SQL_DELETE_RUN] = {
 		"DELETE FROM wf.run WHERE tenant_id" EQ "$1 AND run_id" EQ "$2",
 	2, {UUIDOID, UUIDOID}},

@@ -169,8 +169,6 @@ typedef struct WfRunRow
 
 /* Inserts an ended run. Throws 23505 when its idempotency key is taken. */
 extern void wf_store_insert_run(const WfRunRow *row);
-/* The run of this idempotency key, as far as its envelope goes, or NULL. */
-extern WfRunRow *wf_store_find_idempotent(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, const char *key);
 
 /* One step as the journal's array holds it. */
 typedef struct WfStepRow

@@ -165,9 +165,10 @@ on_utility(PlannedStmt *planned, const char *text, bool read_only_tree, ProcessU
 
 	note_consequences(stmt);
 	if (OidIsValid(database) && for_transaction)
+	{
 		wf_wake_unbar_at_end();
-	if (OidIsValid(database) && for_transaction)
 		wf_process_bar(database, STOP_TIMEOUT_MS);
+	}
 	if (!OidIsValid(database) || for_transaction)
 		next(planned, text, read_only_tree, context, params, environment, to, completion);
 	else

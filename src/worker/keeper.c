@@ -53,8 +53,8 @@
 #define REST_AFTER_MS INT64CONST(60000)
 #define LONGEST_SLEEP_MS 60000	/* with a time ahead: the clock may be moved */
 #define LONGEST_BACKOFF_MS 60000
-#define LEAST_GATES_WAIT_MS 20	/* doubled each time, up to the longest */
-#define LONGEST_GATES_WAIT_MS 1000
+#define LEAST_AGAIN_MS 20		/* doubled each time */
+#define LONGEST_GATES_AGAIN_MS 1000
 #define LOCK_TIMEOUT "2s"
 
 /* What is to be done, and what was found. */
@@ -75,11 +75,16 @@ typedef struct Look
 	int		   *crashes;
 } Look;
 
+/* What is looked at again since somebody had some of it locked. */
+typedef struct Again
+{
+	TimestampTz due;			/* DT_NOEND: nothing is */
+	int			wait_ms;		/* the last; 0: none */
+} Again;
+
 static TimestampTz next_due = DT_NOEND;
-static TimestampTz gates_due = DT_NOEND;	/* starts at gates are looked at again, since somebody had them locked */
-static int	gates_wait_ms = LEAST_GATES_WAIT_MS;
-static TimestampTz roles_due = DT_NOEND;	/* the same of roles whose messages are to be failed */
-static int	roles_wait_ms = LEAST_GATES_WAIT_MS;
+static Again gates_again = {DT_NOEND};	/* starts at gates */
+static Again roles_again = {DT_NOEND};	/* roles whose messages are to be failed */
 static TimestampTz upkeep_at = 0;
 static TimestampTz idle_since = 0;	/* when it last had something to do */
 static MemoryContext look_memory;
@@ -269,6 +274,14 @@ do_timers(Look *look)
 		next_due = look->next_escalation;
 }
 
+/* It was looked at: are some left? Then ever later, up to the longest wait. */
+static void
+settle_again(Again *again, bool some_are_left, int longest_ms)
+{
+	again->wait_ms = some_are_left ? Min(Max(again->wait_ms * 2, LEAST_AGAIN_MS), longest_ms) : 0;
+	again->due = some_are_left ? TimestampTzPlusMilliseconds(wf_clock_now(), again->wait_ms) : DT_NOEND;
+}
+
 /* As must(), but false when somebody has locked something for too long. */
 static bool
 may(void (*work) (void *arg), Look *look)
@@ -331,15 +344,9 @@ do_roles(Look *look)
 			LWLockRelease(wf_processes_lock);
 		}
 	}
-	if (!look->some_are_left)
-	{
-		roles_due = DT_NOEND;
-		roles_wait_ms = LEAST_GATES_WAIT_MS;
-		return;
-	}
-	WF_FAULT("keeper.roles_locked");
-	roles_due = TimestampTzPlusMilliseconds(wf_clock_now(), roles_wait_ms);
-	roles_wait_ms = Min(roles_wait_ms * 2, LONGEST_BACKOFF_MS);
+	if (look->some_are_left)
+		WF_FAULT("keeper.roles_locked");
+	settle_again(&roles_again, look->some_are_left, LONGEST_BACKOFF_MS);
 }
 
 static void
@@ -376,15 +383,9 @@ do_gates(Look *look)
 		if (look->n > 0)
 			WF_FAULT("keeper.gates_opened");
 	} while (look->n > 0);
-	if (!look->some_are_locked)
-	{
-		gates_due = DT_NOEND;
-		gates_wait_ms = LEAST_GATES_WAIT_MS;
-		return;
-	}
-	WF_FAULT("keeper.gates_locked");
-	gates_due = TimestampTzPlusMilliseconds(wf_clock_now(), gates_wait_ms);
-	gates_wait_ms = Min(gates_wait_ms * 2, LONGEST_GATES_WAIT_MS);
+	if (look->some_are_locked)
+		WF_FAULT("keeper.gates_locked");
+	settle_again(&gates_again, look->some_are_locked, LONGEST_GATES_AGAIN_MS);
 }
 
 static void
@@ -397,14 +398,14 @@ look_at(bool everything, bool poked)
 		settle_crashes(&look);
 	if (everything || poked || next_due <= now)
 		do_timers(&look);
-	if (everything || poked || gates_due <= now)
+	if (everything || poked || gates_again.due <= now)
 		do_gates(&look);
 	if (everything || poked)
 	{
 		must(match_events, &look);
 		WF_FAULT("keeper.events_matched");
 	}
-	if (everything || roles_due <= now)
+	if (everything || roles_again.due <= now)
 		do_roles(&look);
 	if (everything)
 		do_requests(&look);
@@ -512,7 +513,7 @@ patience_ms(TimestampTz until, TimestampTz now)
 static TimestampTz
 soonest(void)
 {
-	return Min(Min(Min(next_due, gates_due), roles_due), upkeep_at);
+	return Min(Min(Min(next_due, gates_again.due), roles_again.due), upkeep_at);
 }
 
 /* Sleeps until something is due, `at_most` ms (-1: any time), or until it is told something. */
@@ -533,7 +534,7 @@ sleep_until_due(long at_most)
 		return;
 	if (at_most < 0 && patience_ms(until, now) == 0)
 		rest(until);
-	timeout = until <= now ? 0 : Min((until - now + 999) / 1000, Min(next_due, gates_due) == DT_NOEND ? 60 * LONGEST_SLEEP_MS : LONGEST_SLEEP_MS);
+	timeout = until <= now ? 0 : Min((until - now + 999) / 1000, Min(next_due, gates_again.due) == DT_NOEND ? 60 * LONGEST_SLEEP_MS : LONGEST_SLEEP_MS);
 	if (at_most >= 0)
 		timeout = at_most;
 	else if (patience_ms(until, now) >= 0)

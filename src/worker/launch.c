@@ -33,16 +33,10 @@ wf_launch_after_ms(TimestampTz now, long ms)
 	return TimestampTzPlusMilliseconds(now, ms);
 }
 
-bool
-wf_launch_is_ahead(TimestampTz at, TimestampTz now)
-{
-	return at > now && at <= wf_launch_after_ms(now, WF_MOST_BACKOFF_MS);
-}
-
 TimestampTz
 wf_launch_exhausted_until(TimestampTz now)
 {
-	return wf_launch_is_ahead(exhausted_until, now) ? exhausted_until : 0;
+	return wf_clock_is_ahead(exhausted_until, now, MOST_EXHAUSTED_MS) ? exhausted_until : 0;
 }
 
 void

@@ -15,12 +15,10 @@
 /* How long to wait after the n-th failure in a row. */
 extern long wf_launch_backoff_ms(int n);
 extern TimestampTz wf_launch_after_ms(TimestampTz now, long ms);
-/* Until then nothing can be started. */
+/* Until then nothing can be started; 0: something may be. */
 extern TimestampTz wf_launch_exhausted_until(TimestampTz now);
 /* A process has ended: what could not be started is tried at once. */
 extern void wf_launch_place_is_free(void);
-/* Is that time ahead? One that is too far away is of a clock that was set back. */
-extern bool wf_launch_is_ahead(TimestampTz at, TimestampTz now);
 
 /* Reserves a slot: it is starting from now on. With the lock of process.h. */
 extern void wf_launch_reserve(WfProcess *process, Oid database);

@@ -292,7 +292,7 @@ serve_demand(const WfDemand *demand, TimestampTz now, int *n_needy, TimestampTz 
 	LWLockRelease(wf_processes_lock);
 	if (is_closed || count.n_idle > 0)
 		return;
-	if (failure != NULL && wf_launch_is_ahead(failure->retry_at, now))
+	if (failure != NULL && wf_clock_is_ahead(failure->retry_at, now, WF_MOST_BACKOFF_MS))
 	{
 		*next = Min(*next, failure->retry_at);
 		return;
@@ -392,7 +392,7 @@ serve_dispatcher(const WfDemand *demand, TimestampTz now, TimestampTz *next)
 	Failure    *failure = find_failure(demand->database, InvalidOid);
 	int			slot;
 
-	if (failure != NULL && wf_launch_is_ahead(failure->retry_at, now))
+	if (failure != NULL && wf_clock_is_ahead(failure->retry_at, now, WF_MOST_BACKOFF_MS))
 	{
 		*next = Min(*next, failure->retry_at);
 		return;

@@ -37,7 +37,8 @@ extern void wf_session_after_transaction(void);
 extern bool wf_session_has_temporary(void);
 /* Is the extension in this database? In a transaction. */
 extern bool wf_session_has_extension(void);
-/* Reads the settings files again if asked to, takes part in what all processes take part in; ends the process if told so. */
+/* Reads the settings files again if asked to, takes part in what all processes take part in; ends the process if told so.
+ * True: the settings were read. */
 extern bool wf_session_look_around(void);
 
 /* -- turn.c -- */
