@@ -35,7 +35,7 @@ try()
 for file in test/sql/*.sql; do
 	[ -f "$file" ] || continue
 	[ "$workers" = t ] || [[ $file != */runtime_* ]] || continue
-	grep -q wf_sql_test_ "$file" $(sed -n 's,^.i \([a-z_]*\.psql\)$,test/lib/\1,p' "$file") && continue
+	grep -q wf_sql_test_ "$file" $(sed -nE 's,^\\(i|set lib).*[ /]([a-z_]+\.psql).*,test/lib/\2,p' "$file") && continue
 	mkdir -p "$out/$(basename "$file" .sql)"
 	try "$(basename "$file" .sql)" "$pgxs/test/regress/pg_regress" --inputdir="$out"
 done

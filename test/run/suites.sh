@@ -201,7 +201,7 @@ perl_suite()
 # perl_test <tree> <file> <name>: one of them; what it has to say is printed in one piece.
 perl_test()
 {
-	local work=$HERE/t/$3 begun
+	local work=$HERE/t/$3 begun TOLERATED='terminated by signal 9'
 	rm -rf "$work"
 	mkdir -p "$work"
 	[ -n "$SERVER_USER" ] && chown "$SERVER_USER" "$work"
@@ -212,7 +212,6 @@ perl_test()
 		PG_REGRESS="$PGXSDIR/test/regress/pg_regress" PG_TEST_INITDB_EXTRA_OPTS= \
 		TESTDIR="$work" TESTDATADIR="$work/data" TESTLOGDIR="$work/log" WF_ROOT="$1" \
 		perl "$1/$2")"
-	TOLERATED='terminated by signal 9'
 	! grep -q -w segv "$2" || TOLERATED+='|terminated by signal 11'
 	log_check "$3" "$work"/tmp_check/log/*.log
 }

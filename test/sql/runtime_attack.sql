@@ -2,8 +2,8 @@
 \getenv root PG_ABS_SRCDIR
 \set lib :root '/lib/runtime.psql'
 \i :lib
-CREATE FUNCTION save(nodes jsonb, edges jsonb DEFAULT '[]', settings jsonb DEFAULT '{}') RETURNS int LANGUAGE sql AS $$
-	SELECT wf_save('go', jsonb_build_object('nodes', nodes, 'edges', edges, 'settings', settings)) $$;
+\set lib :root '/lib/faults.psql'
+\i :lib
 CREATE TABLE effects (id int GENERATED ALWAYS AS IDENTITY, what text);
 CREATE TABLE gate (open bool);
 INSERT INTO gate VALUES (false);
@@ -15,17 +15,6 @@ CREATE PROCEDURE warm_up() LANGUAGE plpgsql AS $$ BEGIN
 	COMMIT;
 	WHILE EXISTS (SELECT FROM wf.queue) LOOP PERFORM pg_sleep(0.002); END LOOP;
 	DELETE FROM effects;
-END $$;
--- waits until the query gives true, for at most 30 seconds
-CREATE FUNCTION until(query text) RETURNS bool LANGUAGE plpgsql AS $$
-DECLARE ok bool; until timestamptz := clock_timestamp() + '30 s';
-BEGIN
-	LOOP
-		EXECUTE query INTO ok;
-		EXIT WHEN ok OR clock_timestamp() > until;
-		PERFORM pg_sleep(0.002);
-	END LOOP;
-	RETURN ok;
 END $$;
 
 -- messages that are dealt with in one segment come again together when that failed and is retried
@@ -76,7 +65,6 @@ SELECT wf_finish_task(task_id, '2') FROM wf_poll_tasks('b');
 UPDATE wf.task SET status = 'done' WHERE run_id = :'id' AND node = 'a';
 COMMIT;
 SELECT test.ends(:'id');
-CREATE FUNCTION send(tenant uuid, run uuid, role oid, priority int, kind int, step int, payload jsonb, n int) RETURNS uuid LANGUAGE c AS '$libdir/workflow', 'wf_sql_test_send';
 SELECT count(send(tenant_id, run_id, role, 0, 4, step, '{"result": 1}', 1)) FROM wf.task WHERE run_id = :'id' AND node = 'a';
 UPDATE gate SET open = true;
 SELECT until('SELECT NOT EXISTS (SELECT FROM wf.queue)');
@@ -152,8 +140,6 @@ SELECT wf_signal(:'two', 'a');
 SELECT test.ends(:'two'), test.ends(:'one');
 SELECT * FROM test.clean();
 -- a start that is locked when there is room for it goes as soon as it is not
-CREATE FUNCTION fault(spec text) RETURNS text AS '$libdir/workflow', 'wf_sql_test_fault' LANGUAGE C STRICT;
-CREATE FUNCTION clock(seconds float8) RETURNS void AS '$libdir/workflow', 'wf_sql_test_clock' LANGUAGE C STRICT;
 SELECT save('[{"id": "l", "type": "db.query", "config": {"sql": "SELECT pg_advisory_xact_lock(7)"}}, {"id": "a", "type": "waitForEvent", "config": {"event": "a"}}, {"id": "r", "type": "return", "config": {"value": "{{ $node.a.output.payload }}"}}]', '[{"source": "l", "target": "a"}, {"source": "a", "target": "r"}]', '{"maxConcurrency": 1}');
 SELECT wf_start('go') AS one \gset
 SELECT test.stands(:'one', 'a');

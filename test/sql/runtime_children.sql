@@ -2,8 +2,6 @@
 \getenv root PG_ABS_SRCDIR
 \set lib :root '/lib/runtime.psql'
 \i :lib
-CREATE FUNCTION save(nodes jsonb, edges jsonb DEFAULT '[]', settings jsonb DEFAULT '{}') RETURNS int LANGUAGE sql AS $$
-	SELECT wf_save('go', jsonb_build_object('nodes', nodes, 'edges', edges, 'settings', settings)) $$;
 SELECT wf_save('child', '{"nodes": [{"id": "w", "type": "delay", "config": {"duration": "{{ $trigger.d ?? 0 }}"}}, {"id": "i", "type": "if", "config": {"condition": "$trigger.fail"}}, {"id": "f", "type": "fail", "config": {"code": "CHILD", "message": "no"}}, {"id": "r", "type": "return", "config": {"value": {"got": "{{ $trigger.v }}"}}}], "edges": [{"source": "w", "target": "i"}, {"source": "i", "sourceHandle": "true", "target": "f"}, {"source": "i", "sourceHandle": "false", "target": "r"}]}');
 
 SELECT save('[{"id": "c", "type": "subworkflow", "config": {"workflow": "child", "mode": "child", "input": {"v": 7, "d": 0.01}}}]');

@@ -2,24 +2,12 @@
 \getenv root PG_ABS_SRCDIR
 \set lib :root '/lib/runtime.psql'
 \i :lib
-CREATE FUNCTION save(nodes jsonb, edges jsonb DEFAULT '[]', settings jsonb DEFAULT '{}') RETURNS int LANGUAGE sql AS $$
-	SELECT wf_save('go', jsonb_build_object('nodes', nodes, 'edges', edges, 'settings', settings)) $$;
+\set lib :root '/lib/faults.psql'
+\i :lib
 CREATE FUNCTION crash(what text, now timestamptz, run uuid, most int) RETURNS int LANGUAGE c AS '$libdir/workflow', 'wf_sql_test_keeper';
-CREATE FUNCTION send(tenant uuid, run uuid, role oid, priority int, kind int, step int, payload jsonb, n int) RETURNS uuid LANGUAGE c AS '$libdir/workflow', 'wf_sql_test_send';
 CREATE TABLE effects (id int GENERATED ALWAYS AS IDENTITY, what text);
 CREATE TABLE parent (a int PRIMARY KEY);
 CREATE TABLE kid (a int CONSTRAINT has_parent REFERENCES parent DEFERRABLE INITIALLY DEFERRED);
--- waits until the query gives true, for at most 30 seconds
-CREATE FUNCTION until(query text) RETURNS bool LANGUAGE plpgsql AS $$
-DECLARE ok bool; until timestamptz := clock_timestamp() + '30 s';
-BEGIN
-	LOOP
-		EXECUTE query INTO ok;
-		EXIT WHEN ok OR clock_timestamp() > until;
-		PERFORM pg_sleep(0.002);
-	END LOOP;
-	RETURN ok;
-END $$;
 -- a step that waits, one that can be committed when there is a parent, and what the first one got
 CREATE FUNCTION save_wait(a jsonb) RETURNS int LANGUAGE sql AS $$
 	SELECT save(jsonb_build_array(a || '{"id": "a"}') || '[{"id": "k", "type": "db.query", "config": {"sql": "INSERT INTO kid VALUES (1)", "outputFormat": "none"}}, {"id": "r", "type": "return", "config": {"value": "{{ $node.a.output.payload ?? $node.a.output }}"}}]',
@@ -236,7 +224,6 @@ SELECT pg_advisory_unlock(7);
 SELECT what FROM effects ORDER BY id;
 TRUNCATE effects;
 -- when that cannot be begun, the run fails all the same
-CREATE FUNCTION fault(spec text) RETURNS text AS '$libdir/workflow', 'wf_sql_test_fault' LANGUAGE C STRICT;
 SELECT save_undo('INSERT INTO kid VALUES (1)');
 SELECT wf_start('go') AS id \gset
 SELECT test.stands(:'id', 'w');
@@ -258,7 +245,6 @@ SELECT until('SELECT EXISTS (SELECT FROM wf.wait WHERE kind = ''retry'')');
 SELECT what FROM effects ORDER BY id;
 INSERT INTO parent VALUES (1);
 UPDATE wf.wait SET wake_at = now();
-CREATE FUNCTION clock(seconds float8) RETURNS void AS '$libdir/workflow', 'wf_sql_test_clock' LANGUAGE C STRICT;
 SELECT clock(0);
 SELECT test.ends(:'id'), test.steps(:'id');
 SELECT what FROM effects ORDER BY id;

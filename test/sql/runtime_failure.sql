@@ -2,8 +2,6 @@
 \getenv root PG_ABS_SRCDIR
 \set lib :root '/lib/runtime.psql'
 \i :lib
-CREATE FUNCTION save(nodes jsonb, edges jsonb DEFAULT '[]', settings jsonb DEFAULT '{}') RETURNS int LANGUAGE sql AS $$
-	SELECT wf_save('go', jsonb_build_object('nodes', nodes, 'edges', edges, 'settings', settings)) $$;
 CREATE TABLE effects (id int GENERATED ALWAYS AS IDENTITY, what text);
 CREATE TABLE gate (open bool);
 INSERT INTO gate VALUES (false);

@@ -3,19 +3,9 @@
 \getenv root PG_ABS_SRCDIR
 \set lib :root '/lib/runtime.psql'
 \i :lib
-CREATE FUNCTION fault(spec text) RETURNS text AS '$libdir/workflow', 'wf_sql_test_fault' LANGUAGE C STRICT;
+\set lib :root '/lib/faults.psql'
+\i :lib
 CREATE FUNCTION keeper(what text, now timestamptz DEFAULT clock_timestamp(), run uuid DEFAULT '00000000-0000-0000-0000-000000000000', most int DEFAULT 1000) RETURNS int LANGUAGE c AS '$libdir/workflow', 'wf_sql_test_keeper';
--- waits until the query gives true, for at most 30 seconds
-CREATE FUNCTION until(query text) RETURNS bool LANGUAGE plpgsql AS $$
-DECLARE ok bool; until timestamptz := clock_timestamp() + '30 s';
-BEGIN
-	LOOP
-		EXECUTE query INTO ok;
-		EXIT WHEN ok OR clock_timestamp() > until;
-		PERFORM pg_sleep(0.002);
-	END LOOP;
-	RETURN ok;
-END $$;
 CREATE FUNCTION ended(run uuid) RETURNS bool LANGUAGE sql AS $$ SELECT until(format('SELECT EXISTS (SELECT FROM wf_runs WHERE run_id = %L AND finished_at IS NOT NULL)', run)) $$;
 CREATE TABLE gate (open bool);
 INSERT INTO gate VALUES (false);

@@ -2,10 +2,8 @@
 \getenv root PG_ABS_SRCDIR
 \set lib :root '/lib/runtime.psql'
 \i :lib
-CREATE FUNCTION fault(spec text) RETURNS text AS '$libdir/workflow', 'wf_sql_test_fault' LANGUAGE C STRICT;
-CREATE FUNCTION send(tenant uuid, run uuid, role oid, priority int, kind int, step int, payload jsonb, n int) RETURNS uuid LANGUAGE c AS '$libdir/workflow', 'wf_sql_test_send';
-CREATE FUNCTION save(nodes jsonb, edges jsonb DEFAULT '[]', settings jsonb DEFAULT '{}') RETURNS int LANGUAGE sql AS $$
-	SELECT wf_save('go', jsonb_build_object('nodes', nodes, 'edges', edges, 'settings', settings)) $$;
+\set lib :root '/lib/faults.psql'
+\i :lib
 CREATE TABLE effects (id int GENERATED ALWAYS AS IDENTITY, what text);
 CREATE TABLE gate (open bool);
 INSERT INTO gate VALUES (false);
@@ -14,17 +12,6 @@ CREATE FUNCTION pass() RETURNS int LANGUAGE plpgsql AS $$ BEGIN
 	PERFORM pg_advisory_xact_lock(7);
 	IF NOT (SELECT open FROM gate) THEN RAISE 'shut'; END IF;
 	RETURN 1; END $$;
--- waits until the query gives true, for at most 30 seconds
-CREATE FUNCTION until(query text) RETURNS bool LANGUAGE plpgsql AS $$
-DECLARE ok bool; until timestamptz := clock_timestamp() + '30 s';
-BEGIN
-	LOOP
-		EXECUTE query INTO ok;
-		EXIT WHEN ok OR clock_timestamp() > until;
-		PERFORM pg_sleep(0.002);
-	END LOOP;
-	RETURN ok;
-END $$;
 CREATE FUNCTION is_quiet() RETURNS bool LANGUAGE sql AS $$ SELECT until('SELECT NOT EXISTS (SELECT FROM wf.queue)') $$;
 CREATE FUNCTION is_blocked() RETURNS bool LANGUAGE sql AS $$
 	SELECT until($q$SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = 7 AND NOT granted

@@ -2,8 +2,6 @@
 \getenv root PG_ABS_SRCDIR
 \set lib :root '/lib/runtime.psql'
 \i :lib
-CREATE FUNCTION save(nodes jsonb, edges jsonb DEFAULT '[]', settings jsonb DEFAULT '{}') RETURNS int LANGUAGE sql AS $$
-	SELECT wf_save('go', jsonb_build_object('nodes', nodes, 'edges', edges, 'settings', settings)) $$;
 
 -- a delay: what is before it is committed, what is after it is another transaction
 CREATE TABLE effects (node text, xid xid8 DEFAULT pg_current_xact_id(), by name DEFAULT current_user, at timestamptz DEFAULT clock_timestamp());

@@ -7,7 +7,7 @@ use PostgreSQL::Test::Cluster;
 use Test::More;
 use Time::HiRes qw(time sleep);
 use Exporter 'import';
-our @EXPORT = qw(new_cluster setup until_true processes outcome $deadline);
+our @EXPORT = qw(new_cluster setup setup_hold until_true processes outcome $deadline);
 
 our $deadline = $ENV{WF_SLOW} ? 600 : $ENV{WF_DEADLINE} // 60;
 
@@ -53,6 +53,17 @@ sub setup
 		CREATE FUNCTION cancel(run uuid) RETURNS void LANGUAGE sql AS $$ SELECT wf_cancel(run) $$;
 		CREATE VIEW log AS SELECT run_id, status, concat_ws(' ', error->>'code', error->>'message') AS error FROM wf_runs WHERE finished_at IS NOT NULL;
 	});
+}
+
+# setup_hold(cluster, database, name = hold, table = go): a function that waits until there is a row in the table.
+sub setup_hold
+{
+	my ($cluster, $database, $name, $table) = @_;
+	$name //= 'hold';
+	$table //= 'go';
+	$cluster->safe_psql($database, qq{CREATE TABLE $table (); GRANT SELECT ON $table TO PUBLIC;
+		CREATE FUNCTION $name() RETURNS void LANGUAGE plpgsql AS \$\$ BEGIN WHILE NOT EXISTS (SELECT FROM $table) LOOP PERFORM pg_sleep(0.02); END LOOP; END \$\$});
+	return;
 }
 
 # until_true(cluster, database, query, what): waits until the query gives t. The server may be down meanwhile: psql then may go

@@ -119,9 +119,8 @@ $begun = time;
 until_true($cluster, 'postgres', "SELECT clock_timestamp() > to_timestamp($begun) + '3s'", 'three seconds');
 cmp_ok($cluster->safe_psql('postgres', 'SELECT wakes()') - $wakes, '<=', 1, 'nobody wakes at rest');
 
-# stops; hold() waits until there is a row in go
-$cluster->safe_psql('postgres', q{CREATE TABLE go (); GRANT SELECT ON go TO PUBLIC;
-	CREATE FUNCTION hold() RETURNS void LANGUAGE plpgsql AS $$ BEGIN WHILE NOT EXISTS (SELECT FROM go) LOOP PERFORM pg_sleep(0.02); END LOOP; END $$});
+# stops
+setup_hold($cluster, 'postgres');
 for my $mode ('fast', 'immediate', 'fast')
 {
 	$cluster->safe_psql('postgres', "TRUNCATE mark, go; SELECT send('alice', 'INSERT INTO mark VALUES (1); SELECT hold()')");

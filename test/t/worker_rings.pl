@@ -16,41 +16,34 @@ sub comes { my ($query, $what) = @_; return ok(until_true($cluster, $database, $
 sub ends { my ($run, $what) = @_; return is(outcome($cluster, $database, $run), 'completed ', $what) }
 sub executes { my ($run) = @_; return comes("SELECT count(*) = 1 FROM pg_stat_activity WHERE query ~ '^workflow run $run'", 'it is at work') }
 sub reached { my ($what) = @_; return comes("SELECT fault('?') = ''", $what) }
-# hold() waits until there is a row in go, more() in more
 sub prepare
 {
 	setup($cluster, $database, 'alice', 'bob', 'carol');
-	sql(q{CREATE FUNCTION fault(text) RETURNS text LANGUAGE c AS 'workflow', 'wf_sql_test_fault';
-		CREATE TABLE go (); CREATE TABLE more (); GRANT SELECT ON go, more TO PUBLIC;
-		CREATE FUNCTION hold() RETURNS void LANGUAGE plpgsql AS $$ BEGIN WHILE NOT EXISTS (SELECT FROM go) LOOP PERFORM pg_sleep(0.02); END LOOP; END $$;
-		CREATE FUNCTION more() RETURNS void LANGUAGE plpgsql AS $$ BEGIN WHILE NOT EXISTS (SELECT FROM more) LOOP PERFORM pg_sleep(0.02); END LOOP; END $$});
+	setup_hold($cluster, $database);
+	setup_hold($cluster, $database, 'more', 'more');
+	sql(q{CREATE FUNCTION fault(text) RETURNS text LANGUAGE c AS 'workflow', 'wf_sql_test_fault'});
+	return;
 }
 prepare();
 
-# a client holds the start of a run while the workers work off the rest, and lets go of it
-my @holds = map { sql("SELECT send('alice', 'SELECT hold()')") } 1, 2;
-executes($_) for @holds;
-my $run = sql("SELECT send('alice', 'SELECT 1')");
+# a client holds the start of a run while the workers work off the rest, and lets go of it: with its transaction, or a part of that
+my ($run, @holds);
 my $client = $cluster->background_psql($database);
-$client->query_safe('BEGIN');
-$client->query_safe("SELECT cancel('$run')");
-sql('INSERT INTO go DEFAULT VALUES');
-ends($_, 'one before it') for @holds;
-comes("SELECT bool_and(state = 'idle') FROM pg_stat_activity WHERE backend_type = 'workflow worker'", 'nobody has anything to do');
-$client->query_safe('ROLLBACK');
-ends($run, 'what a client held and did not cancel is executed');
-# and a part of a transaction
-sql('TRUNCATE go');
-@holds = map { sql("SELECT send('alice', 'SELECT hold()')") } 1, 2;
-executes($_) for @holds;
-$run = sql("SELECT send('alice', 'SELECT 1')");
-$client->query_safe('BEGIN; SAVEPOINT s');
-$client->query_safe("SELECT cancel('$run')");
-sql('INSERT INTO go DEFAULT VALUES');
-ends($_, 'one before it') for @holds;
-comes("SELECT bool_and(state = 'idle') FROM pg_stat_activity WHERE backend_type = 'workflow worker'", 'nobody has anything to do');
-$client->query_safe('ROLLBACK TO s');
-ends($run, 'before the client commits');
+for my $way ([ 'BEGIN', 'ROLLBACK', 'executed' ], [ 'BEGIN; SAVEPOINT s', 'ROLLBACK TO s', 'executed before the client commits' ])
+{
+	my ($begin, $undo, $what) = @$way;
+	sql('TRUNCATE go');
+	@holds = map { sql("SELECT send('alice', 'SELECT hold()')") } 1, 2;
+	executes($_) for @holds;
+	$run = sql("SELECT send('alice', 'SELECT 1')");
+	$client->query_safe($begin);
+	$client->query_safe("SELECT cancel('$run')");
+	sql('INSERT INTO go DEFAULT VALUES');
+	ends($_, 'one before it') for @holds;
+	comes("SELECT bool_and(state = 'idle') FROM pg_stat_activity WHERE backend_type = 'workflow worker'", 'nobody has anything to do');
+	$client->query_safe($undo);
+	ends($run, "what a client held and did not cancel is $what");
+}
 $client->query_safe('COMMIT');
 
 # a worker that comes back to a run which somebody has locked has to give its place to another role

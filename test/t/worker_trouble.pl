@@ -21,10 +21,8 @@ sub worker_of
 	ok(until_true($cluster, 'postgres', "SELECT count(*) = 1 FROM pg_stat_activity WHERE query ~ '^workflow run $run'", "activity of $run"), 'it is at work');
 	return sql("SELECT pid FROM pg_stat_activity WHERE query ~ '^workflow run $run'");
 }
-# hold() waits until there is a row in go
-sql(q{CREATE FUNCTION fault(text) RETURNS text LANGUAGE c AS 'workflow', 'wf_sql_test_fault';
-	CREATE TABLE go (); GRANT SELECT ON go TO PUBLIC;
-	CREATE FUNCTION hold() RETURNS void LANGUAGE plpgsql AS $$ BEGIN WHILE NOT EXISTS (SELECT FROM go) LOOP PERFORM pg_sleep(0.02); END LOOP; END $$});
+setup_hold($cluster, 'postgres');
+sql(q{CREATE FUNCTION fault(text) RETURNS text LANGUAGE c AS 'workflow', 'wf_sql_test_fault'});
 sub crashes { my ($pid) = @_; kill('KILL', $pid); return until_true($cluster, 'postgres', "SELECT NOT EXISTS (SELECT 1 FROM pg_stat_activity WHERE pid = $pid)", "end of $pid") }
 
 # a slow one among quick ones: it takes more than the time of a batch, as long as we let it
