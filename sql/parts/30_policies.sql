@@ -9,7 +9,7 @@ DO $$
 DECLARE
 	t text;
 BEGIN
-	FOREACH t IN ARRAY ARRAY['tenant', 'member', 'workflow', 'version', 'block', 'run', 'segment', 'queue', 'held', 'gate',
+	FOREACH t IN ARRAY ARRAY['tenant', 'member', 'workflow', 'version', 'block', 'trigger', 'run', 'segment', 'queue', 'held', 'gate',
 		'live', 'wait', 'event', 'task', 'idempotency', 'failed', 'request', 'sending', 'request_log', 'circuit', 'host_limit']
 	LOOP
 		EXECUTE pg_catalog.format('REVOKE ALL ON wf.%I FROM PUBLIC', t);

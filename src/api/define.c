@@ -3,7 +3,8 @@
  *
  * A save takes the workflow's row lock before it numbers the version, so that two saves at once give two
  * versions and never one number twice. What is stored is the definition as it was given; the search path
- * and the role of the save are stored with it.
+ * and the role of the save are stored with it. Whatever makes another version the active one, or a workflow active or not,
+ * has its triggers follow (engine/triggers.c) while that lock is held.
  */
 #include "postgres.h"
 
@@ -64,12 +65,14 @@ raise_warnings(const WfDiagnostics *found)
 
 /* Compiles, to refuse what does not. */
 static void
-check_definition(const char *name, const Jsonb *definition, const char *search_path)
+check_definition(const WfTenant *tenant, const char *name, const Jsonb *definition, const char *search_path)
 {
 	WfDiagnostics *found = wf_diagnostics_begin();
 	WfGraph    *graph = wf_engine_compile(definition, search_path, true, CurrentMemoryContext, found);
 
-	if (graph == NULL)
+	if (graph != NULL)
+		wf_engine_check_triggers(tenant, name, graph, search_path, found);
+	if (found->n_errors > 0)
 		wf_engine_refuse(name, found);
 	raise_warnings(found);
 	wf_graph_free(graph);
@@ -103,7 +106,7 @@ save(const char *name, Jsonb *definition, const Jsonb *options)
 	wf_store_require(WF_WORKFLOW_READ, &tenant);
 	row = wf_store_find_workflow(&tenant.tenant_id, name, false);
 	wf_store_require(row != NULL ? WF_WORKFLOW_UPDATE : WF_WORKFLOW_CREATE, &tenant);
-	check_definition(name, definition, search_path);
+	check_definition(&tenant, name, definition, search_path);
 	/* another one may have made or deleted it meanwhile */
 	row = wf_store_find_workflow(&tenant.tenant_id, name, true);
 	if (row == NULL)
@@ -130,7 +133,10 @@ save(const char *name, Jsonb *definition, const Jsonb *options)
 	wf_store_touch_workflow(&tenant.tenant_id, &row->workflow_id, version.version,
 							wf_api_option_text(options, "description"), wf_api_option_text(options, "category"));
 	if (wf_api_option_bool(options, "activate", true) && row->active_version != version.version)
+	{
 		wf_store_set_active(&tenant.tenant_id, &row->workflow_id, version.version);
+		wf_engine_put_triggers(&tenant, &row->workflow_id);
+	}
 	return version.version;
 }
 
@@ -172,6 +178,8 @@ wf_sql_validate(PG_FUNCTION_ARGS)
 	Jsonb	   *definition = wf_api_jsonb(fcinfo, 0, "definition");
 	WfDiagnostics *found;
 	WfTenant	tenant;
+	WfGraph    *graph;
+	char	   *search_path;
 	ListCell   *cell;
 
 	InitMaterializedSRF(fcinfo, 0);
@@ -179,7 +187,10 @@ wf_sql_validate(PG_FUNCTION_ARGS)
 	wf_store_catch_up();
 	SPI_connect();
 	wf_store_require(WF_WORKFLOW_READ, &tenant);
-	(void) wf_engine_compile(definition, wf_engine_search_path(), true, CurrentMemoryContext, found);
+	search_path = wf_engine_search_path();
+	graph = wf_engine_compile(definition, search_path, true, CurrentMemoryContext, found);
+	if (graph != NULL)
+		wf_engine_check_triggers(&tenant, NULL, graph, search_path, found);
 	SPI_finish();
 	foreach(cell, found->items)
 	{
@@ -221,6 +232,7 @@ wf_sql_activate(PG_FUNCTION_ARGS)
 						errmsg("workflow \"%s\" has no version %d", name, version),
 						errhint("wf_versions('%s') lists its versions.", name)));
 	wf_store_set_active(&tenant.tenant_id, &row->workflow_id, version);
+	wf_engine_put_triggers(&tenant, &row->workflow_id);
 	SPI_finish();
 	PG_RETURN_VOID();
 }
@@ -256,6 +268,7 @@ wf_sql_set_status(PG_FUNCTION_ARGS)
 						errmsg("workflow \"%s\" has no active version", name),
 						errhint("Use wf_activate('%s', version).", name)));
 	wf_store_set_status(&tenant.tenant_id, &row->workflow_id, status);
+	wf_engine_install_triggers(&tenant, &row->workflow_id);
 	SPI_finish();
 	PG_RETURN_VOID();
 }
@@ -274,6 +287,7 @@ wf_sql_delete(PG_FUNCTION_ARGS)
 	wf_store_require(WF_WORKFLOW_DELETE, &tenant);
 	row = lock_workflow(&tenant, name);
 	wf_store_set_status(&tenant.tenant_id, &row->workflow_id, "deleted");
+	wf_engine_install_triggers(&tenant, &row->workflow_id);
 	SPI_finish();
 	PG_RETURN_VOID();
 }

@@ -26,6 +26,7 @@ int			wf_setting_max_nodes;
 int			wf_setting_max_depth;
 int			wf_setting_max_iterations;
 int			wf_setting_max_output_size;
+int			wf_setting_max_trigger_chain;
 int			wf_setting_max_context_size;
 int			wf_setting_max_definition_size;
 int			wf_setting_max_journal_size;
@@ -123,6 +124,8 @@ static const IntSetting int_settings[] = {
 	&wf_setting_max_nodes, 10000, 1, 1000000, PGC_SUSET, 0},
 	{"workflow.max_output_size", "Size of the output of one node.",
 	&wf_setting_max_output_size, 64 * 1024, 1, 256 * 1024, PGC_SUSET, GUC_UNIT_KB},
+	{"workflow.max_trigger_chain", "Triggers that may start each other, one from another.",
+	&wf_setting_max_trigger_chain, 16, 0, 1000, PGC_SUSET, 0},
 	{"workflow.max_workers", "Worker processes of the server.",
 	&wf_setting_max_workers, 4, 1, 256, PGC_POSTMASTER, 0},
 	{"workflow.retention", "Time that ended runs are kept; 0: for ever.",

@@ -224,9 +224,8 @@ touches_database(const WfGraph *graph)
 	return false;
 }
 
-/* An expression over the input alone. */
-static const WfExpr *
-compile_key(const char *source)
+const WfExpr *
+wf_engine_compile_key(const char *source)
 {
 	static const WfNames no_names;
 	WfExprProblem problem;
@@ -270,7 +269,7 @@ load(const WfTenant *tenant, const WfWorkflowRow *row, int version)
 	MemoryContextSwitchTo(memory);
 	lay_out(compiled);
 	if (compiled->graph->settings.concurrency_key != NULL)
-		compiled->concurrency_key = compile_key(compiled->graph->settings.concurrency_key);
+		compiled->concurrency_key = wf_engine_compile_key(compiled->graph->settings.concurrency_key);
 	compiled->touches_database = touches_database(compiled->graph);
 	MemoryContextSwitchTo(old);
 	return compiled;

@@ -15,6 +15,7 @@
 #include "graph/graph.h"
 #include "store/runtime.h"
 #include "store/store.h"
+#include "store/trigger.h"
 
 /* -- compiled workflows (compiled.c) -- */
 
@@ -67,6 +68,9 @@ extern WfCompiled *wf_engine_find_id(const WfTenant *tenant, const pg_uuid_t *wo
 extern bool wf_engine_is_ready(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, int version);
 extern void wf_engine_release(WfCompiled *compiled);
 
+/* An expression over the input alone (settings.concurrencyKey), in CurrentMemoryContext; throws WF002. */
+extern const WfExpr *wf_engine_compile_key(const char *source);
+
 /* Throws WF001 with the nearest name as hint. */
 pg_noreturn extern void wf_engine_not_found(const WfTenant *tenant, const char *name);
 
@@ -83,15 +87,23 @@ typedef enum WfRunMode
 	WF_RUN_RECORD,				/* wf_run: a failure is recorded and returned */
 	WF_RUN_RAISE,				/* wf_call: a failure is raised */
 	WF_RUN_DRY,					/* wf_dry_run: all is rolled back, the steps are returned */
+	WF_RUN_TRIGGER,				/* a trigger in the writer's transaction: a failure is raised; it may be suspended */
 } WfRunMode;
 
 typedef struct WfRunRequest
 {
-	const char *workflow;
+	const char *workflow;		/* or NULL: `fired` */
 	Jsonb	   *input;
-	Jsonb	   *options;
-	const char *trigger;		/* manual */
+	Jsonb	   *options;		/* or NULL */
+	const char *trigger;		/* manual, row ... */
 	WfRunMode	mode;
+	/* of runs that a trigger starts (fire.c): the current user may execute them for `tenant` */
+	const WfTriggerRow *fired;	/* or NULL */
+	const WfTenant *tenant;
+	Oid			started_by;
+	int			chain;
+	const char *idempotency_key;
+	const char *correlation_id;
 } WfRunRequest;
 
 typedef struct WfRunResult
@@ -110,15 +122,54 @@ typedef struct WfRunResult
  */
 extern void wf_engine_run(const WfRunRequest *request, WfRunResult *result);
 
-/* -- runs in the background (start.c, turn.c, control.c) -- */
-
-/* wf_start, wf_start_many: queues runs of one workflow, with the ids in the order of the inputs; a start that the
- * policy `skip` leaves out has is_skipped. Throws what wf_engine_run throws before a run begins; 55000 without workers. */
+/* What came of a start in the background. */
 typedef struct WfStarted
 {
 	pg_uuid_t	run_id;
-	bool		is_skipped;
+	bool		is_skipped;		/* the policy `skip` left it out */
+	bool		is_earlier;		/* an earlier run has its idempotency key: that one's id */
 } WfStarted;
+
+/* -- triggers (triggers.c, fire.c) -- */
+
+/* Adds, as errors, what the database says against a definition's trigger nodes; `workflow` NULL: it has no name. */
+extern void wf_engine_check_triggers(const WfTenant *tenant, const char *workflow, const WfGraph *graph,
+									 const char *search_path, WfDiagnostics *found);
+/*
+ * The workflow has another active version: makes its triggers, and drops those of the one before. The caller has the workflow's
+ * row locked. Throws WF002 when the version does not compile any more, and what the database says against its triggers: 42501
+ * for a table without the TRIGGER privilege, 23505 for a route that is taken.
+ */
+extern void wf_engine_put_triggers(const WfTenant *tenant, const pg_uuid_t *workflow_id);
+/* The workflow's status has changed: its triggers are installed, removed or (deleted) dropped, as its row says now. As above. */
+extern void wf_engine_install_triggers(const WfTenant *tenant, const pg_uuid_t *workflow_id);
+/* Throws WF001, and 22023 when the active version has no such trigger. */
+extern void wf_engine_enable_trigger(const WfTenant *tenant, const char *workflow, const char *node, bool enabled);
+
+/* What made a trigger fire; zero: nothing in particular. */
+typedef struct WfFire
+{
+	Oid			role;			/* as whom an invoker's run executes, of which nothing is asked; InvalidOid: the current user, who
+								 * must be a member of the tenant */
+	Oid			started_by;		/* InvalidOid: that role */
+	const char *idempotency_key;	/* or NULL */
+	const char *correlation_id; /* or NULL */
+	const char *gate;			/* a gate for one run, where the workflow has none of its own; or NULL */
+} WfFire;
+
+/* Do its runs execute as who saved the version, whoever makes it fire? */
+extern bool wf_engine_fires_as_owner(const WfTriggerRow *trigger);
+/* Queues a run for each input. Compiles nothing. Throws 42501, 55000 (no workers, or the role cannot log in), WF006 (triggers
+ * that start each other), what `concurrencyKey` throws. */
+extern void wf_engine_fire(const WfTriggerRow *trigger, const WfFire *fire, Jsonb **inputs, int n, WfStarted *out);
+/* Executes a run in the caller's transaction, with the search path and as the role that it has to; throws as wf_engine_run. */
+extern void wf_engine_fire_now(const WfTriggerRow *trigger, const WfFire *fire, Jsonb *input, WfRunMode mode,
+							   WfRunResult *result);
+
+/* -- runs in the background (start.c, turn.c, control.c) -- */
+
+/* wf_start, wf_start_many: queues runs of one workflow, with the ids in the order of the inputs. Throws what wf_engine_run
+ * throws before a run begins; 55000 without workers. */
 extern void wf_engine_start(const char *workflow, Jsonb **inputs, int n, const Jsonb *options, const char *trigger,
 							WfStarted *out);
 

@@ -128,33 +128,79 @@ allocate(Frame *frame)
 	MemoryContextSwitchTo(old);
 }
 
-/* Queues the starting nodes. With triggers among them the manual ones start, or all when none is manual, and no
- * other node. */
+/* The first start of this type; NULL: any trigger, if there is but one. -1: there is none. */
+static int
+find_start(const WfGraph *graph, const WfRegion *region, const char *type)
+{
+	int			found = -1;
+
+	for (int i = 0; i < region->n_starts; i++)
+	{
+		const WfNode *node = &graph->nodes[region->starts[i]];
+
+		if ((node->block->flags & WF_BLOCK_TRIGGER) == 0 || (type != NULL && strcmp(node->type, type) != 0))
+			continue;
+		if (found >= 0 && type == NULL)
+			return -1;
+		if (found < 0)
+			found = node->index;
+	}
+	return found;
+}
+
+/*
+ * The trigger that a run begins at when nobody named one: for a run that is called `trigger.workflow`, else
+ * `trigger.manual`, else the other one of the two, else the only one.
+ */
+static int
+default_start(const WfGraph *graph, const WfRegion *region, bool is_called)
+{
+	int			start = find_start(graph, region, is_called ? "trigger.workflow" : "trigger.manual");
+
+	if (start < 0)
+		start = find_start(graph, region, is_called ? "trigger.manual" : "trigger.workflow");
+	return start >= 0 ? start : find_start(graph, region, NULL);
+}
+
+static int
+choose_start(const Frame *frame)
+{
+	const WfGraph *graph = graph_of(frame);
+	const Run  *run = frame->activation->run;
+	bool		is_called = frame->activation != run->root || run->has_parent;
+	int			start = -1;
+
+	if (frame->activation == run->root && run->start_node != NULL)
+		start = wf_graph_find(graph, run->start_node, strlen(run->start_node));
+	if (start < 0)
+		start = default_start(graph, frame->region, is_called);
+	if (start < 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("workflow \"%s\" has several triggers, and none of them is for runs that are started by hand",
+							   frame->activation->compiled->name),
+						errhint("Name one with the option \"trigger\", or add a node of type \"trigger.manual\".")));
+	return start;
+}
+
+/* Queues the starting nodes: of a graph with triggers one of these, and no other node. Throws 22023 when there are several to
+ * choose from. */
 void
 wf_frame_start(Frame *frame)
 {
 	const WfGraph *graph = graph_of(frame);
 	const WfRegion *region = frame->region;
 	bool		triggers = false;
-	bool		manual = false;
+	int			start = -1;
 
 	for (int i = 0; i < region->n_starts; i++)
-	{
-		const WfNode *node = &graph->nodes[region->starts[i]];
-
-		triggers |= (node->block->flags & WF_BLOCK_TRIGGER) != 0;
-		manual |= strcmp(node->type, "trigger.manual") == 0;
-	}
+		triggers |= (graph->nodes[region->starts[i]].block->flags & WF_BLOCK_TRIGGER) != 0;
+	if (triggers)
+		start = choose_start(frame);
 	for (int i = 0; i < region->n_starts; i++)
-	{
-		const WfNode *node = &graph->nodes[region->starts[i]];
-		bool		is_trigger = (node->block->flags & WF_BLOCK_TRIGGER) != 0;
-
-		if (!triggers || (is_trigger && (!manual || strcmp(node->type, "trigger.manual") == 0)))
-			enqueue(frame, node->index);
+		if (!triggers || region->starts[i] == start)
+			enqueue(frame, region->starts[i]);
 		else
-			frame->skips[frame->n_skips++] = node->index;
-	}
+			frame->skips[frame->n_skips++] = region->starts[i];
 	skip_all(frame);
 }
 

@@ -142,7 +142,7 @@ wf_journal_add(Run *run, const JournalEntry *entry)
 	Datum		step;
 
 	if (run->mode != WF_RUN_DRY &&
-		(run->journal == WF_JOURNAL_NONE || (run->journal == WF_JOURNAL_ERRORS && run->mode == WF_RUN_RAISE)))
+		(run->journal == WF_JOURNAL_NONE || (run->journal == WF_JOURNAL_ERRORS && (run->mode == WF_RUN_RAISE || run->mode == WF_RUN_TRIGGER))))
 		return;
 	if (run->journal_full && run->error == NULL)
 		return;

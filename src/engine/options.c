@@ -15,7 +15,7 @@
 
 static const char *const known[] = {
 	"concurrencyKey", "correlationId", "delay", "env", "idempotencyKey", "mocks", "onConflict", "priority", "runAt",
-	"tags", "timeout", "version",
+	"tags", "timeout", "trigger", "version",
 };
 
 pg_noreturn static void
@@ -149,6 +149,8 @@ read_option(RunOptions *options, bool in_background, const char *name, const Jso
 		options->mocks = object_option(name, value);
 	else if (strcmp(name, "timeout") == 0)
 		options->timeout_ms = duration_option(name, value, false);
+	else if (strcmp(name, "trigger") == 0)
+		options->trigger_node = text_option(name, value);
 	else
 	{
 		const char *hint = wf_text_did_you_mean(wf_text_clip(name), known, lengthof(known));

@@ -74,10 +74,19 @@ new_run(const WfRunRequest *request, const WfTenant *tenant)
 	run->trigger = request->trigger;
 	run->tenant = *tenant;
 	run->input = request->input;
-	run->started_by = GetUserId();
+	run->started_by = OidIsValid(request->started_by) ? request->started_by : GetUserId();
 	run->started_at = run->segment_started_at;
 	run->queued_at = run->started_at;
 	wf_engine_read_options(request->options, false, &run->options);
+	run->start_node = run->options.trigger_node;
+	run->chain = Max(wf_run_chain - 1, 0);
+	if (request->fired != NULL)
+	{
+		run->start_node = request->fired->node;
+		run->chain = request->chain;
+		run->options.idempotency_key = request->idempotency_key;
+		run->options.correlation_id = request->correlation_id;
+	}
 	wf_uuid_make(&run->run_id);
 	MemoryContextSwitchTo(old);
 	return run;
@@ -91,18 +100,19 @@ execute_raising(Run *run)
 	MemoryContext memory = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
 	const int	nest_level = GetCurrentTransactionNestLevel();
+	const int	chain = wf_run_chain;
 
+	wf_run_chain = run->chain + 1;
 	PG_TRY();
 	{
-		wf_segment_begin_graph(run, NULL);
-		wf_step_advance(run);
-		wf_activation_end(run->root);
+		wf_segment_work(run, wf_segment_begin_graph, NULL);
 	}
 	PG_CATCH();
 	{
 		ErrorData  *data;
 		bool		own_timeout;
 
+		wf_run_chain = chain;
 		MemoryContextSwitchTo(memory);
 		data = CopyErrorData();
 		FlushErrorState();
@@ -120,6 +130,7 @@ execute_raising(Run *run)
 		ReThrowError(data);
 	}
 	PG_END_TRY();
+	wf_run_chain = chain;
 }
 
 /* -- idempotency -- */
@@ -145,10 +156,10 @@ raise_stored(const Jsonb *json)
 }
 
 void
-wf_run_refuse_key(const WfCompiled *compiled, const char *key, const pg_uuid_t *earlier)
+wf_run_refuse_key(const char *workflow, const char *key, const pg_uuid_t *earlier)
 {
 	ereport(ERROR, (errcode(ERRCODE_UNIQUE_VIOLATION),
-					errmsg("workflow \"%s\" has a run with the idempotency key \"%s\"", compiled->name,
+					errmsg("workflow \"%s\" has a run with the idempotency key \"%s\"", workflow,
 						   wf_text_clip(key)),
 					errdetail("It is run %s.", wf_engine_uuid_text(earlier))));
 }
@@ -183,7 +194,7 @@ earlier_run(Run *run, const WfCompiled *compiled, WfRunResult *result)
 						  &earlier))
 		return false;
 	if (run->options.conflict_is_error)
-		wf_run_refuse_key(compiled, run->options.idempotency_key, &earlier);
+		wf_run_refuse_key(compiled->name, run->options.idempotency_key, &earlier);
 	wf_run_result(&run->tenant.tenant_id, &earlier, result);
 	if (run->mode == WF_RUN_RAISE && result->error != NULL)
 		raise_stored(result->error);
@@ -192,8 +203,23 @@ earlier_run(Run *run, const WfCompiled *compiled, WfRunResult *result)
 
 /* -- the whole -- */
 
-void
-wf_run_check_mocks(const Run *run, const WfGraph *graph)
+static void
+check_trigger_node(const char *name, const WfGraph *graph)
+{
+	int			node = wf_graph_find(graph, name, strlen(name));
+	const char *nearest;
+
+	if (node >= 0 && strcmp(graph->nodes[node].id, name) == 0 &&
+		(graph->nodes[node].block->flags & WF_BLOCK_TRIGGER) != 0)
+		return;
+	nearest = node >= 0 ? NULL : wf_graph_nearest(graph, wf_text_clip(name));
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("option \"trigger\" names \"%s\", which is no trigger of the workflow", wf_text_clip(name)),
+					nearest != NULL ? errhint("Did you mean \"%s\"?", nearest) : 0));
+}
+
+static void
+check_mocks(const Run *run, const WfGraph *graph)
 {
 	JsonbValue	mocks;
 	JsonbValue	key;
@@ -217,6 +243,14 @@ wf_run_check_mocks(const Run *run, const WfGraph *graph)
 						errmsg("option \"mocks\" names the unknown node \"%s\"", wf_text_clip(name)),
 						nearest != NULL ? errhint("Did you mean \"%s\"?", nearest) : 0));
 	}
+}
+
+void
+wf_run_check_nodes(const Run *run, const WfGraph *graph)
+{
+	if (run->options.trigger_node != NULL)
+		check_trigger_node(run->options.trigger_node, graph);
+	check_mocks(run, graph);
 }
 
 /* Copies what the caller gets out of the run's memory. */
@@ -246,22 +280,28 @@ run_inside(const WfRunRequest *request, WfRunResult *result, MemoryContext memor
 	Run		   *run;
 	ErrorContextCallback context;
 
-	wf_store_require(WF_WORKFLOW_EXECUTE, &tenant);
+	if (request->fired != NULL)
+		tenant = *request->tenant;
+	else
+		wf_store_require(WF_WORKFLOW_EXECUTE, &tenant);
 	run = new_run(request, &tenant);
-	compiled = wf_engine_find(&tenant, request->workflow, run->options.version);
+	if (request->fired != NULL)
+		compiled = wf_engine_find_id(&tenant, &request->fired->workflow_id, request->fired->version);
+	else
+		compiled = wf_engine_find(&tenant, request->workflow, run->options.version);
 	wf_run_hold(run, compiled);
-	wf_run_check_mocks(run, compiled->graph);
+	wf_run_check_nodes(run, compiled->graph);
 	if (request->mode == WF_RUN_DRY || !earlier_run(run, compiled, result))
 	{
 		run->compiled = compiled;
-		run->role = wf_start_role(compiled);
+		run->role = request->fired != NULL ? GetUserId() : wf_start_role(compiled);
 		run->priority = run->options.has_priority ? run->options.priority : compiled->graph->settings.priority;
 		wf_segment_apply_settings(run);
 		context.callback = wf_segment_add_context;
 		context.arg = run;
 		context.previous = error_context_stack;
 		error_context_stack = &context;
-		if (request->mode == WF_RUN_RAISE)
+		if (request->mode == WF_RUN_RAISE || request->mode == WF_RUN_TRIGGER)
 			execute_raising(run);
 		else
 			wf_segment_execute(run, wf_segment_begin_graph, NULL);
@@ -285,7 +325,8 @@ wf_engine_run(const WfRunRequest *request, WfRunResult *result)
 						errmsg("runs are nested more than %d deep", wf_setting_max_depth),
 						errhint("A block of the workflow runs the workflow again. The setting \"workflow.max_depth\" has the limit.")));
 	if (request->mode != WF_RUN_DRY)
-		PreventCommandIfReadOnly(request->mode == WF_RUN_RAISE ? "wf_call()" : "wf_run()");
+		PreventCommandIfReadOnly(request->fired != NULL ? "a trigger of a workflow" :
+								 request->mode == WF_RUN_RAISE ? "wf_call()" : "wf_run()");
 	wf_store_catch_up();
 	run_depth++;
 	PG_TRY();

@@ -140,8 +140,8 @@ roll_back_to(int nest_level)
 		RollbackAndReleaseCurrentSubTransaction();
 }
 
-static void
-execute(Run *run, void (*begin) (Run *run, void *arg), void *arg)
+void
+wf_segment_work(Run *run, void (*begin) (Run *run, void *arg), void *arg)
 {
 	begin(run, arg);
 	wf_step_advance(run);
@@ -195,12 +195,14 @@ wf_segment_execute(Run *run, void (*begin) (Run *run, void *arg), void *arg)
 	ErrorData  *volatile caught = NULL;
 	volatile TimestampTz armed = wf_deadline_arm(0);
 	const int	nest_level = GetCurrentTransactionNestLevel();
+	const int	chain = wf_run_chain;
 
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(memory);
+	wf_run_chain = run->chain + 1;
 	PG_TRY();
 	{
-		execute(run, begin, arg);
+		wf_segment_work(run, begin, arg);
 		WF_FAULT("segment.end");
 		if (run->mode == WF_RUN_DRY)
 			RollbackAndReleaseCurrentSubTransaction();
@@ -215,6 +217,7 @@ wf_segment_execute(Run *run, void (*begin) (Run *run, void *arg), void *arg)
 		roll_back_to(nest_level);
 	}
 	PG_END_TRY();
+	wf_run_chain = chain;
 	MemoryContextSwitchTo(memory);
 	CurrentResourceOwner = owner;
 	if (caught != NULL)

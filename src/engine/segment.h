@@ -12,6 +12,9 @@ extern Run *wf_segment_new_run(WfRunMode mode);
 /* Takes over what the definition says of the run (settings, time-out); run->compiled is set. */
 extern void wf_segment_apply_settings(Run *run);
 
+/* What the segment does, within whatever transaction is open: `begin`, all that is ready, and leaving the activations. */
+extern void wf_segment_work(Run *run, void (*begin) (Run *run, void *arg), void *arg);
+
 /* Begins the graph and its top frame. For wf_segment_execute. */
 extern void wf_segment_begin_graph(Run *run, void *arg);
 

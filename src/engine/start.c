@@ -107,7 +107,8 @@ is_usual(const Run *run)
 
 	return strcmp(run->trigger, "manual") == 0 && options->correlation_id == NULL && options->tags == NULL &&
 		options->env == NULL && options->mocks == NULL && options->timeout_ms == 0 && options->idempotency_key == NULL &&
-		run->started_by == run->role && !run->has_parent && run->branch == NULL && run->gate == NULL;
+		run->started_by == run->role && !run->has_parent && run->branch == NULL && run->gate == NULL &&
+		run->start_node == NULL && run->chain == 0;
 }
 
 Jsonb *
@@ -139,6 +140,10 @@ wf_start_options(const Run *run)
 	wf_json_put_member(w, "branch", run->branch);
 	if (run->gate != NULL)
 		wf_json_put_field_cstring(w, "gate", run->gate);
+	if (run->start_node != NULL)
+		wf_json_put_field_cstring(w, "at", run->start_node);
+	if (run->chain > 0)
+		wf_json_put_field_int64(w, "chain", run->chain);
 	wf_json_end_object(w);
 	return wf_json_finish(w);
 }
@@ -186,6 +191,8 @@ wf_start_read_options(Run *run, const Jsonb *options)
 	run->started_by = (Oid) wf_json_get_int64(&root, "startedBy", run->role);
 	run->branch = wf_json_get_jsonb(&root, "branch");
 	run->gate = wf_json_get_cstring(&root, "gate");
+	run->start_node = wf_json_get_cstring(&root, "at");
+	run->chain = (int) wf_json_get_int64(&root, "chain", 0);
 	if (wf_json_field(&root, "parent", &parent) &&
 		wf_engine_uuid_read(wf_json_get_cstring(&parent, "run"), &run->parent.run_id))
 	{
@@ -207,8 +214,8 @@ wf_start_role(const WfCompiled *compiled)
 }
 
 /* A worker must be able to connect as the role. */
-static void
-require_login(Oid role)
+void
+wf_start_require_login(Oid role)
 {
 	HeapTuple	tuple = SearchSysCache1(AUTHOID, ObjectIdGetDatum(role));
 	bool		may_login;
@@ -224,8 +231,8 @@ require_login(Oid role)
 						errhint("Start the run as a role with LOGIN, or let the workflow's \"security\" be \"definer\" and save it as such a role.")));
 }
 
-static void
-require_workers(void)
+void
+wf_start_require_workers(void)
 {
 	if (!wf_wake_available())
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -235,9 +242,39 @@ require_workers(void)
 
 /* -- gates -- */
 
+static void
+rules_of_compiled(const WfCompiled *compiled, StartRules *rules)
+{
+	const WfSettings *settings = &compiled->graph->settings;
+
+	memset(rules, 0, sizeof(*rules));
+	rules->workflow_id = &compiled->workflow_id;
+	rules->workflow = compiled->name;
+	rules->gate_size = settings->max_concurrency;
+	rules->gate_key = compiled->concurrency_key;
+	rules->gate_policy = settings->concurrency_policy;
+}
+
+void
+wf_start_rules_of_trigger(const WfTriggerRow *trigger, const WfFire *fire, StartRules *rules)
+{
+	memset(rules, 0, sizeof(*rules));
+	rules->workflow_id = &trigger->workflow_id;
+	rules->workflow = trigger->workflow;
+	rules->gate_size = trigger->gate_size;
+	rules->gate_policy = trigger->gate_policy;
+	if (trigger->gate_key != NULL)
+		rules->gate_key = wf_engine_compile_key(trigger->gate_key);
+	if (rules->gate_size == 0 && rules->gate_key == NULL && fire->gate != NULL)
+	{
+		rules->gate = fire->gate;
+		rules->gate_policy = NULL;
+	}
+}
+
 /* `concurrencyKey` of the settings, evaluated over the input. */
 static char *
-evaluate_key(const WfCompiled *compiled, Jsonb *input)
+evaluate_key(const WfExpr *key, Jsonb *input)
 {
 	WfJsonWriter *w = wf_json_writer_begin();
 	WfScope    *scope;
@@ -248,7 +285,7 @@ evaluate_key(const WfCompiled *compiled, Jsonb *input)
 	wf_json_put_member(w, "trigger", input);
 	wf_json_end_object(w);
 	scope = wf_scope_from_context(wf_json_finish(w));
-	wf_expr_eval(compiled->concurrency_key, scope, &value);
+	wf_expr_eval(key, scope, &value);
 	if (value.type == jbvNull)
 		return NULL;
 	return value.type == jbvString ? wf_json_cstring(&value) : wf_json_text(&value);
@@ -256,31 +293,30 @@ evaluate_key(const WfCompiled *compiled, Jsonb *input)
 
 /* The gate that a start has to pass, and how many may be within; NULL: none. */
 static const char *
-gate_of(const WfCompiled *compiled, const RunOptions *options, Jsonb *input, int *size)
+gate_of(const StartRules *rules, const RunOptions *options, Jsonb *input, int *size)
 {
-	const WfSettings *settings = &compiled->graph->settings;
 	const char *key = options->concurrency_key;
 
-	if (key == NULL && compiled->concurrency_key != NULL)
-		key = evaluate_key(compiled, input);
-	*size = settings->max_concurrency > 0 ? settings->max_concurrency : 1;
+	if (key == NULL && rules->gate_key != NULL)
+		key = evaluate_key(rules->gate_key, input);
+	*size = rules->gate_size > 0 ? rules->gate_size : 1;
 	if (key != NULL)
 		return key;
-	return settings->max_concurrency > 0 ? "" : NULL;
+	return rules->gate_size > 0 ? "" : rules->gate;
 }
 
 /* False: the start is left out. */
 static bool
-apply_policy(const Run *run, const WfCompiled *compiled, int size)
+apply_policy(const Run *run, const StartRules *rules, int size)
 {
-	const char *policy = compiled->graph->settings.concurrency_policy;
+	const char *policy = rules->gate_policy;
 	ListCell   *cell;
 
 	if (policy == NULL || strcmp(policy, "queue") == 0)
 		return true;
 	if (strcmp(policy, "skip") == 0)
-		return wf_store_count_gate(&run->tenant.tenant_id, &compiled->workflow_id, run->gate) < size;
-	foreach(cell, wf_store_gate_runs(&run->tenant.tenant_id, &compiled->workflow_id, run->gate))
+		return wf_store_count_gate(&run->tenant.tenant_id, rules->workflow_id, run->gate) < size;
+	foreach(cell, wf_store_gate_runs(&run->tenant.tenant_id, rules->workflow_id, run->gate))
 		(void) wf_control_cancel(&run->tenant, lfirst(cell), "replaced by a later run of the same concurrency key");
 	return true;
 }
@@ -347,6 +383,7 @@ init_child(Run *child, Run *run, const WfCompiled *callee, Jsonb *input)
 	child->priority = run->priority;
 	child->queued_at = wf_clock_now();
 	child->trigger = "workflow";
+	child->chain = run->chain;
 	child->options.correlation_id = run->options.correlation_id;
 	child->options.env = run->options.env;
 	child->input = input;
@@ -359,7 +396,7 @@ wf_start_child(Run *run, const WfCompiled *callee, const JsonbValue *input, cons
 	WfMessage	message;
 
 	init_child(&child, run, callee, wf_json_copy(input));
-	require_login(child.role);
+	wf_start_require_login(child.role);
 	child.has_parent = true;
 	child.parent.run_id = run->run_id;
 	child.parent.region = -1;
@@ -467,7 +504,7 @@ wf_start_error_workflow(Run *run, const Jsonb *error)
 
 /* One of the runs of a start. False: it was left out, or an earlier run has its key (*out). */
 static bool
-prepare_start(Run *run, const WfCompiled *compiled, Jsonb *input, WfStarted *out, int *gate_size)
+prepare_start(Run *run, const StartRules *rules, Jsonb *input, WfStarted *out, int *gate_size)
 {
 	memset(out, 0, sizeof(*out));
 	wf_uuid_make(&run->run_id);
@@ -477,18 +514,19 @@ prepare_start(Run *run, const WfCompiled *compiled, Jsonb *input, WfStarted *out
 	{
 		pg_uuid_t	earlier;
 
-		if (!wf_store_take_key(&run->tenant.tenant_id, &compiled->workflow_id, run->options.idempotency_key,
+		if (!wf_store_take_key(&run->tenant.tenant_id, rules->workflow_id, run->options.idempotency_key,
 							   &run->run_id, &earlier))
 		{
 			if (run->options.conflict_is_error)
-				wf_run_refuse_key(compiled, run->options.idempotency_key, &earlier);
+				wf_run_refuse_key(rules->workflow, run->options.idempotency_key, &earlier);
 			out->run_id = earlier;
+			out->is_earlier = true;
 			return false;
 		}
 		WF_FAULT("start.key");
 	}
-	run->gate = gate_of(compiled, &run->options, input, gate_size);
-	if (run->gate != NULL && !apply_policy(run, compiled, *gate_size))
+	run->gate = gate_of(rules, &run->options, input, gate_size);
+	if (run->gate != NULL && !apply_policy(run, rules, *gate_size))
 	{
 		out->is_skipped = true;
 		if (run->options.idempotency_key != NULL)
@@ -498,8 +536,8 @@ prepare_start(Run *run, const WfCompiled *compiled, Jsonb *input, WfStarted *out
 	return true;
 }
 
-static void
-start_all(Run *run, const WfCompiled *compiled, Jsonb **inputs, int n, WfStarted *out)
+void
+wf_start_all(Run *run, const StartRules *rules, Jsonb **inputs, int n, WfStarted *out)
 {
 	WfMessage  *messages = palloc(sizeof(WfMessage) * n);
 	TimestampTz later = run->options.run_at;
@@ -515,7 +553,7 @@ start_all(Run *run, const WfCompiled *compiled, Jsonb **inputs, int n, WfStarted
 		WfMessage	message;
 
 		CHECK_FOR_INTERRUPTS();
-		if (!prepare_start(run, compiled, inputs[i], &out[i], &gate_size))
+		if (!prepare_start(run, rules, inputs[i], &out[i], &gate_size))
 			continue;
 		if (later != 0)
 		{
@@ -541,9 +579,10 @@ wf_engine_start(const char *workflow, Jsonb **inputs, int n, const Jsonb *option
 	MemoryContext old;
 	Run			run;
 	WfCompiled *compiled;
+	StartRules	rules;
 
 	PreventCommandIfReadOnly(n == 1 ? "wf_start()" : "wf_start_many()");
-	require_workers();
+	wf_start_require_workers();
 	wf_store_catch_up();
 	SPI_connect();
 	old = MemoryContextSwitchTo(memory);
@@ -553,16 +592,19 @@ wf_engine_start(const char *workflow, Jsonb **inputs, int n, const Jsonb *option
 	wf_engine_read_options(options, true, &run.options);
 	compiled = wf_engine_find(&run.tenant, workflow, run.options.version);
 	wf_run_hold(&run, compiled);
-	wf_run_check_mocks(&run, compiled->graph);
+	wf_run_check_nodes(&run, compiled->graph);
 	run.trigger = trigger;
+	run.start_node = run.options.trigger_node;
+	run.chain = Max(wf_run_chain - 1, 0);
 	run.started_by = GetUserId();
 	run.role = wf_start_role(compiled);
-	require_login(run.role);
+	wf_start_require_login(run.role);
 	run.workflow_id = compiled->workflow_id;
 	run.version = compiled->version;
 	run.priority = run.options.has_priority ? run.options.priority : compiled->graph->settings.priority;
 	run.queued_at = wf_clock_now();
-	start_all(&run, compiled, inputs, n, out);
+	rules_of_compiled(compiled, &rules);
+	wf_start_all(&run, &rules, inputs, n, out);
 	MemoryContextSwitchTo(old);
 	SPI_finish();
 	MemoryContextDelete(memory);

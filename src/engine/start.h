@@ -15,6 +15,25 @@ extern void wf_spawn_region(Run *run, Frame *frame, const WfEnter *enter);
 /* Queues a run of a workflow that is told of a failed run (settings.errorWorkflow); nothing when there is no such. */
 extern void wf_start_error_workflow(Run *run, const Jsonb *error);
 
+/* What a start has to pass. */
+typedef struct StartRules
+{
+	const pg_uuid_t *workflow_id;
+	const char *workflow;		/* its name */
+	int			gate_size;		/* 0: unbounded */
+	const char *gate;			/* one that the start has whatever the workflow says, or NULL */
+	const WfExpr *gate_key;		/* or NULL */
+	const char *gate_policy;	/* or NULL */
+} StartRules;
+
+/* Those of a trigger's workflow; in CurrentMemoryContext. Throws WF002. */
+extern void wf_start_rules_of_trigger(const WfTriggerRow *trigger, const WfFire *fire, StartRules *rules);
+/* Queues a run for each input; of `run` all is set that they share. Needs an SPI connection. */
+extern void wf_start_all(Run *run, const StartRules *rules, Jsonb **inputs, int n, WfStarted *out);
+/* Throw 55000: the role cannot log in; there are no workers. */
+extern void wf_start_require_login(Oid role);
+extern void wf_start_require_workers(void);
+
 /* Cancels a run of the tenant: at once when it has not begun, else by a message; false: it has ended. (control.c) */
 extern bool wf_control_cancel(const WfTenant *tenant, const pg_uuid_t *run_id, const char *reason);
 

@@ -208,6 +208,7 @@ typedef struct RunOptions
 	int64		timeout_ms;
 	int			priority;
 	bool		has_priority;
+	const char *trigger_node;	/* that the run begins at, or NULL */
 	int64		delay_ms;		/* starts in the background only, as the next two */
 	TimestampTz run_at;			/* 0: at once */
 	const char *concurrency_key;
@@ -237,6 +238,9 @@ typedef struct Undo
 	int64		index;
 } Undo;
 
+/* What the next start by a trigger has for `chain`: one more than the run that executes now; 0: none does. */
+extern int	wf_run_chain;
+
 struct Run
 {
 	MemoryContext memory;
@@ -248,7 +252,9 @@ struct Run
 	RunParent	parent;
 	Jsonb	   *branch;			/* of a parent's container: what save.c passed on; else NULL */
 	const char *gate;			/* that it passed, or NULL */
-	const char *trigger;
+	const char *trigger;		/* manual, row, workflow ... */
+	const char *start_node;		/* the trigger that it begins at, or NULL */
+	int			chain;			/* triggers that led to it, one from another */
 	Oid			started_by;
 	Oid			role;			/* as whom it executes: of its messages */
 	int			priority;

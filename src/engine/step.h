@@ -38,10 +38,10 @@ extern void wf_step_journal_failure(Run *run, const WfError *error);
 
 /* run.c: the run holds a compiled workflow until its memory goes. */
 extern void wf_run_hold(Run *run, WfCompiled *compiled);
-/* A mock of a node that does not exist would be none at all: throws 22023. */
-extern void wf_run_check_mocks(const Run *run, const WfGraph *graph);
+/* Options that name nodes (mocks, trigger): a node that does not exist would be none at all. Throws 22023. */
+extern void wf_run_check_nodes(const Run *run, const WfGraph *graph);
 /* Throws 23505: another run has the idempotency key. */
-pg_noreturn extern void wf_run_refuse_key(const WfCompiled *compiled, const char *key, const pg_uuid_t *earlier);
+pg_noreturn extern void wf_run_refuse_key(const char *workflow, const char *key, const pg_uuid_t *earlier);
 /* How a run stands. Throws WF014 when there is none. */
 extern void wf_run_result(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, WfRunResult *result);
 

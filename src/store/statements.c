@@ -33,6 +33,13 @@
 	" queued_at, started_at, deadline, n_segments, n_steps, parent_run_id, input, options, current_nodes, progress," \
 	" signals, state"
 
+/* Read by trigger.c. */
+#define TRIGGER_COLUMNS "t.tenant_id, t.trigger_id, t.workflow_id, w.name, t.node, t.version, t.type," \
+	" t.role::pg_catalog.oid, t.enabled, t.installed, t.definer, t.priority::pg_catalog.int4, t.gate_size, t.gate_key," \
+	" t.gate_policy, t.config, t.search_path, t.relation::pg_catalog.oid, t.event, t.route"
+#define TRIGGERS "SELECT " TRIGGER_COLUMNS " FROM wf.trigger t JOIN wf.workflow w ON w.tenant_id" EQ "t.tenant_id" \
+	" AND w.workflow_id" EQ "t.workflow_id WHERE "
+
 typedef struct Statement
 {
 	const char *sql;
@@ -659,6 +666,39 @@ static const Statement statements[WF_SQL_COUNT] = {
 	[WF_SQL_HOST_LIMITS] = {
 		"SELECT tenant_id, host, requests, per_ms, burst, concurrency FROM wf.host_limit",
 	0, {0}},
+
+	/* -- triggers -- */
+	[WF_SQL_TRIGGERS_OF] = {
+		TRIGGERS "t.tenant_id" EQ "$1 AND t.workflow_id" EQ "$2 ORDER BY t.node",
+	2, {UUIDOID, UUIDOID}},
+	[WF_SQL_FIND_TRIGGER] = {
+		TRIGGERS "t.tenant_id" EQ "$1 AND t.workflow_id" EQ "$2 AND t.node" EQ "$3",
+	3, {UUIDOID, UUIDOID, TEXTOID}},
+	[WF_SQL_TRIGGERS_OF_TYPE] = {
+		TRIGGERS "t.tenant_id" EQ "$1 AND t.type" EQ "$2 AND t.installed ORDER BY t.trigger_id",
+	2, {UUIDOID, TEXTOID}},
+	[WF_SQL_TRIGGERS_OF_EVENT] = {
+		TRIGGERS "t.tenant_id" EQ "$1 AND t.event" EQ "$2 AND t.installed ORDER BY t.trigger_id",
+	2, {UUIDOID, TEXTOID}},
+	[WF_SQL_ROUTE_OWNER] = {
+		TRIGGERS "t.tenant_id" EQ "$1 AND t.route" EQ "$2",
+	2, {UUIDOID, TEXTOID}},
+	/* a trigger keeps its id, and stays disabled, from one version to the next */
+	[WF_SQL_PUT_TRIGGER] = {
+		"INSERT INTO wf.trigger (tenant_id, trigger_id, workflow_id, node, version, type, role, enabled, installed, definer,"
+		" priority, gate_size, gate_key, gate_policy, config, search_path, relation, event, route)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7::pg_catalog.regrole, $8, $9, $10, $11, $12, $13, $14, $15, $16,"
+		" $17::pg_catalog.regclass, $18, $19)"
+		" ON CONFLICT (tenant_id, workflow_id, node) DO UPDATE SET version = excluded.version, type = excluded.type,"
+		" role = excluded.role, enabled = excluded.enabled, installed = excluded.installed, definer = excluded.definer,"
+		" priority = excluded.priority, gate_size = excluded.gate_size, gate_key = excluded.gate_key,"
+		" gate_policy = excluded.gate_policy, config = excluded.config, search_path = excluded.search_path,"
+		" relation = excluded.relation, event = excluded.event, route = excluded.route",
+	19, {UUIDOID, UUIDOID, UUIDOID, TEXTOID, INT4OID, TEXTOID, OIDOID, BOOLOID, BOOLOID, BOOLOID, INT4OID, INT4OID,
+	TEXTOID, TEXTOID, JSONBOID, TEXTOID, OIDOID, TEXTOID, TEXTOID}},
+	[WF_SQL_DELETE_TRIGGER] = {
+		"DELETE FROM wf.trigger WHERE tenant_id" EQ "$1 AND trigger_id" EQ "$2",
+	2, {UUIDOID, UUIDOID}},
 };
 
 static SPIPlanPtr plans[WF_SQL_COUNT];

@@ -81,6 +81,9 @@ extern void wf_store_require(WfPermission permission, WfTenant *tenant);
 extern bool wf_store_tenant_named(const char *name, WfTenant *tenant);
 extern bool wf_store_tenant_of(const pg_uuid_t *tenant_id, WfTenant *tenant);
 
+/* The same by a membership of its own, in the tenant or above: a superuser is a member where one says so, and nowhere else. */
+extern bool wf_store_is_member(const pg_uuid_t *tenant_id, WfTenant *tenant);
+
 extern void wf_store_insert_tenant(const pg_uuid_t *tenant_id, const char *name, const pg_uuid_t *parent, Jsonb *quotas);
 extern bool wf_store_tenant_exists(const char *name);
 extern void wf_store_put_member(const pg_uuid_t *tenant_id, Oid role, const char *app_role);

@@ -114,23 +114,16 @@ memberships_of(Oid role)
 	return &kept;
 }
 
-/* Makes current_user an admin (or, as a superuser, an owner) of a tenant that it is no member of. */
+/* Makes a role an admin of a tenant when it is one of a tenant above. */
 static bool
-rights_from_above(Oid role, WfTenant *tenant)
+rights_of_parents(Oid role, WfTenant *tenant)
 {
 	Datum		values[1] = {UUIDPGetDatum(&tenant->tenant_id)};
-	Memberships *mine;
+	Memberships *mine = memberships_of(role);
 	SPITupleTable *chain;
 	uint64		n;
 	bool		found = false;
 
-	if (superuser_arg(role))
-	{
-		tenant->permissions = wf_store_permissions("owner");
-		tenant->owner = true;
-		return true;
-	}
-	mine = memberships_of(role);
 	SPI_connect();
 	n = wf_store_execute(WF_SQL_TENANT_CHAIN, values, NULL);
 	chain = SPI_tuptable;
@@ -148,6 +141,17 @@ rights_from_above(Oid role, WfTenant *tenant)
 	tenant->permissions = found ? wf_store_permissions("admin") : 0;
 	tenant->owner = false;
 	return found;
+}
+
+/* Makes current_user an admin (or, as a superuser, an owner) of a tenant that it is no member of. */
+static bool
+rights_from_above(Oid role, WfTenant *tenant)
+{
+	if (!superuser_arg(role))
+		return rights_of_parents(role, tenant);
+	tenant->permissions = wf_store_permissions("owner");
+	tenant->owner = true;
+	return true;
 }
 
 bool
@@ -181,13 +185,45 @@ wf_store_tenant_named(const char *name, WfTenant *tenant)
 	return found && rights_from_above(role, tenant);
 }
 
+/* The tenant's name; false when there is no such tenant. */
+static bool
+find_name(const pg_uuid_t *tenant_id, WfTenant *tenant)
+{
+	Datum		values[1] = {UUIDPGetDatum(tenant_id)};
+	bool		found;
+
+	SPI_connect();
+	found = wf_store_execute(WF_SQL_TENANT_BY_ID, values, NULL) == 1;
+	if (found)
+	{
+		memset(tenant, 0, sizeof(*tenant));
+		tenant->tenant_id = *tenant_id;
+		strlcpy(tenant->name, wf_store_text(0, 1), sizeof(tenant->name));
+	}
+	SPI_finish();
+	return found;
+}
+
+bool
+wf_store_is_member(const pg_uuid_t *tenant_id, WfTenant *tenant)
+{
+	Oid			role = GetUserId();
+	Memberships *mine = memberships_of(role);
+
+	for (int i = 0; i < mine->n; i++)
+		if (same_tenant(&mine->items[i].tenant.tenant_id, tenant_id))
+		{
+			*tenant = mine->items[i].tenant;
+			return true;
+		}
+	return find_name(tenant_id, tenant) && rights_of_parents(role, tenant);
+}
+
 bool
 wf_store_tenant_of(const pg_uuid_t *tenant_id, WfTenant *tenant)
 {
 	Oid			role = GetUserId();
 	Memberships *mine = memberships_of(role);
-	Datum		values[1] = {UUIDPGetDatum(tenant_id)};
-	bool		found = false;
 
 	for (int i = 0; i < mine->n; i++)
 	{
@@ -197,16 +233,7 @@ wf_store_tenant_of(const pg_uuid_t *tenant_id, WfTenant *tenant)
 			return !superuser_arg(role) || rights_from_above(role, tenant);
 		}
 	}
-	SPI_connect();
-	if (wf_store_execute(WF_SQL_TENANT_BY_ID, values, NULL) == 1)
-	{
-		memset(tenant, 0, sizeof(*tenant));
-		tenant->tenant_id = *tenant_id;
-		strlcpy(tenant->name, wf_store_text(0, 1), sizeof(tenant->name));
-		found = true;
-	}
-	SPI_finish();
-	return found && rights_from_above(role, tenant);
+	return find_name(tenant_id, tenant) && rights_from_above(role, tenant);
 }
 
 /* The id of the tenant `default`, as the extension's script has it. */

@@ -52,6 +52,8 @@ INSERT INTO wanted VALUES
 	('wf_can', 'permission text', 'boolean', 0),
 	('wf_set_secret', 'name text, value text', 'void', 0),
 	('wf_drop_secret', 'name text', 'void', 0),
+	('wf_enable_trigger', 'workflow text, node text', 'void', 0),
+	('wf_disable_trigger', 'workflow text, node text', 'void', 0),
 	('wf_reset_circuit', 'host text', 'boolean', 0),
 	('wf_limit_host', 'host text, requests integer DEFAULT NULL::integer, per interval DEFAULT ''00:00:01''::interval, burst integer DEFAULT NULL::integer, concurrency integer DEFAULT NULL::integer', 'void', 4),
 	('wf_set_http_policy', 'allow text DEFAULT ''''::text, deny text DEFAULT ''''::text', 'void', 2);
@@ -76,7 +78,7 @@ CREATE FUNCTION pg_temp.columns_of(view text) RETURNS SETOF text LANGUAGE sql AS
 	SELECT attname || ' ' || format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = to_regclass('api.' || view) AND attnum > 0 AND NOT attisdropped ORDER BY attnum $$;
 SELECT set_eq($$SELECT c.relname::text FROM pg_class c JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e' WHERE c.relnamespace = 'api'::regnamespace AND c.relkind IN ('r', 'v', 'm', 'f', 'p', 'S')$$,
 	ARRAY['wf_workflows', 'wf_runs', 'wf_steps', 'wf_segments', 'wf_tasks', 'wf_dead_letters', 'wf_queue_status', 'wf_secrets',
-		'wf_requests', 'wf_circuits', 'wf_stat_hosts', 'wf_host_limits'], 'the views, and no other relation');
+		'wf_requests', 'wf_circuits', 'wf_stat_hosts', 'wf_host_limits', 'wf_triggers'], 'the views, and no other relation');
 SELECT results_eq($$SELECT pg_temp.columns_of('wf_runs')$$, ARRAY['run_id uuid', 'workflow text', 'version integer', 'status text', 'trigger text', 'input jsonb', 'output jsonb', 'error jsonb', 'correlation_id text', 'tags text[]', 'parent_run_id uuid', 'started_by text',
 	'queued_at timestamp with time zone', 'started_at timestamp with time zone', 'finished_at timestamp with time zone', 'duration_ms double precision', 'current_nodes text[]', 'progress jsonb', 'wake_at timestamp with time zone', 'attempt integer'], 'wf_runs: columns');
 SELECT results_eq($$SELECT pg_temp.columns_of('wf_tasks')$$, ARRAY['task_id uuid', 'run_id uuid', 'workflow text', 'node text', 'kind text', 'queue text', 'title text', 'body text', 'assignees text[]', 'claimed_by text', 'outcomes text[]', 'form jsonb', 'payload jsonb', 'status text', 'attempt integer', 'created_at timestamp with time zone', 'due_at timestamp with time zone'], 'wf_tasks: columns');

@@ -1,0 +1,9 @@
+-- Triggers.
+
+CREATE FUNCTION wf_enable_trigger(workflow text, node text) RETURNS void
+	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_enable_trigger';
+COMMENT ON FUNCTION wf_enable_trigger(text, text) IS 'lets a trigger of a workflow''s active version fire again';
+
+CREATE FUNCTION wf_disable_trigger(workflow text, node text) RETURNS void
+	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_disable_trigger';
+COMMENT ON FUNCTION wf_disable_trigger(text, text) IS 'keeps a trigger of a workflow from firing, in later versions too, until it is enabled';

@@ -1,0 +1,159 @@
+/*
+ * fire.c: runs that a trigger starts.
+ *
+ * 1. In the background (wf_engine_fire) a start is a message, made of what the trigger's row says: nothing is compiled, so
+ *    that it costs a writer, or the keeper, no more than the insert. A worker finds out whether the version can run.
+ * 2. At once (wf_engine_fire_now) it is a run in the caller's transaction, as its role: a failure is raised. What it cannot
+ *    finish, since it waits, goes on in the background.
+ * 3. A run is `definer`'s (or a schedule's, a webhook's): it executes as who saved the version. Else it executes as whoever
+ *    made the trigger fire, who must be a member of the tenant, by a membership of its own: a superuser acts for any tenant when
+ *    asked to, but does not execute what a tenant's people wrote because it touched a table.
+ * 4. What a run does may fire triggers again, without end. Each start by a trigger carries how many led to it (`chain`).
+ */
+#include "postgres.h"
+
+#include "base/clock.h"
+#include "base/settings.h"
+#include "base/wake.h"
+#include "engine/segment.h"
+#include "engine/start.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+
+int			wf_run_chain = 0;
+
+static int
+next_chain(const WfTriggerRow *trigger)
+{
+	if (wf_run_chain > wf_setting_max_trigger_chain)
+		ereport(ERROR, (errcode(WF_ERRCODE_LIMIT_EXCEEDED),
+						errmsg("triggers have started each other more than %d times in a row", wf_setting_max_trigger_chain),
+						errdetail("The last one is trigger \"%s\" of workflow \"%s\".", trigger->node, trigger->workflow),
+						errhint("A run does what makes a trigger fire that leads to it. The setting \"workflow.max_trigger_chain\" has the limit.")));
+	return wf_run_chain;
+}
+
+bool
+wf_engine_fires_as_owner(const WfTriggerRow *trigger)
+{
+	return trigger->definer || strcmp(trigger->type, "trigger.schedule") == 0 || strcmp(trigger->type, "trigger.webhook") == 0;
+}
+
+/* May the current user's run be started? Throws 42501. */
+static void
+require_member(const WfTriggerRow *trigger, WfTenant *tenant)
+{
+	if (wf_store_is_member(&trigger->tenant_id, tenant) && (tenant->permissions & WF_WORKFLOW_EXECUTE) != 0)
+		return;
+	ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+					errmsg("permission denied for trigger \"%s\" of workflow \"%s\"", trigger->node, trigger->workflow),
+					errdetail("Its runs execute as who makes it fire, and role \"%s\" may not execute workflows of that tenant.",
+							  GetUserNameFromId(GetUserId(), false)),
+					errhint("Let \"security\" of the workflow's settings be \"definer\", or grant the role a membership with wf_grant().")));
+}
+
+static const char *
+kind_of(const WfTriggerRow *trigger)
+{
+	const char *dot = strchr(trigger->type, '.');
+
+	return dot == NULL ? trigger->type : dot + 1;
+}
+
+/* -- in the background -- */
+
+void
+wf_engine_fire(const WfTriggerRow *trigger, const WfFire *fire, Jsonb **inputs, int n, WfStarted *out)
+{
+	MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "workflow start", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old;
+	StartRules	rules;
+	Run			run;
+
+	PreventCommandIfReadOnly("a trigger of a workflow");
+	wf_start_require_workers();
+	old = MemoryContextSwitchTo(memory);
+	memset(&run, 0, sizeof(run));
+	run.memory = memory;
+	run.tenant.tenant_id = trigger->tenant_id;
+	run.trigger = kind_of(trigger);
+	run.start_node = trigger->node;
+	run.chain = next_chain(trigger);
+	if (wf_engine_fires_as_owner(trigger))
+		run.role = trigger->role;
+	else
+	{
+		run.role = OidIsValid(fire->role) ? fire->role : GetUserId();
+		if (!OidIsValid(fire->role))
+			require_member(trigger, &run.tenant);
+	}
+	run.started_by = OidIsValid(fire->started_by) ? fire->started_by : run.role;
+	wf_start_require_login(run.role);
+	run.workflow_id = trigger->workflow_id;
+	run.version = trigger->version;
+	run.priority = trigger->priority;
+	run.queued_at = wf_clock_now();
+	run.options.idempotency_key = fire->idempotency_key;
+	run.options.correlation_id = fire->correlation_id;
+	wf_start_rules_of_trigger(trigger, fire, &rules);
+	SPI_connect();
+	wf_start_all(&run, &rules, inputs, n, out);
+	SPI_finish();
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(memory);
+}
+
+/* -- at once -- */
+
+/* The current user and tenant as they were. */
+typedef struct Identity
+{
+	Oid			user;
+	int			context;
+	int			guc_level;
+} Identity;
+
+/* Becomes who the run executes as, for its tenant. An ERROR undoes both when it aborts the (sub)transaction. */
+static void
+assume(const WfTriggerRow *trigger, WfTenant *tenant, Identity *before)
+{
+	GetUserIdAndSecContext(&before->user, &before->context);
+	if (wf_engine_fires_as_owner(trigger) && trigger->role != before->user)
+		SetUserIdAndSecContext(trigger->role, before->context | SECURITY_LOCAL_USERID_CHANGE);
+	require_member(trigger, tenant);
+	before->guc_level = NewGUCNestLevel();
+	(void) set_config_option("workflow.tenant", tenant->name, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
+static void
+resume(const Identity *before)
+{
+	AtEOXact_GUC(true, before->guc_level);
+	SetUserIdAndSecContext(before->user, before->context);
+}
+
+void
+wf_engine_fire_now(const WfTriggerRow *trigger, const WfFire *fire, Jsonb *input, WfRunMode mode, WfRunResult *result)
+{
+	WfRunRequest request = {0};
+	WfTenant	tenant;
+	Identity	before;
+	Oid			user = GetUserId();
+
+	request.chain = next_chain(trigger);
+	assume(trigger, &tenant, &before);
+	request.fired = trigger;
+	request.tenant = &tenant;
+	request.started_by = OidIsValid(fire->started_by) ? fire->started_by : user;
+	request.input = input;
+	request.trigger = kind_of(trigger);
+	request.mode = mode;
+	request.idempotency_key = fire->idempotency_key;
+	request.correlation_id = fire->correlation_id;
+	wf_engine_run(&request, result);
+	resume(&before);
+}
