@@ -55,7 +55,7 @@ extern bool wf_cron_next(const WfCron *cron, pg_tz *zone, TimestampTz after, Tim
  * A time zone by its full name, in any case; lives as long as the process. NULL when there is none: `hint` is a
  * sentence, in CurrentMemoryContext, with the name that was probably meant. Abbreviations (CEST) have no changes, and
  * rules in the manner of POSIX (Foo/Bar5), which PostgreSQL reads into almost any word with a digit, have wrong ones:
- * both are refused. Names that are refused take milliseconds.
+ * both are refused. A name that is refused takes tens of milliseconds, as all names are looked through for the hint.
  */
 extern pg_tz *wf_cron_zone(const char *name, const char **hint);
 

@@ -188,4 +188,4 @@ BEGIN
 	RETURN NEXT;
 END $$;
 SELECT setseed(0.4711);
-SELECT compared > 10000, different FROM compare(40);
+SELECT compared > 10000, different FROM compare(25);
