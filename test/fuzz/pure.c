@@ -1,9 +1,10 @@
 /*
- * pure.c: what is fuzzed without a database: expressions, templates, patterns, schemas. Uses the rooms
+ * pure.c: what is fuzzed without a database: expressions, templates, patterns, schemas, schedules. Uses the rooms
  * base/, expr/ and schema/, so that a small library can be built of these alone (alone.c).
  */
 #include "postgres.h"
 
+#include "base/cron.h"
 #include "base/json.h"
 #include "base/regex.h"
 #include "expr/expr.h"
@@ -152,6 +153,36 @@ run_schema(char *text, int len)
 	wf_fuzz_must(list_length(errors) <= 20, "more errors than asked for");
 }
 
+/* First byte: the zone; then an expression. */
+static void
+run_cron(char *text, int len)
+{
+	static const char *const zones[] = {"UTC", "Europe/Berlin", "Australia/Lord_Howe", "Pacific/Apia", "America/Santiago",
+		"Asia/Beirut", "Pacific/Kwajalein", "Africa/Casablanca"};
+	const char *field = NULL;
+	const char *problem = NULL;
+	const char *hint;
+	pg_tz	   *zone;
+	WfCron	   *cron;
+	TimestampTz at = 0;
+
+	if (len == 0)
+		return;
+	zone = wf_cron_zone(zones[text[0] & 7], &hint);
+	cron = wf_cron_parse(text + 1, &field, &problem);
+	wf_fuzz_must(zone != NULL, "a zone is unknown");
+	wf_fuzz_must((cron == NULL) == (problem != NULL), "refused without a reason, or not refused with one");
+	for (int i = 0; cron != NULL && i < 100; i++)
+	{
+		TimestampTz next;
+
+		if (!wf_cron_next(cron, zone, at, &next))
+			break;
+		wf_fuzz_must(next > at, "not later");
+		at = next + (i % 2) * USECS_PER_DAY;
+	}
+}
+
 /* Writes behind the end of a chunk: shows that this would be seen. */
 static void
 run_canary(char *text, int len)
@@ -167,6 +198,7 @@ const WfFuzzTarget wf_fuzz_pure[] = {
 	{"template", run_template, true, false},
 	{"regex", run_regex, false, false},
 	{"schema", run_schema, true, false},
+	{"cron", run_cron, false, false},
 	{NULL}
 };
 

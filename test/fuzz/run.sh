@@ -13,14 +13,14 @@
 
 SECONDS_EACH=${FUZZ_SECONDS:-60}
 SEED=${FUZZ_SEED:-$((($(date +%s) % 1000000) + 1))}
-TARGETS=${FUZZ_TARGETS:-"expr template regex schema definition db run"}
+TARGETS=${FUZZ_TARGETS:-"expr template regex schema cron definition db run"}
 
 bash test/run/deps.sh build check || exit 1
 need_postgres
 FLAVOUR=fuzz-pure
 for target in $TARGETS; do
 	case $target in
-		expr | template | regex | schema) ;;
+		expr | template | regex | schema | cron) ;;
 		*) FLAVOUR=fuzz ;;
 	esac
 done
