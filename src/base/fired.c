@@ -380,6 +380,15 @@ wf_fired_forget(void)
 
 /* -- readers -- */
 
+/* Does the active snapshot see what the transaction did? */
+static bool
+is_seen(TransactionId saver)
+{
+	if (!TransactionIdIsValid(saver) || !ActiveSnapshotSet())
+		return false;
+	return TransactionIdIsCurrentTransactionId(saver) || !XidInMVCCSnapshot(saver, GetActiveSnapshot());
+}
+
 /* Who saves entries of this database at the moment; *n: how many places the tenant's triggers have. */
 static TransactionId
 look_around(const pg_uuid_t *tenant_id, int *n)
@@ -444,10 +453,8 @@ wf_fired_list(const pg_uuid_t *tenant_id, WfFired **out)
 	saver = look_around(tenant_id, &most);
 	if (most == 0)
 		return 0;
-	if (TransactionIdIsValid(saver) && (!ActiveSnapshotSet() || XidInMVCCSnapshot(saver, GetActiveSnapshot())))
-		saver = InvalidTransactionId;	/* not seen */
 	*out = palloc(sizeof(WfFired) * most);
-	return collect(tenant_id, saver, *out, most);
+	return collect(tenant_id, is_seen(saver) ? saver : InvalidTransactionId, *out, most);
 }
 
 /* -- ends of transactions -- */
