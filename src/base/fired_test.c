@@ -33,4 +33,13 @@ wf_sql_test_fired_failed(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_test_fired_any);
+
+/* fired_any(): is there anything of this database that is not saved? */
+Datum
+wf_sql_test_fired_any(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(wf_fired_any());
+}
+
 #endif
