@@ -401,16 +401,21 @@ save_fired(void *arg)
 	wf_transaction_close(look_memory);
 }
 
-/* What triggers did since the last time. It is worth no wait: should somebody have locked the table, then later. */
+/*
+ * What triggers did since the last time. It is worth no wait: should somebody have locked the table, then later. What comes
+ * meanwhile is for the next time, a second later.
+ */
 static void
 do_saves(Look *look)
 {
-	bool		some_are_left = false;
+	int			left = WF_MOST_FIRED;
+	bool		is_locked = false;
 
 	saves.due = wf_clock_now() + LONGEST_BACKOFF_MS * INT64CONST(1000); /* if it fails */
-	for (int left = WF_MOST_FIRED; left > 0 && !some_are_left && wf_fired_any(); left -= MOST_SAVED)
-		some_are_left = !may(save_fired, look);
-	settle_again(&saves, some_are_left, LONGEST_BACKOFF_MS);
+	look->n = wf_fired_any() ? MOST_SAVED : 0;
+	for (; left > 0 && look->n == MOST_SAVED && !is_locked; left -= MOST_SAVED)
+		is_locked = !may(save_fired, look);
+	settle_again(&saves, is_locked, LONGEST_BACKOFF_MS);
 }
 
 static void
