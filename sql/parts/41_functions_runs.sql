@@ -45,6 +45,11 @@ CREATE FUNCTION wf.executing() RETURNS TABLE (run_id uuid, node text, since time
 	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE ROWS 10 AS 'MODULE_PATHNAME', 'wf_sql_executing';
 COMMENT ON FUNCTION wf.executing() IS 'what workers execute now of the current tenant''s runs';
 
+CREATE FUNCTION wf.fired() RETURNS TABLE (tenant_id uuid, trigger_id uuid, fired_at timestamptz, n_fired bigint, failed_at timestamptz,
+		n_failed bigint, code text, message text)
+	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE ROWS 10 AS 'MODULE_PATHNAME', 'wf_sql_fired';
+COMMENT ON FUNCTION wf.fired() IS 'what triggers of the current tenant did since that was last saved in wf.trigger_stat';
+
 CREATE FUNCTION wf.start_options(options jsonb, OUT trigger text, OUT correlation_id text, OUT tags text[],
 		OUT parent_run_id uuid, OUT started_by oid)
 	LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE AS 'MODULE_PATHNAME', 'wf_sql_start_options';

@@ -220,6 +220,23 @@ wf_process_tell_keeper(Oid database, TimestampTz when, bool look)
 		wf_process_wake(&keeper->process);
 }
 
+void
+wf_process_tell_keeper_to_save(Oid database, TimestampTz when)
+{
+	WfKeeperSlot *keeper = wf_process_keeper_of(database);
+
+	if (keeper == NULL)
+	{
+		wf_process_found(database); /* it saves when it begins */
+		return;
+	}
+	if (when >= keeper->save_due)
+		return;
+	keeper->save_due = when;
+	if (keeper->process.state == WF_PROCESS_IDLE && when < keeper->sleeps_until)
+		wf_process_wake(&keeper->process);
+}
+
 /* -- demands -- */
 
 void

@@ -62,6 +62,7 @@ typedef struct WfKeeperSlot
 	WfProcess	process;
 	bool		look;			/* at everything there is */
 	TimestampTz due;			/* the earliest time that was told since it looked; DT_NOEND: none */
+	TimestampTz save_due;		/* when it is to save what triggers did; DT_NOEND: nothing was told since it looked */
 	TimestampTz sleeps_until;	/* while idle; 0: it has not said yet whether there is anything to keep */
 	bool		absent;			/* it has ended because the extension is not there */
 	TimestampTz rests_until;	/* it has ended because nothing is due before; 0: for another reason */
@@ -159,6 +160,8 @@ extern bool wf_process_is_barred(Oid database);
 extern WfKeeperSlot *wf_process_keeper_of(Oid database);
 /* The keeper of a database is to look no later than `when`, or at everything; it is started if it rests. */
 extern void wf_process_tell_keeper(Oid database, TimestampTz when, bool look);
+/* The keeper is to save what triggers did (fired.h), no later than `when`; it is started if it rests. */
+extern void wf_process_tell_keeper_to_save(Oid database, TimestampTz when);
 /* Messages are there for the role: an idle worker of it is woken; busy ones are told; the launcher is if there's need. */
 extern void wf_process_ring(Oid database, Oid role);
 /* The dispatcher of a database is told something (WfDispatchCall); for requests, it is started when there is none. */

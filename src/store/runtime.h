@@ -265,6 +265,14 @@ extern List *wf_store_ready_roles(void);
  * messages, or somebody holds one; who has the run in hand will tell whether it takes him down, too. */
 extern int	wf_store_count_crash(const pg_uuid_t *run_id, int most);
 
+/* -- what triggers did (fired.c); run with the rights of wf_engine, for all tenants, by the keeper -- */
+
+/* Adds what is in shared memory of at most `most` triggers of this database to wf.trigger_stat; how many. If the transaction is
+ * rolled back it is there again (base/fired.h). Not within a subtransaction. */
+extern int	wf_store_save_fired(int most);
+/* Deletes what is known of triggers that there are no more. */
+extern void wf_store_prune_fired(void);
+
 /* -- history in time (partition.c); with the rights of a superuser, which the keeper has -- */
 
 /* Makes partitions of history for some weeks from `now` on, where there are none; how many. Throws 55P03 when it cannot

@@ -28,6 +28,8 @@
 #define MESSAGE_COLUMNS "tenant_id, message_id, run_id, role, priority, kind, step, crashes, ready_at, workflow_id," \
 	" version, payload, options"
 
+#define MOST_INT8 "9223372036854775807"
+
 /* Read by live.c. */
 #define LIVE_COLUMNS "tenant_id, run_id, workflow_id, version, role, priority::pg_catalog.int4, status, attempt," \
 	" queued_at, started_at, deadline, n_segments, n_steps, parent_run_id, input, options, current_nodes, progress," \
@@ -699,6 +701,25 @@ static const Statement statements[WF_SQL_COUNT] = {
 	[WF_SQL_DELETE_TRIGGER] = {
 		"DELETE FROM wf.trigger WHERE tenant_id" EQ "$1 AND trigger_id" EQ "$2",
 	2, {UUIDOID, UUIDOID}},
+	/* -- what triggers did -- */
+	[WF_SQL_SAVE_FIRED] = {
+		"INSERT INTO wf.trigger_stat AS s (tenant_id, trigger_id, fired_at, n_fired, failed_at, n_failed, error)"
+		" SELECT t.tenant_id, t.trigger_id, t.fired_at, t.n_fired, t.failed_at, t.n_failed,"
+		"   CASE WHEN t.failed_at IS NOT NULL THEN pg_catalog.jsonb_build_object('code', t.code, 'message', t.message) END"
+		" FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3), pg_catalog.unnest($4),"
+		"   pg_catalog.unnest($5), pg_catalog.unnest($6), pg_catalog.unnest($7), pg_catalog.unnest($8))"
+		"   t (tenant_id, trigger_id, fired_at, n_fired, failed_at, n_failed, code, message)"
+		" ON CONFLICT (tenant_id, trigger_id) DO UPDATE SET fired_at = greatest(s.fired_at, excluded.fired_at),"
+		"   n_fired = s.n_fired OPERATOR(pg_catalog.+) least(excluded.n_fired, " MOST_INT8 " OPERATOR(pg_catalog.-) s.n_fired),"
+		"   n_failed = s.n_failed OPERATOR(pg_catalog.+) least(excluded.n_failed, " MOST_INT8 " OPERATOR(pg_catalog.-) s.n_failed),"
+		"   failed_at = greatest(s.failed_at, excluded.failed_at),"
+		"   error = CASE WHEN excluded.failed_at OPERATOR(pg_catalog.>=) coalesce(s.failed_at, excluded.failed_at)"
+		"     THEN excluded.error ELSE s.error END",
+	8, {UUIDARRAYOID, UUIDARRAYOID, TIMESTAMPTZARRAYOID, INT8ARRAYOID, TIMESTAMPTZARRAYOID, INT8ARRAYOID, TEXTARRAYOID, TEXTARRAYOID}},
+	[WF_SQL_PRUNE_FIRED] = {
+		"DELETE FROM wf.trigger_stat s WHERE NOT EXISTS (SELECT FROM wf.trigger t"
+		"  WHERE t.tenant_id" EQ "s.tenant_id AND t.trigger_id" EQ "s.trigger_id)",
+	0, {0}},
 };
 
 static SPIPlanPtr plans[WF_SQL_COUNT];

@@ -125,7 +125,7 @@ wf_sql_test_claim_run(PG_FUNCTION_ARGS)
 
 PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_test_keeper);
 
-/* test_keeper(what text, now timestamptz, run uuid, most int): how many; `what` is fire, gates, match, escalate, crash. */
+/* test_keeper(what text, now timestamptz, run uuid, most int): how many; `what` is fire, gates, match, escalate, crash ... */
 Datum
 wf_sql_test_keeper(PG_FUNCTION_ARGS)
 {
@@ -151,6 +151,10 @@ wf_sql_test_keeper(PG_FUNCTION_ARGS)
 		n = wf_store_make_partitions(now);
 	else if (strcmp(what, "expire") == 0)
 		n = wf_store_expire(now, most);
+	else if (strcmp(what, "fired") == 0)
+		n = wf_store_save_fired(most);
+	else if (strcmp(what, "prune fired") == 0)
+		wf_store_prune_fired();
 	else if (strcmp(what, "roles") == 0)
 		n = list_length(wf_store_ready_roles());
 	SPI_finish();

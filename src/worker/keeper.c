@@ -9,6 +9,7 @@
  *    since (wf_wake_keeper_at_commit). A time that is past means: look at once, at timers, gates, events and
  *    escalations. At rest it has no statement to execute; it wakes once a minute if a time is ahead, as the clock may have been
  *    moved, and not at all if none is.
+ *    What triggers did is saved a second after it was told that there is something, and when it begins (fired.h).
  * 3. When told to look at everything (it begins; a prepared transaction committed; rows came by COPY; a role cannot
  *    connect) it also asks which roles have messages: those get a worker, and those that cannot connect have their
  *    runs failed.
@@ -26,6 +27,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/fault.h"
+#include "base/fired.h"
 #include "base/settings.h"
 #include "base/wake.h"
 #include "catalog/pg_authid.h"
@@ -47,6 +49,7 @@
 
 #define MOST_WAITS 1000			/* that are fired in one transaction */
 #define MOST_FAILED 100			/* messages that are failed in one transaction */
+#define MOST_SAVED 500			/* triggers of which it is saved what they did, in one transaction */
 #define MOST_EXPIRED 1000		/* runs that are deleted in one transaction */
 #define UPKEEP_AGAIN_US (INT64CONST(300) * 1000000)
 #define UPKEEP_US (24 * INT64CONST(3600) * 1000000)
@@ -85,6 +88,7 @@ typedef struct Again
 static TimestampTz next_due = DT_NOEND;
 static Again gates_again = {DT_NOEND};	/* starts at gates */
 static Again roles_again = {DT_NOEND};	/* roles whose messages are to be failed */
+static Again saves = {0};		/* what triggers did; at once when it begins */
 static TimestampTz upkeep_at = 0;
 static TimestampTz idle_since = 0;	/* when it last had something to do */
 static MemoryContext look_memory;
@@ -242,6 +246,7 @@ expire(void *arg)
 	wf_transaction_open(look_memory);
 	((Look *) arg)->n = wf_store_expire(wf_clock_now(), MOST_EXPIRED);
 	wf_store_prune_circuits(wf_clock_now() - UPKEEP_US);
+	wf_store_prune_fired();
 	wf_transaction_close(look_memory);
 }
 
@@ -389,6 +394,32 @@ do_gates(Look *look)
 }
 
 static void
+save_fired(void *arg)
+{
+	wf_transaction_open(look_memory);
+	((Look *) arg)->n = wf_store_save_fired(MOST_SAVED);
+	WF_FAULT("keeper.fired_saved");
+	wf_transaction_close(look_memory);
+}
+
+/*
+ * What triggers did since the last time. It is worth no wait: should somebody have locked the table, then later. What comes
+ * meanwhile is for the next time, a second later.
+ */
+static void
+do_saves(Look *look)
+{
+	int			left = WF_MOST_FIRED;
+	bool		is_locked = false;
+
+	saves.due = wf_clock_now() + LONGEST_BACKOFF_MS * INT64CONST(1000); /* if it fails */
+	look->n = wf_fired_any() ? MOST_SAVED : 0;
+	for (; left > 0 && look->n == MOST_SAVED && !is_locked; left -= MOST_SAVED)
+		is_locked = !may(save_fired, look);
+	settle_again(&saves, is_locked, LONGEST_BACKOFF_MS);
+}
+
+static void
 look_at(bool everything, bool poked)
 {
 	Look		look = {0};
@@ -409,17 +440,26 @@ look_at(bool everything, bool poked)
 		do_roles(&look);
 	if (everything)
 		do_requests(&look);
+	if (saves.due <= now)
+		do_saves(&look);
 	if (upkeep_at <= now)
 		do_upkeep(&look);
 }
 
 /* -- the process -- */
 
+/* Of something to be done before `until`, since it last heard; with the lock held. */
+static bool
+was_told(TimestampTz until)
+{
+	return wf_my_keeper->look || wf_my_keeper->due < until || wf_my_keeper->save_due < until;
+}
+
 static void
 detach(int code, Datum arg)
 {
 	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
-	if (wf_my_keeper->rests_until != 0 && (wf_my_keeper->look || wf_my_keeper->due < wf_my_keeper->rests_until))
+	if (wf_my_keeper->rests_until != 0 && was_told(wf_my_keeper->rests_until))
 	{
 		/* it was told of something when it had made up its mind */
 		wf_my_keeper->rests_until = 0;
@@ -444,6 +484,7 @@ attach(int number, const WfAssignment *assignment)
 	{
 		slot->look = true;
 		slot->due = DT_NOEND;
+		slot->save_due = DT_NOEND;
 		slot->absent = false;
 		slot->rests_until = 0;
 		wf_my_keeper = slot;
@@ -474,8 +515,11 @@ hear(bool *everything, bool *poked)
 	*poked = wf_my_keeper->due <= now;
 	if (wf_my_keeper->due > now && wf_my_keeper->due < next_due)
 		next_due = wf_my_keeper->due;
+	if (saves.wait_ms == 0 && wf_my_keeper->save_due < saves.due)
+		saves.due = wf_my_keeper->save_due;
 	wf_my_keeper->look = false;
 	wf_my_keeper->due = DT_NOEND;
+	wf_my_keeper->save_due = DT_NOEND;
 	LWLockRelease(wf_processes_lock);
 }
 
@@ -487,7 +531,7 @@ rest(TimestampTz until)
 
 	WF_FAULT("keeper.rests");
 	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
-	quiet = !wf_my_keeper->look && wf_my_keeper->due >= until;
+	quiet = !was_told(until);
 	if (quiet)
 		wf_my_keeper->rests_until = until;
 	LWLockRelease(wf_processes_lock);
@@ -513,7 +557,7 @@ patience_ms(TimestampTz until, TimestampTz now)
 static TimestampTz
 soonest(void)
 {
-	return Min(Min(Min(next_due, gates_again.due), roles_again.due), upkeep_at);
+	return Min(Min(Min(next_due, gates_again.due), Min(roles_again.due, saves.due)), upkeep_at);
 }
 
 /* Sleeps until something is due, `at_most` ms (-1: any time), or until it is told something. */
@@ -526,7 +570,7 @@ sleep_until_due(long at_most)
 	bool		quiet;
 
 	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
-	quiet = !wf_my_keeper->look && wf_my_keeper->due >= until;
+	quiet = !was_told(until);
 	wf_my_keeper->process.state = WF_PROCESS_IDLE;
 	wf_my_keeper->sleeps_until = Max(until, 1);
 	LWLockRelease(wf_processes_lock);
@@ -560,6 +604,7 @@ extension_is_there(void)
 static void
 leave_for_good(void)
 {
+	wf_fired_forget();
 	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
 	wf_my_keeper->absent = true;
 	LWLockRelease(wf_processes_lock);
