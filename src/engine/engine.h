@@ -161,9 +161,9 @@ typedef struct WfFire
 extern bool wf_engine_fires_as_owner(const WfTriggerRow *trigger);
 /* Queues a run for each input. Compiles nothing. Throws 42501, 55000 (no workers, or the role cannot log in), WF006 (triggers
  * that start each other), what `concurrencyKey` throws. */
-extern void wf_engine_fire(const WfTriggerRow *trigger, const WfFire *fire, Jsonb **inputs, int n, WfStarted *out);
+extern void wf_engine_fire(const WfTriggerRow *trigger, const WfFire *how, Jsonb **inputs, int n, WfStarted *out);
 /* Executes a run in the caller's transaction, with the search path and as the role that it has to; throws as wf_engine_run. */
-extern void wf_engine_fire_now(const WfTriggerRow *trigger, const WfFire *fire, Jsonb *input, WfRunMode mode,
+extern void wf_engine_fire_now(const WfTriggerRow *trigger, const WfFire *how, Jsonb *input, WfRunMode mode,
 							   WfRunResult *result);
 
 /* -- runs in the background (start.c, turn.c, control.c) -- */

@@ -8,11 +8,14 @@
  * 3. A run is `definer`'s (or a schedule's, a webhook's): it executes as who saved the version. Else it executes as whoever
  *    made the trigger fire, who must be a member of the tenant, by a membership of its own: a superuser acts for any tenant when
  *    asked to, but does not execute what a tenant's people wrote because it touched a table.
- * 4. What a run does may fire triggers again, without end. Each start by a trigger carries how many led to it (`chain`).
+ * 4. A firing is counted when it commits (base/fired.h); one that comes to nothing is noted at once, since its transaction is
+ *    about to be undone: who looks at wf_triggers sees why a writer's statement failed.
+ * 5. What a run does may fire triggers again, without end. Each start by a trigger carries how many led to it (`chain`).
  */
 #include "postgres.h"
 
 #include "base/clock.h"
+#include "base/fired.h"
 #include "base/settings.h"
 #include "base/wake.h"
 #include "engine/segment.h"
@@ -66,8 +69,8 @@ kind_of(const WfTriggerRow *trigger)
 
 /* -- in the background -- */
 
-void
-wf_engine_fire(const WfTriggerRow *trigger, const WfFire *fire, Jsonb **inputs, int n, WfStarted *out)
+static void
+fire(const WfTriggerRow *trigger, const WfFire *fire, Jsonb **inputs, int n, WfStarted *out)
 {
 	MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "workflow start", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old;
@@ -107,6 +110,40 @@ wf_engine_fire(const WfTriggerRow *trigger, const WfFire *fire, Jsonb **inputs, 
 	MemoryContextDelete(memory);
 }
 
+/* The firing comes to nothing: for wf_triggers. To be called where the error was caught; it is thrown on afterwards. */
+static void
+note_failure(const WfTriggerRow *trigger, MemoryContext memory)
+{
+	ErrorData  *data;
+
+	MemoryContextSwitchTo(memory);
+	data = CopyErrorData();
+	wf_fired_failed(&trigger->tenant_id, &trigger->trigger_id, unpack_sql_state(data->sqlerrcode), data->message);
+	FreeErrorData(data);
+}
+
+void
+wf_engine_fire(const WfTriggerRow *trigger, const WfFire *how, Jsonb **inputs, int n, WfStarted *out)
+{
+	MemoryContext memory = CurrentMemoryContext;
+	int			n_started = 0;
+
+	PG_TRY();
+	{
+		fire(trigger, how, inputs, n, out);
+	}
+	PG_CATCH();
+	{
+		note_failure(trigger, memory);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	for (int i = 0; i < n; i++)
+		n_started += out[i].is_skipped || out[i].is_earlier ? 0 : 1;
+	if (n_started > 0)
+		wf_fired_note(&trigger->tenant_id, &trigger->trigger_id, n_started);
+}
+
 /* -- at once -- */
 
 /* The current user and tenant as they were. */
@@ -136,8 +173,8 @@ resume(const Identity *before)
 	SetUserIdAndSecContext(before->user, before->context);
 }
 
-void
-wf_engine_fire_now(const WfTriggerRow *trigger, const WfFire *fire, Jsonb *input, WfRunMode mode, WfRunResult *result)
+static void
+run_now(const WfTriggerRow *trigger, const WfFire *how, Jsonb *input, WfRunMode mode, WfRunResult *result)
 {
 	WfRunRequest request = {0};
 	WfTenant	tenant;
@@ -148,12 +185,30 @@ wf_engine_fire_now(const WfTriggerRow *trigger, const WfFire *fire, Jsonb *input
 	assume(trigger, &tenant, &before);
 	request.fired = trigger;
 	request.tenant = &tenant;
-	request.started_by = OidIsValid(fire->started_by) ? fire->started_by : user;
+	request.started_by = OidIsValid(how->started_by) ? how->started_by : user;
 	request.input = input;
 	request.trigger = kind_of(trigger);
 	request.mode = mode;
-	request.idempotency_key = fire->idempotency_key;
-	request.correlation_id = fire->correlation_id;
+	request.idempotency_key = how->idempotency_key;
+	request.correlation_id = how->correlation_id;
 	wf_engine_run(&request, result);
 	resume(&before);
+}
+
+void
+wf_engine_fire_now(const WfTriggerRow *trigger, const WfFire *how, Jsonb *input, WfRunMode mode, WfRunResult *result)
+{
+	MemoryContext memory = CurrentMemoryContext;
+
+	PG_TRY();
+	{
+		run_now(trigger, how, input, mode, result);
+	}
+	PG_CATCH();
+	{
+		note_failure(trigger, memory);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	wf_fired_note(&trigger->tenant_id, &trigger->trigger_id, 1);
 }
