@@ -18,8 +18,19 @@
 #include "engine/triggers.h"
 #include "miscadmin.h"
 
+/* trigger.event */
+static void
+fill_event(const TriggerNode *trigger, WfTriggerRow *row)
+{
+	JsonbValue	config;
+
+	wf_json_root(trigger->node->config, &config);
+	row->event = wf_json_get_cstring(&config, "event");
+}
+
 static const TriggerKind kinds[] = {
 	{"trigger.error"},
+	{"trigger.event", .fill = fill_event},
 	{"trigger.manual"},
 	{"trigger.workflow"},
 };

@@ -1,5 +1,5 @@
 /*
- * keeper.c: the process that looks after one database: timers, gates, events, escalations, and roles without workers.
+ * keeper.c: the process that looks after one database: timers, gates, events, triggers that put them off, escalations, and roles without workers.
  *
  * It is connected as the bootstrap superuser, and executes nothing but the store's static statements, each in a short
  * transaction of its own, as wf_engine: no tenant's SQL ever runs here.
@@ -47,6 +47,7 @@
 #include "utils/wait_event.h"
 #include "worker/worker.h"
 
+#define MOST_BURSTS 1000			/* rows of events that were put off, in one transaction */
 #define MOST_WAITS 1000			/* that are fired in one transaction */
 #define MOST_FAILED 100			/* messages that are failed in one transaction */
 #define MOST_SAVED 500			/* triggers of which it is saved what they did, in one transaction */
@@ -69,6 +70,7 @@ typedef struct Look
 	TimestampTz now;
 	TimestampTz next_wait;		/* 0: none */
 	TimestampTz next_escalation;
+	TimestampTz next_burst;
 	List	   *roles;			/* that have messages */
 	Oid			role;			/* whose messages are failed */
 	const WfError *error;
@@ -129,6 +131,16 @@ escalate(void *arg)
 
 	wf_transaction_open(look_memory);
 	look->n = wf_store_escalate(wf_clock_now(), &look->next_escalation);
+	wf_transaction_close(look_memory);
+}
+
+static void
+fire_bursts(void *arg)
+{
+	Look	   *look = arg;
+
+	wf_transaction_open(look_memory);
+	look->n = wf_engine_fire_bursts(wf_clock_now(), MOST_BURSTS, &look->next_burst);
 	wf_transaction_close(look_memory);
 }
 
@@ -272,11 +284,19 @@ do_timers(Look *look)
 			WF_FAULT("keeper.waits_fired");
 	} while (look->n >= MOST_WAITS);
 	must(escalate, look);
+	do
+	{
+		must(fire_bursts, look);
+		if (look->n > 0)
+			WF_FAULT("keeper.bursts_fired");
+	} while (look->n >= MOST_BURSTS);
 	next_due = DT_NOEND;
 	if (look->next_wait != 0)
 		next_due = look->next_wait;
 	if (look->next_escalation != 0 && look->next_escalation < next_due)
 		next_due = look->next_escalation;
+	if (look->next_burst != 0 && look->next_burst < next_due)
+		next_due = look->next_burst;
 }
 
 /* It was looked at: are some left? Then ever later, up to the longest wait. */
