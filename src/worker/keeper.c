@@ -1,13 +1,15 @@
 /*
- * keeper.c: the process that looks after one database: timers, gates, events, triggers that put them off, escalations, and roles without workers.
+ * keeper.c: the process that looks after one database: timers, gates, events, escalations, and roles without
+ * workers.
  *
  * It is connected as the bootstrap superuser, and executes nothing but the store's static statements, each in a short
- * transaction of its own, as wf_engine: no tenant's SQL ever runs here.
+ * transaction of its own, as wf_engine: no tenant's SQL ever runs here. Of tenants' expressions it evaluates one, the
+ * `concurrencyKey` of runs that it starts for events that were put off (engine/emit.c).
  *
  * 1. It begins by asking whether the extension is there, and ends if not; then it counts what a crash left (executing.c).
  * 2. It sleeps until the next time that something is due, which it knows from its last look and from what commits told
- *    since (wf_wake_keeper_at_commit). A time that is past means: look at once, at timers, gates, events and
- *    escalations. At rest it has no statement to execute; it wakes once a minute if a time is ahead, as the clock may have been
+ *    since (wf_wake_keeper_at_commit). A time that is past means: look at once, at timers, gates, events, those
+ *    that were put off, and escalations. At rest it has no statement to execute; it wakes once a minute if a time is ahead, as the clock may have been
  *    moved, and not at all if none is.
  *    What triggers did is saved a second after it was told that there is something, and when it begins (fired.h).
  * 3. When told to look at everything (it begins; a prepared transaction committed; rows came by COPY; a role cannot
