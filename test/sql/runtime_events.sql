@@ -109,6 +109,10 @@ SELECT wf_emit('again');
 SELECT until($$SELECT count(*) = 1 FROM wf_runs WHERE workflow = 'again' AND status = 'failed'$$);
 SELECT count(*), min(error->>'code') FROM wf_runs WHERE workflow = 'again';
 SELECT * FROM state WHERE workflow = 'again';
+SET workflow.max_trigger_chain = 0;
+SELECT save('[{"id": "emit", "type": "db.query", "config": {"sql": "SELECT wf_emit(''again'')"}}]');
+SELECT wf_run('go') #>> '{error,code}';
+RESET workflow.max_trigger_chain;
 SELECT wf_delete('again');
 
 -- a quiet time: one run for each correlation, with the last payload and the count
@@ -157,10 +161,11 @@ SELECT wf_delete('quiet');
 COMMIT;
 SELECT * FROM notes(0);
 -- that one starts itself is found out, too
-SELECT wf_save('again', '{"nodes": [{"id": "on", "type": "trigger.event", "config": {"event": "again", "debounce": 1}}, {"id": "emit", "type": "db.query", "config": {"sql": "SELECT wf_emit(''again'')"}}], "edges": [{"source": "on", "target": "emit"}]}');
-SELECT wf_emit('again');
-SELECT until($$SELECT count(*) = 1 FROM wf_runs WHERE workflow = 'again' AND status = 'failed'$$);
-SELECT wf_delete('again');
+SELECT wf_save('echo', '{"nodes": [{"id": "on", "type": "trigger.event", "config": {"event": "echo", "debounce": 1}}, {"id": "emit", "type": "db.query", "config": {"sql": "SELECT wf_emit(''echo'')"}}], "edges": [{"source": "on", "target": "emit"}]}');
+SELECT wf_emit('echo');
+SELECT until($$SELECT count(*) = 1 FROM wf_runs WHERE workflow = 'echo' AND status = 'failed'$$);
+SELECT count(*), min(error->>'code') FROM wf_runs WHERE workflow = 'echo';
+SELECT wf_delete('echo');
 
 -- a channel for others (who hears what is in the isolation tests)
 SELECT test.error(format('SET workflow.notify_channel = %L', repeat('x', 64)));

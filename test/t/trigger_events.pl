@@ -65,6 +65,19 @@ is(sql(q{
 	AND NOT EXISTS (SELECT FROM got WHERE workflow = 'hit' AND t -> 'payload' = e.payload AND t ->> 'correlation' = e.correlation)}), '', 'the last payload of each is in a run');
 diag(sql(q{SELECT count(*) || ' runs for ' || sum((t ->> 'count')::int) || ' events' FROM got WHERE workflow = 'hit'}));
 
+# with a short time there are many bursts, and what commits late is of another one
+sql(q{SELECT listen('fast', 3)});
+append_to_file("$folder/fast.sql", "\\set c random(1, 3)\nSELECT wf_emit('fast', '1', :c::text);\n");
+append_to_file("$folder/late.sql", "\\set c random(1, 3)\nBEGIN;\nSELECT wf_emit('fast', '1', :c::text);\n\\sleep 8 ms\nCOMMIT;\n");
+command_ok([ 'pgbench', '-n', '-c', 4, '-t', 300, '-f', "$folder/fast.sql", '-f', "$folder/late.sql", '-h', $cluster->host, '-p', $cluster->port, '-U', 'alice', 'postgres' ], 'clients emit');
+comes("SELECT $settled", 'all is dealt with');
+is(sql(q{SELECT sum((t ->> 'count')::int) FROM got WHERE workflow = 'fast'}), 1200, 'each event is in one run');
+is(sql(q{
+	SELECT e.correlation, e.n, g.n FROM (SELECT correlation, count(*) AS n FROM wf.event WHERE event = 'fast' GROUP BY 1) e
+	FULL JOIN (SELECT t ->> 'correlation' AS correlation, sum((t ->> 'count')::int) AS n FROM got WHERE workflow = 'fast' GROUP BY 1) g USING (correlation)
+	WHERE e.n IS DISTINCT FROM g.n}), '', 'of its correlation');
+diag(sql(q{SELECT count(*) || ' runs for ' || sum((t ->> 'count')::int) || ' events' FROM got WHERE workflow = 'fast'}));
+
 # who dies between taking a burst and its commit leaves it as it was
 sub is_up { return until_true($cluster, 'postgres', 'SELECT true', 'the server') }
 for my $point ('debounce.taken', 'debounce.started', 'keeper.bursts_fired')
