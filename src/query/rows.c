@@ -16,8 +16,12 @@
  */
 #include "query/internal.h"
 
+#include <math.h>
+
 #include "access/htup_details.h"
+#include "catalog/pg_attribute.h"
 #include "catalog/pg_type.h"
+#include "common/shortest_dec.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -48,6 +52,27 @@ emit_numeric(WfQueryType *type, Datum value, JsonbValue *out)
 	}
 	out->type = jbvNumeric;
 	out->val.numeric = number;
+}
+
+/* Its shortest text that is no other number's, whatever extra_float_digits says. */
+static void
+emit_float(Oid type, Datum value, JsonbValue *out)
+{
+	char	   *text = palloc(DOUBLE_SHORTEST_DECIMAL_LEN);
+	double		number = type == FLOAT4OID ? DatumGetFloat4(value) : DatumGetFloat8(value);
+
+	if (isnan(number) || isinf(number))
+		text = isnan(number) ? "NaN" : number > 0 ? "Infinity" : "-Infinity";
+	else if (type == FLOAT4OID)
+		float_to_shortest_decimal_buf(DatumGetFloat4(value), text);
+	else
+		double_to_shortest_decimal_buf(number, text);
+	wf_json_set_string(out, text, strlen(text));
+	if (!isfinite(number))
+		return;
+	out->type = jbvNumeric;
+	out->val.numeric = DatumGetNumeric(DirectFunctionCall3(numeric_in, CStringGetDatum(text), ObjectIdGetDatum(InvalidOid),
+														   Int32GetDatum(-1)));
 }
 
 static void
@@ -99,6 +124,9 @@ emit(WfQueryType *type, Datum value, JsonbValue *out)
 			}
 		case WF_EMIT_DATETIME:
 			emit_datetime(type->oid, value, out);
+			return;
+		case WF_EMIT_FLOAT:
+			emit_float(type->oid, value, out);
 			return;
 		case WF_EMIT_VOID:
 			wf_json_set_null(out);
@@ -169,25 +197,27 @@ make_head(WfRowShape *shape)
 	}
 }
 
-static WfRowShape *
-make_shape(TupleDesc tupdesc, bool flagged)
+/* In CurrentMemoryContext. Columns that were dropped or are virtual have no member. */
+WfRowShape *
+wf_query_make_shape(TupleDesc tupdesc, bool flagged)
 {
 	WfRowShape *shape = palloc0(sizeof(WfRowShape));
-	int			n = tupdesc->natts - (flagged ? 1 : 0);
-	Key		   *keys = palloc(sizeof(Key) * (n + 1));
+	int			n = 0;
+	Key		   *keys = palloc(sizeof(Key) * (tupdesc->natts + 1));
 
 	shape->n_attributes = tupdesc->natts;
 	shape->flagged = flagged;
 	shape->types = palloc(sizeof(Oid) * (tupdesc->natts + 1));
 	shape->names = palloc(sizeof(char *) * (tupdesc->natts + 1));
-	shape->columns = palloc(sizeof(WfRowColumn) * (n + 1));
+	shape->columns = palloc(sizeof(WfRowColumn) * (tupdesc->natts + 1));
 	for (int i = 0; i < tupdesc->natts; i++)
 	{
 		shape->types[i] = TupleDescAttr(tupdesc, i)->atttypid;
 		shape->names[i] = pstrdup(NameStr(TupleDescAttr(tupdesc, i)->attname));
 	}
-	for (int i = 0; i < n; i++)
-		keys[i] = (Key) {shape->names[i], strlen(shape->names[i]), i};
+	for (int i = 0; i < tupdesc->natts - (flagged ? 1 : 0); i++)
+		if (!TupleDescAttr(tupdesc, i)->attisdropped && !WF_COMPAT_IS_VIRTUAL(TupleDescAttr(tupdesc, i)->attgenerated))
+			keys[n++] = (Key) {shape->names[i], strlen(shape->names[i]), i};
 	qsort(keys, n, sizeof(Key), compare_keys);
 	for (int i = 0; i < n; i++)
 	{
@@ -201,8 +231,8 @@ make_shape(TupleDesc tupdesc, bool flagged)
 	return shape;
 }
 
-static bool
-shape_fits(const WfRowShape *shape, TupleDesc tupdesc, bool flagged)
+bool
+wf_query_shape_fits(const WfRowShape *shape, TupleDesc tupdesc, bool flagged)
 {
 	if (shape == NULL || shape->n_attributes != tupdesc->natts || shape->flagged != flagged)
 		return false;
@@ -264,9 +294,13 @@ append_value(StringInfo buffer, JEntry *entry, const JsonbValue *value)
 	}
 }
 
-static void
+pg_noreturn static void
 too_big(WfRowSink *sink)
 {
+	if (sink->of_trigger)
+		ereport(ERROR, (errcode(WF_ERRCODE_LIMIT_EXCEEDED),
+						errmsg("rows of the trigger exceed the limit of %d kB", wf_setting_max_context_size),
+						errhint("Change fewer rows in one statement, or raise \"workflow.max_context_size\".")));
 	ereport(ERROR, (errcode(WF_ERRCODE_LIMIT_EXCEEDED),
 					errmsg("output exceeds the limit of %d kB", (int) (sink->limit / 1024)),
 					errdetail("%d rows were read until then.", sink->n_rows),
@@ -348,13 +382,38 @@ keep_value(WfRowSink *sink, TupleTableSlot *slot)
 	MemoryContextSwitchTo(old);
 }
 
+/* Adds a row whose values are in the slot's arrays. */
+static void
+add_row(WfRowSink *sink, TupleTableSlot *slot)
+{
+	MemoryContext old;
+
+	if (sink->n_rows < SCRATCH_AFTER)
+	{
+		keep_row(sink, slot);
+		return;
+	}
+	if (sink->scratch == NULL)
+		sink->scratch = AllocSetContextCreate(sink->memory, "workflow row", ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(sink->scratch);
+	keep_row(sink, slot);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(sink->scratch);
+}
+
+void
+wf_query_sink_add(WfRowSink *sink, TupleTableSlot *slot)
+{
+	slot_getallattrs(slot);
+	add_row(sink, slot);
+}
+
 /* -- the receiver -- */
 
 static bool
 sink_receive(TupleTableSlot *slot, DestReceiver *self)
 {
 	WfRowSink  *sink = (WfRowSink *) self;
-	MemoryContext old;
 
 	CHECK_FOR_INTERRUPTS();
 	slot_getallattrs(slot);
@@ -368,17 +427,7 @@ sink_receive(TupleTableSlot *slot, DestReceiver *self)
 		keep_value(sink, slot);
 	if (sink->mode == WF_SINK_NONE || sink->mode == WF_SINK_VALUE || (sink->mode == WF_SINK_FIRST && sink->n_rows > 0))
 		return true;
-	if (sink->n_rows < SCRATCH_AFTER)
-	{
-		keep_row(sink, slot);
-		return true;
-	}
-	if (sink->scratch == NULL)
-		sink->scratch = AllocSetContextCreate(sink->memory, "workflow row", ALLOCSET_DEFAULT_SIZES);
-	old = MemoryContextSwitchTo(sink->scratch);
-	keep_row(sink, slot);
-	MemoryContextSwitchTo(old);
-	MemoryContextReset(sink->scratch);
+	add_row(sink, slot);
 	return true;
 }
 
@@ -390,11 +439,11 @@ sink_startup(DestReceiver *self, int operation, TupleDesc tupdesc)
 
 	if (sink->mode == WF_SINK_NONE || sink->mode == WF_SINK_VALUE)
 		return;
-	if (!shape_fits(plan->shape, tupdesc, sink->flagged))
+	if (!wf_query_shape_fits(plan->shape, tupdesc, sink->flagged))
 	{
 		MemoryContext old = MemoryContextSwitchTo(plan->memory);
 
-		plan->shape = make_shape(tupdesc, sink->flagged);
+		plan->shape = wf_query_make_shape(tupdesc, sink->flagged);
 		MemoryContextSwitchTo(old);
 	}
 	sink->shape = plan->shape;
