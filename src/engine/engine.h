@@ -166,6 +166,11 @@ extern void wf_engine_fire(const WfTriggerRow *trigger, const WfFire *how, Jsonb
 extern void wf_engine_fire_now(const WfTriggerRow *trigger, const WfFire *how, Jsonb *input, WfRunMode mode,
 							   WfRunResult *result);
 
+/* A trigger of ours on a user's table fires (trigger_row.c). False: nothing was started, since the condition does not hold or
+ * the trigger is not installed any more. Throws what starting the run throws. */
+struct TriggerData;
+extern bool wf_engine_row_changed(const struct TriggerData *data);
+
 /* -- runs in the background (start.c, turn.c, control.c) -- */
 
 /* wf_start, wf_start_many: queues runs of one workflow, with the ids in the order of the inputs. Throws what wf_engine_run

@@ -15,13 +15,13 @@
 
 #include "base/text.h"
 #include "base/uuid.h"
+#include "engine/trigger_row.h"
 #include "engine/triggers.h"
 #include "miscadmin.h"
 
-static const TriggerKind kinds[] = {
-	{"trigger.error"},
-	{"trigger.manual"},
-	{"trigger.workflow"},
+/* Types that there is something to do for. */
+static const TriggerKind *const kinds[] = {
+	&wf_trigger_row_kind,
 };
 
 static const TriggerKind *
@@ -30,8 +30,8 @@ kind_of(const char *type)
 	static const TriggerKind none = {NULL};
 
 	for (int i = 0; i < lengthof(kinds); i++)
-		if (strcmp(kinds[i].type, type) == 0)
-			return &kinds[i];
+		if (strcmp(kinds[i]->type, type) == 0)
+			return kinds[i];
 	return &none;
 }
 
