@@ -8,7 +8,9 @@
 
 #ifdef WF_TESTING
 
+#include "access/htup_details.h"
 #include "catalog/pg_type.h"
+#include "funcapi.h"
 #include "query/row_trigger.h"
 #include "query/when.h"
 #include "utils/builtins.h"
@@ -16,7 +18,7 @@
 #include "utils/rel.h"
 
 static void
-append_found(StringInfo text, const WfDiagnostics *found)
+append_found(StringInfo lines, const WfDiagnostics *found)
 {
 	ListCell   *cell;
 
@@ -24,7 +26,7 @@ append_found(StringInfo text, const WfDiagnostics *found)
 	{
 		WfDiagnostic *item = lfirst(cell);
 
-		appendStringInfo(text, "%s%s %s %s: %s%s%s", text->len > 0 ? "\n" : "", wf_severity_name(item->severity),
+		appendStringInfo(lines, "%s%s %s %s: %s%s%s", lines->len > 0 ? "\n" : "", wf_severity_name(item->severity),
 						 unpack_sql_state(item->sqlstate), item->path, item->message, item->hint != NULL ? " / " : "",
 						 item->hint != NULL ? item->hint : "");
 	}
@@ -64,13 +66,13 @@ wf_sql_test_row_check(PG_FUNCTION_ARGS)
 {
 	WfDiagnostics *found = wf_diagnostics_begin();
 	WfRowConfig config;
-	StringInfoData text;
+	StringInfoData lines;
 
-	initStringInfo(&text);
+	initStringInfo(&lines);
 	if (read_config(PG_GETARG_JSONB_P(0), found, &config))
 		wf_query_row_check(&config, text_to_cstring(PG_GETARG_TEXT_PP(1)), "n", "$.config", found);
-	append_found(&text, found);
-	PG_RETURN_TEXT_P(cstring_to_text(text.len > 0 ? text.data : "fine"));
+	append_found(&lines, found);
+	PG_RETURN_TEXT_P(cstring_to_text(lines.len > 0 ? lines.data : "fine"));
 }
 
 PG_FUNCTION_INFO_V1(wf_sql_test_row_install);
@@ -106,15 +108,15 @@ PGDLLEXPORT Datum
 wf_sql_test_row_find(PG_FUNCTION_ARGS)
 {
 	WfRowState	state;
-	StringInfoData text;
+	StringInfoData lines;
 
 	wf_query_row_find(PG_GETARG_OID(0), PG_GETARG_UUID_P(1), text_to_cstring(PG_GETARG_TEXT_PP(2)), &state);
-	initStringInfo(&text);
-	appendStringInfoString(&text, state.table != NULL ? state.table : "gone");
+	initStringInfo(&lines);
+	appendStringInfoString(&lines, state.table != NULL ? state.table : "gone");
 	for (int i = 0; i < WF_ROW_EVENTS; i++)
 		if (state.installed & WF_ROW_BIT(i))
-			appendStringInfo(&text, " %s%s", wf_query_row_op((WfRowEvent) i), state.disabled & WF_ROW_BIT(i) ? " (disabled)" : "");
-	PG_RETURN_TEXT_P(cstring_to_text(text.data));
+			appendStringInfo(&lines, " %s%s", wf_query_row_op((WfRowEvent) i), state.disabled & WF_ROW_BIT(i) ? " (disabled)" : "");
+	PG_RETURN_TEXT_P(cstring_to_text(lines.data));
 }
 
 PG_FUNCTION_INFO_V1(wf_sql_test_row_when);

@@ -135,7 +135,7 @@ wf_query_when_operand(const WfWhenTable *table, const WfExprNode *node, WfWhenOp
 
 /* -- conditions -- */
 
-static WfWhen translate(const WfWhenTable *table, const WfExprNode *node);
+static WfWhen condition_of(const WfWhenTable *table, const WfExprNode *node);
 
 static WfWhen
 both(WfWhen a, WfWhen b)
@@ -183,13 +183,13 @@ negation(WfWhen a)
 static WfWhen
 conditional(const WfWhenTable *table, const WfTree *tree)
 {
-	WfWhen		test = translate(table, tree->part[0]);
+	WfWhen		test = condition_of(table, tree->part[0]);
 
 	if (test.exact && test.sql == NULL)
-		return translate(table, tree->part[test.constant ? 1 : 2]);
+		return condition_of(table, tree->part[test.constant ? 1 : 2]);
 	if (test.exact)
-		return either(both(test, translate(table, tree->part[1])), both(negation(test), translate(table, tree->part[2])));
-	test = either(translate(table, tree->part[1]), translate(table, tree->part[2]));
+		return either(both(test, condition_of(table, tree->part[1])), both(negation(test), condition_of(table, tree->part[2])));
+	test = either(condition_of(table, tree->part[1]), condition_of(table, tree->part[2]));
 	test.exact = false;
 	return test;
 }
@@ -202,7 +202,7 @@ coalesce(const WfWhenTable *table, const WfTree *tree)
 
 	wf_query_when_operand(table, tree->part[0], &left);
 	if (left.kind == WF_WHEN_CONSTANT)
-		return translate(table, tree->part[left.value.kind == WF_TREE_UNDEFINED || left.value.kind == WF_TREE_NULL ? 1 : 0]);
+		return condition_of(table, tree->part[left.value.kind == WF_TREE_UNDEFINED || left.value.kind == WF_TREE_NULL ? 1 : 0]);
 	if (left.kind == WF_WHEN_ROW)
 		return wf_query_when_truth(&left);
 	return wf_query_when_constant(true, false);
@@ -234,7 +234,7 @@ includes(const WfWhenTable *table, const WfTree *tree)
 }
 
 static WfWhen
-translate(const WfWhenTable *table, const WfExprNode *node)
+condition_of(const WfWhenTable *table, const WfExprNode *node)
 {
 	WfTree		tree;
 	WfWhenOperand left;
@@ -250,11 +250,11 @@ translate(const WfWhenTable *table, const WfExprNode *node)
 			wf_query_when_operand(table, node, &left);
 			return wf_query_when_truth(&left);
 		case WF_TREE_NOT:
-			return negation(translate(table, tree.part[0]));
+			return negation(condition_of(table, tree.part[0]));
 		case WF_TREE_AND:
-			return both(translate(table, tree.part[0]), translate(table, tree.part[1]));
+			return both(condition_of(table, tree.part[0]), condition_of(table, tree.part[1]));
 		case WF_TREE_OR:
-			return either(translate(table, tree.part[0]), translate(table, tree.part[1]));
+			return either(condition_of(table, tree.part[0]), condition_of(table, tree.part[1]));
 		case WF_TREE_IF:
 			return conditional(table, &tree);
 		case WF_TREE_COALESCE:
@@ -274,7 +274,7 @@ translate(const WfWhenTable *table, const WfExprNode *node)
 bool
 wf_query_when_folds(const WfWhenTable *table, const WfExprNode *node, bool *value)
 {
-	WfWhen		when = translate(table, node);
+	WfWhen		when = condition_of(table, node);
 
 	*value = when.constant;
 	return when.sql == NULL && when.exact;
@@ -285,5 +285,5 @@ wf_query_when(const WfExpr *expr, Oid relid, WfRowEvent event, bool by_statement
 {
 	WfWhenTable table = {relid, event, by_statement, expr};
 
-	*out = translate(&table, wf_expr_tree_root(expr));
+	*out = condition_of(&table, wf_expr_tree_root(expr));
 }
