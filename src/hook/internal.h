@@ -5,6 +5,7 @@
 #define WF_HOOK_INTERNAL_H
 
 #include "postgres.h"
+#include "base/crypt.h"
 #include "base/json.h"
 #include "hook/auth.h"
 
@@ -28,7 +29,7 @@ extern bool wf_hook_percent_decode(const char *text, size_t bytes, bool is_form,
 /* In one line, ended by a NUL; `bytes` up to WF_HOOK_BODY_BYTES. */
 extern char *wf_hook_base64(const void *data, size_t bytes);
 /* 64 hexadecimal digits. */
-extern void wf_hook_hex(const uint8 hash[32], char out[65]);
+extern void wf_hook_hex(const uint8 hash[WF_CRYPT_HASH_BYTES], char out[2 * WF_CRYPT_HASH_BYTES + 1]);
 /* The bytes of base64url without padding, in the one way to write them; false for anything else, or when `out` has no room. */
 extern bool wf_hook_base64url_decode(const char *text, size_t bytes, uint8 *out, size_t room, size_t *out_bytes);
 /* JSON that is valid UTF-8; NULL when it is none, or no value of jsonb. */
