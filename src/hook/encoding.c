@@ -92,8 +92,9 @@ wf_hook_hex(const uint8 hash[WF_CRYPT_HASH_BYTES], char out[2 * WF_CRYPT_HASH_BY
 	out[2 * WF_CRYPT_HASH_BYTES] = '\0';
 }
 
+/* The value of a digit; `last` are the two that differ between kinds of base64. */
 static int
-base64url_digit(char c)
+base64_digit(char c, const char last[2])
 {
 	if (c >= 'A' && c <= 'Z')
 		return c - 'A';
@@ -101,35 +102,59 @@ base64url_digit(char c)
 		return c - 'a' + 26;
 	if (c >= '0' && c <= '9')
 		return c - '0' + 52;
-	return c == '-' ? 62 : c == '_' ? 63 : -1;
+	return c == last[0] ? 62 : c == last[1] ? 63 : -1;
+}
+
+/* What digits stand for, with `skipped` among them left out; false when one is none, bits are left over that say something, or
+ * `out` has no room. *n_digits: how many there were. */
+static bool
+decode_digits(const char *text, size_t bytes, const char last[2], const char *skipped, uint8 *out, size_t room,
+			  size_t *out_bytes, size_t *n_digits)
+{
+	uint32		bits = 0;
+	int			n_bits = 0;
+
+	*out_bytes = 0;
+	*n_digits = 0;
+	for (size_t i = 0; i < bytes; i++)
+	{
+		int			digit = base64_digit(text[i], last);
+
+		if (text[i] != '\0' && strchr(skipped, text[i]) != NULL)
+			continue;
+		if (digit < 0)
+			return false;
+		(*n_digits)++;
+		bits = (bits << 6 | (uint32) digit) & 0xFFF;
+		n_bits += 6;
+		if (n_bits < 8)
+			continue;
+		if (*out_bytes == room)
+			return false;
+		n_bits -= 8;
+		out[(*out_bytes)++] = (uint8) (bits >> n_bits);
+	}
+	return *n_digits % 4 != 1 && (bits & ((1U << n_bits) - 1)) == 0;
 }
 
 bool
 wf_hook_base64url_decode(const char *text, size_t bytes, uint8 *out, size_t room, size_t *out_bytes)
 {
-	uint32		bits = 0;
-	int			n_bits = 0;
-	size_t		n = 0;
+	size_t		n_digits;
 
-	if (bytes % 4 == 1)
-		return false;
-	for (size_t i = 0; i < bytes; i++)
-	{
-		int			digit = base64url_digit(text[i]);
+	return decode_digits(text, bytes, "-_", "", out, room, out_bytes, &n_digits);
+}
 
-		if (digit < 0)
-			return false;
-		bits = (bits << 6 | (uint32) digit) & 0xFFF;
-		n_bits += 6;
-		if (n_bits < 8)
-			continue;
-		if (n == room)
-			return false;
-		n_bits -= 8;
-		out[n++] = (uint8) (bits >> n_bits);
-	}
-	*out_bytes = n;
-	return (bits & ((1U << n_bits) - 1)) == 0;	/* bits that are left over say nothing */
+bool
+wf_hook_base64_decode(const char *text, size_t bytes, uint8 *out, size_t room, size_t *out_bytes)
+{
+	size_t		padding = 0;
+	size_t		n_digits;
+
+	for (; bytes > 0 && strchr("= \t\r\n", text[bytes - 1]) != NULL && text[bytes - 1] != '\0'; bytes--)
+		padding += text[bytes - 1] == '=';
+	return decode_digits(text, bytes, "+/", " \t\r\n", out, room, out_bytes, &n_digits) && (n_digits + padding) % 4 == 0 &&
+		padding <= 2;
 }
 
 Jsonb *

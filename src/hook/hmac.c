@@ -16,7 +16,6 @@
 #include "base/crypt.h"
 #include "base/secret.h"
 #include "base/text.h"
-#include "common/base64.h"
 #include "hook/internal.h"
 
 #define MOST_SIGNATURES 16		/* in one request */
@@ -213,21 +212,17 @@ static bool
 decode_key(const WfHookText *secret, WfHookText *key)
 {
 	size_t		skipped = strlen(KEY_PREFIX);
-	char	   *decoded;
-	int			room;
-	int			bytes;
+	uint8	   *decoded;
 
 	*key = *secret;
 	if (secret->bytes < skipped || memcmp(secret->data, KEY_PREFIX, skipped) != 0)
 		return true;
 	if (secret->bytes > WF_SECRET_VALUE_BYTES)
 		return false;
-	room = pg_b64_dec_len((int) (secret->bytes - skipped)) + 1;
-	decoded = wf_secret_alloc(room);
-	/* bytes are char before PG 18, uint8 since */
-	bytes = pg_b64_decode(secret->data + skipped, (int) (secret->bytes - skipped), (void *) decoded, room);
-	*key = (WfHookText) {.data = decoded, .bytes = Max(bytes, 0)};
-	return bytes > 0;
+	decoded = wf_secret_alloc(secret->bytes);
+	key->data = (char *) decoded;
+	return wf_hook_base64_decode(secret->data + skipped, secret->bytes - skipped, decoded, secret->bytes, &key->bytes) &&
+		key->bytes > 0;
 }
 
 /* -- the check -- */

@@ -32,6 +32,8 @@ extern char *wf_hook_base64(const void *data, size_t bytes);
 extern void wf_hook_hex(const uint8 hash[WF_CRYPT_HASH_BYTES], char out[2 * WF_CRYPT_HASH_BYTES + 1]);
 /* The bytes of base64url without padding, in the one way to write them; false for anything else, or when `out` has no room. */
 extern bool wf_hook_base64url_decode(const char *text, size_t bytes, uint8 *out, size_t room, size_t *out_bytes);
+/* The bytes of base64 with its padding, and with white space anywhere. */
+extern bool wf_hook_base64_decode(const char *text, size_t bytes, uint8 *out, size_t room, size_t *out_bytes);
 /* JSON that is valid UTF-8; NULL when it is none, or no value of jsonb. */
 extern Jsonb *wf_hook_parse_json(const char *text, size_t bytes);
 /* "sha256:" and 64 hexadecimal digits; NULL when OpenSSL can't. */

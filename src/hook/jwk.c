@@ -10,7 +10,6 @@
 
 #include "base/crypt.h"
 #include "base/secret.h"
-#include "common/base64.h"
 #include "hook/internal.h"
 
 #define LEAST_SECRET_BYTES 32	/* RFC 7518, 3.2 */
@@ -72,19 +71,15 @@ read_pem(const WfHookText *text, WfCryptKeyKind kind, WfHookText *key)
 	size_t		begin = strlen(PEM_BEGIN);
 	size_t		end = strlen(PEM_END);
 	WfHookText	pem = trimmed(text);
-	char	   *der;
-	int			room;
-	int			bytes;
+	uint8	   *der;
 
 	if (pem.bytes < begin + end || pem.bytes > MOST_PEM_BYTES || memcmp(pem.data, PEM_BEGIN, begin) != 0 ||
 		memcmp(pem.data + pem.bytes - end, PEM_END, end) != 0)
 		return false;
-	room = pg_b64_dec_len((int) (pem.bytes - begin - end)) + 1;
-	der = palloc(room);
-	/* bytes are char before PG 18, uint8 since */
-	bytes = pg_b64_decode(pem.data + begin, (int) (pem.bytes - begin - end), (void *) der, room);
-	*key = (WfHookText) {.data = der, .bytes = Max(bytes, 0)};
-	return bytes > 0 && wf_crypt_key_kind((const uint8 *) der, bytes) == kind;
+	der = palloc(pem.bytes);
+	key->data = (char *) der;
+	return wf_hook_base64_decode(pem.data + begin, pem.bytes - begin - end, der, pem.bytes, &key->bytes) &&
+		wf_crypt_key_kind(der, key->bytes) == kind;
 }
 
 static bool
