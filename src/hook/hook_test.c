@@ -10,8 +10,8 @@
  * wf_sql_test_hook_check(auth jsonb, headers jsonb, body bytea, now bigint) -> jsonb: {"refused", "unusable"?} or {"id", "claims"?}.
  *
  * wf_sql_test_hook_mutate(auth jsonb, headers jsonb, body bytea, now bigint, name text, seed bigint, n int) -> jsonb: changes the
- * header `name` (the body, when that is empty) n times at random and counts: {"tried", "accepted", "first": an accepted one}.
- * What the change leaves as it was is not tried.
+ * header `name` (the body, when that is empty) n times at random: {"tried": how many, "accepted": [text, ...]}. What the change
+ * leaves as it was is not tried.
  */
 #ifdef WF_TESTING
 
@@ -242,9 +242,7 @@ typedef struct Mutating
 	size_t		bytes;
 	pg_prng_state random;
 	int			tried;
-	int			accepted;
-	char	   *first;			/* in `caller` */
-	MemoryContext caller;
+	WfJsonWriter *accepted;		/* an array */
 } Mutating;
 
 static void
@@ -268,10 +266,8 @@ try_one(Mutating *m)
 		return;
 	m->tried++;
 	wf_hook_check(&in, &verdict);
-	if (!verdict.accepted)
-		return;
-	if (m->accepted++ == 0)
-		m->first = MemoryContextStrdup(m->caller, pnstrdup(text, bytes));
+	if (verdict.accepted)
+		wf_json_put_cstring(m->accepted, wf_hook_is_text(text, bytes) ? pnstrdup(text, bytes) : "(no text)");
 }
 
 Datum
@@ -280,7 +276,7 @@ wf_sql_test_hook_mutate(PG_FUNCTION_ARGS)
 	const char *problem;
 	bytea	   *body = PG_GETARG_BYTEA_PP(2);
 	JsonbValue	auth;
-	Mutating	m = {.name = text_to_cstring(PG_GETARG_TEXT_PP(4)), .caller = CurrentMemoryContext};
+	Mutating	m = {.name = text_to_cstring(PG_GETARG_TEXT_PP(4))};
 	MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "mutations", ALLOCSET_DEFAULT_SIZES);
 	WfJsonWriter *w;
 
@@ -290,6 +286,8 @@ wf_sql_test_hook_mutate(PG_FUNCTION_ARGS)
 		.body_bytes = VARSIZE_ANY_EXHDR(body), .now = from_unix(PG_GETARG_INT64(3))};
 	m.text = m.name[0] == '\0' ? m.in.body : wf_json_get_cstring(&m.headers, m.name);
 	m.bytes = m.name[0] == '\0' ? m.in.body_bytes : strlen(m.text);
+	m.accepted = wf_json_writer_begin();
+	wf_json_begin_array(m.accepted);
 	pg_prng_seed(&m.random, PG_GETARG_INT64(5));
 	for (int i = 0; i < PG_GETARG_INT32(6); i++)
 	{
@@ -300,12 +298,11 @@ wf_sql_test_hook_mutate(PG_FUNCTION_ARGS)
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(memory);
 	}
+	wf_json_end_array(m.accepted);
 	w = wf_json_writer_begin();
 	wf_json_begin_object(w);
 	wf_json_put_field_int64(w, "tried", m.tried);
-	wf_json_put_field_int64(w, "accepted", m.accepted);
-	if (m.first != NULL)
-		wf_json_put_field_cstring(w, "first", m.first);
+	wf_json_put_member(w, "accepted", wf_json_finish(m.accepted));
 	wf_json_end_object(w);
 	PG_RETURN_JSONB_P(wf_json_finish(w));
 }

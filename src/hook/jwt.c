@@ -257,7 +257,7 @@ check_audience(const WfHookCheck *in, const JsonbValue *claims, WfHookVerdict *o
 	if (is_given && wanted.type == jbvString && is_among(&given, &wanted))
 		return true;
 	for (uint32 i = 0; is_given && wf_json_is_array(&wanted) && wf_json_element(&wanted, i, &element); i++)
-		if (element.type == jbvString && is_among(&given, &element))
+		if (is_among(&given, &element))
 			return true;
 	return wf_hook_refuse(out, "the token is not for this audience");
 }
@@ -273,17 +273,31 @@ check_issuer(const WfHookCheck *in, const JsonbValue *claims, WfHookVerdict *out
 		wf_hook_refuse(out, "the token is not from this issuer");
 }
 
-/* Are the trigger's own demands what they can be? */
+/* A text that is not empty. */
+static bool
+is_some_text(const JsonbValue *value)
+{
+	return value->type == jbvString && value->val.string.len > 0;
+}
+
+/* Are the trigger's own demands what they can be? A template that came to nothing must not be a demand for nothing. */
 static bool
 check_demands(const JsonbValue *auth, WfHookVerdict *out)
 {
 	JsonbValue	value;
+	JsonbValue	element;
+	bool		is_good = true;
 
-	if (wf_json_field(auth, "audience", &value) && value.type != jbvString &&
-		(!wf_json_is_array(&value) || wf_json_count(&value) == 0))
-		return wf_hook_unusable(out, "\"audience\" is no text and no list of texts");
-	if (wf_json_field(auth, "issuer", &value) && value.type != jbvString)
-		return wf_hook_unusable(out, "\"issuer\" is no text");
+	if (wf_json_field(auth, "audience", &value) && !is_some_text(&value))
+	{
+		is_good = wf_json_is_array(&value) && wf_json_count(&value) > 0;
+		for (uint32 i = 0; wf_json_element(&value, i, &element); i++)
+			is_good &= is_some_text(&element);
+	}
+	if (!is_good)
+		return wf_hook_unusable(out, "\"audience\" is no text and no list of texts, or an empty one");
+	if (wf_json_field(auth, "issuer", &value) && !is_some_text(&value))
+		return wf_hook_unusable(out, "\"issuer\" is no text, or an empty one");
 	return true;
 }
 
