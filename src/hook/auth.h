@@ -38,8 +38,8 @@
 typedef struct WfHookCheck
 {
 	const JsonbValue *auth;		/* NULL: none */
-	const WfHookHeaders *headers;
-	const char *body;			/* as it came */
+	const WfHookHeaders *headers;	/* never NULL */
+	const char *body;			/* as it came; NULL only when there are no bytes */
 	size_t		body_bytes;
 	TimestampTz now;
 } WfHookCheck;

@@ -113,22 +113,24 @@ read_fields(const char *body, size_t bytes, Field *fields, const char **problem)
 	{
 		const char *stop = memchr(at, '&', end - at);
 		const char *equals;
+		const char *value;
 
 		stop = stop == NULL ? end : stop;
 		equals = memchr(at, '=', stop - at);
 		equals = equals == NULL ? stop : equals;
+		value = equals + (equals < stop);
 		if (stop > at)
 		{
 			if (n == WF_HOOK_FORM_FIELDS)
 				*problem = psprintf("the form has more than %d fields", WF_HOOK_FORM_FIELDS);
 			else if (!read_side(at, equals - at, &fields[n].name) ||
-					 !read_side(Min(equals + 1, stop), stop - Min(equals + 1, stop), &fields[n].value))
+					 !read_side(value, stop - value, &fields[n].value))
 				*problem = "the form is not encoded as one, or not in UTF-8";
 			if (*problem != NULL)
 				return -1;
 			n++;
 		}
-		at = stop + 1;
+		at = stop + (stop < end);
 	}
 	return n;
 }

@@ -17,6 +17,7 @@
 #include "base/secret.h"
 #include "base/text.h"
 #include "hook/internal.h"
+#include "miscadmin.h"
 
 #define MOST_SIGNATURES 16		/* in one request */
 #define MOST_TIME_DIGITS 12
@@ -263,7 +264,7 @@ signed_digest(const WfHookCheck *in, const Signed *s)
 static const char *
 body_id(const WfHookCheck *in, const char *member)
 {
-	Jsonb	   *body = wf_hook_parse_json(in->body, in->body_bytes);
+	Jsonb	   *body = in->body_bytes == 0 ? NULL : wf_hook_parse_json(in->body, in->body_bytes);
 	JsonbValue	root;
 	const char *id;
 
@@ -308,6 +309,7 @@ wf_hook_check_hmac(const WfHookCheck *in, WfHookVerdict *out)
 		WfHookText	key = secrets[i];
 		uint8		mac[WF_CRYPT_HASH_BYTES];
 
+		CHECK_FOR_INTERRUPTS();
 		if (scheme->is_standard && !decode_key(&secrets[i], &key))
 			return wf_hook_unusable(out, "a secret has no base64 behind \"%s\"", KEY_PREFIX);
 		if (!wf_crypt_hmac_sha256(key.data, key.bytes, s.prefix, strlen(s.prefix), in->body_bytes == 0 ? "" : in->body,

@@ -109,10 +109,15 @@ read_bytes(const JsonbValue *jwk, const char *name, uint8 *out, size_t room, siz
 static bool
 read_oct(const JsonbValue *jwk, WfHookText *key)
 {
-	uint8	   *bytes = wf_secret_alloc(WF_SECRET_VALUE_BYTES);
-	WfHookText	secret = {.data = (char *) bytes};
+	JsonbValue	value;
+	WfHookText	secret;
+	uint8	   *bytes;
 
-	return read_bytes(jwk, "k", bytes, WF_SECRET_VALUE_BYTES, &secret.bytes) && read_secret(&secret, key);
+	if (!wf_json_field(jwk, "k", &value) || value.type != jbvString || value.val.string.len > WF_SECRET_VALUE_BYTES)
+		return false;
+	bytes = wf_secret_alloc(value.val.string.len + 1);
+	secret.data = (char *) bytes;
+	return read_bytes(jwk, "k", bytes, value.val.string.len, &secret.bytes) && read_secret(&secret, key);
 }
 
 static bool

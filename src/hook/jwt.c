@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "hook/internal.h"
+#include "miscadmin.h"
 
 #define MOST_TOKEN_BYTES (16 * 1024)
 #define MOST_SET_KEYS 32
@@ -184,6 +185,7 @@ check_with_set(const JsonbValue *set, const Token *token, const WfHookAlgorithm 
 	{
 		WfHookText	key;
 
+		CHECK_FOR_INTERRUPTS();
 		if (!is_meant(&jwk, token, algorithm) || !algorithm->read_jwk(&jwk, &key))
 			continue;
 		holds |= algorithm->verify(&key, &token->input, &token->signature);
