@@ -211,6 +211,7 @@ static bool
 settle_id(const WfHookCheck *in, WfHookVerdict *out)
 {
 	static const char *const names[] = {"idempotency-key", "webhook-id"};
+	size_t		bytes;
 
 	for (int i = 0; out->delivery_id == NULL && i < lengthof(names); i++)
 	{
@@ -221,9 +222,10 @@ settle_id(const WfHookCheck *in, WfHookVerdict *out)
 		if (wf_text_length(id) > 0)
 			out->delivery_id = id;
 	}
-	if (wf_text_length(out->delivery_id) > WF_HOOK_ID_BYTES)
+	bytes = wf_text_length(out->delivery_id);
+	if (bytes > WF_HOOK_ID_BYTES)
 	{
-		out->delivery_id = wf_hook_digest(out->delivery_id, strlen(out->delivery_id));
+		out->delivery_id = wf_hook_digest(out->delivery_id, bytes);
 		if (out->delivery_id == NULL)
 			return wf_hook_unusable(out, "could not make a digest");
 	}

@@ -110,7 +110,7 @@ static bool
 read_oct(const JsonbValue *jwk, WfHookText *key)
 {
 	JsonbValue	value;
-	WfHookText	secret;
+	WfHookText	secret = {0};
 	uint8	   *bytes;
 
 	if (!wf_json_field(jwk, "k", &value) || value.type != jbvString || value.val.string.len > WF_SECRET_VALUE_BYTES)

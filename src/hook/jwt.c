@@ -309,7 +309,7 @@ bool
 wf_hook_check_jwt(const WfHookCheck *in, WfHookVerdict *out)
 {
 	const WfHookAlgorithm *algorithm = wf_hook_algorithm(wf_json_get_cstring(in->auth, "algorithm"));
-	Token		token;
+	Token		token = {0};
 	JsonbValue	set;
 	JsonbValue	ignored;
 	JsonbValue	claims;
