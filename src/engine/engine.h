@@ -155,6 +155,7 @@ typedef struct WfFire
 	const char *idempotency_key;	/* or NULL */
 	const char *correlation_id; /* or NULL */
 	const char *gate;			/* a gate for one run, where the workflow has none of its own; or NULL */
+	bool		later;			/* one of many: it may be written at the end of the statement */
 } WfFire;
 
 /* Do its runs execute as who saved the version, whoever makes it fire? */
