@@ -13,7 +13,7 @@ extern const char *wf_query_row_op(WfRowEvent event);
 extern bool wf_query_row_has_new(WfRowEvent event);
 extern bool wf_query_row_has_old(WfRowEvent event);
 
-/* -- when_value.c: one comparison -- */
+/* -- when_value.c, when_class.c: one comparison -- */
 
 /* What is known of a condition: SQL that is true whenever the condition is truthy, and never raises. NULL is as false. */
 typedef struct WfWhen

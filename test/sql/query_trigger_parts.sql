@@ -182,10 +182,12 @@ SELECT forge('CREATE OR REPLACE TRIGGER %name AFTER INSERT ON customers FOR EACH
 SELECT drop_all();
 SELECT count(*) FROM pg_trigger WHERE tgrelid = 'customers'::regclass AND tgname ~ '^wf_';
 
--- not from within a statement on the table
-CREATE FUNCTION within() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM put('{"table": "mine", "events": ["insert"]}'); PERFORM drop_all(); RETURN NULL; END $$;
+-- from within a statement on the table, whose other rows have yet to fire
+CREATE FUNCTION within() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM put('{"table": "mine", "events": ["insert"]}'); PERFORM drop_all(), drop_all('other'); RETURN NULL; END $$;
 DROP TABLE mine;
 CREATE TABLE mine (id int);
 CREATE TRIGGER within AFTER INSERT ON mine FOR EACH ROW EXECUTE FUNCTION within();
-INSERT INTO mine VALUES (1);
+SELECT put('{"table": "mine", "events": ["insert", "update"]}', 'other');
+INSERT INTO mine VALUES (1), (2);
+SELECT * FROM shots();
 SELECT count(*) FROM pg_trigger WHERE tgrelid = 'mine'::regclass;
