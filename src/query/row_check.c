@@ -336,7 +336,8 @@ check_when(Check *check)
 	for (int i = 0; i < WF_ROW_EVENTS; i++)
 		if (check->config->events & WF_ROW_BIT(i))
 		{
-			check->table = (WfWhenTable) {check->relid, (WfRowEvent) i, check->config->by_statement, check->config->when};
+			check->table = (WfWhenTable) {check->relid, (WfRowEvent) i, check->config->by_statement, check->config->when,
+				false};
 			visit(wf_expr_tree_root(check->config->when), check);
 		}
 }

@@ -283,6 +283,8 @@ add_row(WfRowSink *sink, TupleTableSlot *slot)
 void
 wf_query_sink_add(WfRowSink *sink, TupleTableSlot *slot)
 {
+	if (slot->tts_tupleDescriptor->natts < sink->shape->n_attributes)
+		elog(ERROR, "a row has %d attributes, not %d", slot->tts_tupleDescriptor->natts, sink->shape->n_attributes);
 	slot_getallattrs(slot);
 	add_row(sink, slot);
 }

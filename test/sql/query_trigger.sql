@@ -90,6 +90,10 @@ SELECT tcheck(jsonb_build_object('table', 'orders', 'events', e::jsonb, 'when', 
 SELECT tcheck('{"table": "orders", "events": ["insert", "update", "delete", "truncate"], "level": "statement", "when": "$trigger.new.length > 0"}');
 SELECT tcheck('{"table": "orders", "events": ["insert", "update"], "level": "statement", "when": "$trigger.new.length > 0"}');
 
+-- long ones take their time, and no more
+SELECT tcheck(jsonb_build_object('table', 'orders', 'events', '["update"]'::jsonb, 'when', (SELECT string_agg('$trigger.new.status !== "x' || i || '"', ' && ') FROM generate_series(1, 900) i)));
+SELECT tcheck(jsonb_build_object('table', 'orders', 'events', '["insert"]'::jsonb, 'when', (SELECT string_agg('($trigger.op === "INSERT" || $trigger.old.qty > ' || i || ')', ' && ') FROM generate_series(1, 900) i)));
+
 -- whoever saves needs the privilege
 CREATE ROLE row_saver;
 CREATE SCHEMA closed CREATE TABLE orders (id int);
