@@ -114,7 +114,7 @@ check_table(Check *check)
 			   psprintf("\"%s\" cannot have triggers", check->display));
 	else if (get_rel_persistence(check->relid) == RELPERSISTENCE_TEMP)
 		refuse(check, ERRCODE_WRONG_OBJECT_TYPE, "table", NULL,
-			   psprintf("\"%s\" is a temporary table, which ends with its session", check->display));
+			   psprintf("\"%s\" is a temporary table, which ends with its session", name));
 	else if (pg_class_aclcheck(check->relid, GetUserId(), ACL_TRIGGER) != ACLCHECK_OK)
 		refuse(check, ERRCODE_INSUFFICIENT_PRIVILEGE, "table", "Whoever saves the workflow needs the TRIGGER privilege on the table.",
 			   psprintf("permission denied for table %s", name));
