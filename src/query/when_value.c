@@ -456,17 +456,37 @@ number_of(const WfWhenOperand *column, const char *type, WfTreeOp op)
 	return is_relation(op) ? psprintf("COALESCE(%s, '0'::pg_catalog.%s)", cast, type) : cast;
 }
 
+static bool
+is_numeric(WfWhenClass class)
+{
+	return class == WF_WHEN_SHORT_NUMERIC || class == WF_WHEN_NUMERIC;
+}
+
+static bool
+is_float(WfWhenClass class)
+{
+	return class == WF_WHEN_FLOAT4 || class == WF_WHEN_FLOAT8;
+}
+
+/* A float4 goes with its like alone, a float8 with all but numerics. */
+static bool
+goes_together(WfWhenClass a, WfWhenClass b)
+{
+	if (a == WF_WHEN_FLOAT4 || b == WF_WHEN_FLOAT4)
+		return a == b;
+	return !(is_float(a) && is_numeric(b)) && !(is_numeric(a) && is_float(b));
+}
+
 static WfWhen
 two_numbers(const WfWhenOperand *left, WfTreeOp op, const WfWhenOperand *right)
 {
 	WfWhenClass least = Min(left->class, right->class);
 	WfWhenClass most = Max(left->class, right->class);
-	bool		floats = most == WF_WHEN_FLOAT4 || most == WF_WHEN_FLOAT8;
-	bool		numerics = most == WF_WHEN_SHORT_NUMERIC || most == WF_WHEN_NUMERIC ||
-		(floats && (least == WF_WHEN_SHORT_NUMERIC || least == WF_WHEN_NUMERIC));
+	bool		floats = is_float(most);
+	bool		numerics = is_numeric(most);
 	bool		confused = most == WF_WHEN_NUMERIC || (numerics && least == WF_WHEN_INT8);
 
-	if (floats && (numerics || (most != least && least == WF_WHEN_FLOAT4) || (most == WF_WHEN_FLOAT4 && least != most)))
+	if (!goes_together(least, most))
 		return NOT_KNOWN;
 	if (most == WF_WHEN_INT)
 		return pair(true, number_of(left, "int4", op), op, number_of(right, "int4", op));
