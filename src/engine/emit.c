@@ -27,6 +27,17 @@
 #define AGAIN_US (50 * INT64CONST(1000))	/* a burst that another keeper has */
 #define BUSY_AGAIN_US (INT64CONST(1000) * 1000)	/* one whose run could not be started, since something was locked */
 
+static void
+fill_row(const TriggerNode *trigger, WfTriggerRow *row)
+{
+	JsonbValue	config;
+
+	wf_json_root(trigger->node->config, &config);
+	row->event = wf_json_get_cstring(&config, "event");
+}
+
+const TriggerKind wf_trigger_event_kind = {.type = "trigger.event", .fill = fill_row};
+
 /* `$trigger` */
 static Jsonb *
 event_input(const char *event, const Jsonb *payload, const char *correlation, int64 count)

@@ -156,6 +156,7 @@ typedef struct WfFire
 	const char *correlation_id; /* or NULL */
 	int			chain;			/* triggers that led to it, one from another, if more than to the run that executes now */
 	const char *gate;			/* a gate for one run, where the workflow has none of its own; or NULL */
+	bool		later;			/* one of many: it may be written at the end of the statement */
 } WfFire;
 
 /* Do its runs execute as who saved the version, whoever makes it fire? */
@@ -175,6 +176,10 @@ extern int	wf_engine_emit(const WfTenant *tenant, const WfEvent *event);
 /* Starts runs for events that were put off and that none has followed for long enough, of at most about `most` events; how many
  * bursts were dealt with, and when the next is due (0: never). The keeper's; needs an SPI connection. */
 extern int	wf_engine_fire_bursts(TimestampTz now, int most, TimestampTz *next);
+/* A trigger of ours on a user's table fires (trigger_row.c). False: nothing was started, since the condition does not hold or
+ * the trigger is not installed any more. Throws what starting the run throws. */
+struct TriggerData;
+extern bool wf_engine_row_changed(const struct TriggerData *data);
 
 /* -- runs in the background (start.c, turn.c, control.c) -- */
 

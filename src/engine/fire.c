@@ -91,12 +91,13 @@ allow(const WfTriggerRow *trigger, const WfFire *how, Run *run)
 }
 
 static void
-fire(const WfTriggerRow *trigger, const WfFire *fire, Jsonb **inputs, int n, WfStarted *out)
+fire(const WfTriggerRow *trigger, const WfFire *how, Jsonb **inputs, int n, WfStarted *out)
 {
 	MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "workflow start", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old;
 	StartRules	rules;
 	Run			run;
+	bool		needs_spi;
 
 	old = MemoryContextSwitchTo(memory);
 	memset(&run, 0, sizeof(run));
@@ -104,17 +105,20 @@ fire(const WfTriggerRow *trigger, const WfFire *fire, Jsonb **inputs, int n, WfS
 	run.tenant.tenant_id = trigger->tenant_id;
 	run.trigger = kind_of(trigger);
 	run.start_node = trigger->node;
-	allow(trigger, fire, &run);
+	allow(trigger, how, &run);
 	run.workflow_id = trigger->workflow_id;
 	run.version = trigger->version;
 	run.priority = trigger->priority;
 	run.queued_at = wf_clock_now();
-	run.options.idempotency_key = fire->idempotency_key;
-	run.options.correlation_id = fire->correlation_id;
-	wf_start_rules_of_trigger(trigger, fire, &rules);
-	SPI_connect();
+	run.options.idempotency_key = how->idempotency_key;
+	run.options.correlation_id = how->correlation_id;
+	wf_start_rules_of_trigger(trigger, how, &rules);
+	needs_spi = how->idempotency_key != NULL || rules.gate_key != NULL || rules.gate_size > 0 || rules.gate != NULL;
+	if (needs_spi)
+		SPI_connect();
 	wf_start_all(&run, &rules, inputs, n, out);
-	SPI_finish();
+	if (needs_spi)
+		SPI_finish();
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(memory);
 }

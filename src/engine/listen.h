@@ -4,8 +4,10 @@
 #ifndef WF_ENGINE_LISTEN_H
 #define WF_ENGINE_LISTEN_H
 
-#include "engine/engine.h"
-#include "store/trigger.h"
+#include "engine/triggers.h"
+
+/* trigger.event: emit.c */
+extern const TriggerKind wf_trigger_event_kind;
 
 typedef struct Listener
 {

@@ -15,24 +15,15 @@
 
 #include "base/text.h"
 #include "base/uuid.h"
+#include "engine/listen.h"
+#include "engine/trigger_row.h"
 #include "engine/triggers.h"
 #include "miscadmin.h"
 
-/* trigger.event */
-static void
-fill_event(const TriggerNode *trigger, WfTriggerRow *row)
-{
-	JsonbValue	config;
-
-	wf_json_root(trigger->node->config, &config);
-	row->event = wf_json_get_cstring(&config, "event");
-}
-
-static const TriggerKind kinds[] = {
-	{"trigger.error"},
-	{"trigger.event", .fill = fill_event},
-	{"trigger.manual"},
-	{"trigger.workflow"},
+/* Types that there is something to do for. */
+static const TriggerKind *const kinds[] = {
+	&wf_trigger_event_kind,
+	&wf_trigger_row_kind,
 };
 
 static const TriggerKind *
@@ -41,8 +32,8 @@ kind_of(const char *type)
 	static const TriggerKind none = {NULL};
 
 	for (int i = 0; i < lengthof(kinds); i++)
-		if (strcmp(kinds[i].type, type) == 0)
-			return &kinds[i];
+		if (strcmp(kinds[i]->type, type) == 0)
+			return kinds[i];
 	return &none;
 }
 
