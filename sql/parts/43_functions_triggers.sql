@@ -7,3 +7,11 @@ COMMENT ON FUNCTION wf_enable_trigger(text, text) IS 'lets a trigger of a workfl
 CREATE FUNCTION wf_disable_trigger(workflow text, node text) RETURNS void
 	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_disable_trigger';
 COMMENT ON FUNCTION wf_disable_trigger(text, text) IS 'keeps a trigger of a workflow from firing, in later versions too, until it is enabled';
+
+CREATE FUNCTION wf_next_runs(workflow text, count int DEFAULT 5) RETURNS SETOF timestamptz
+	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_next_runs';
+COMMENT ON FUNCTION wf_next_runs(text, int) IS 'when the schedules of a workflow''s active version are due next';
+
+CREATE FUNCTION wf.fire_schedules() RETURNS int
+	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_fire_schedules';
+COMMENT ON FUNCTION wf.fire_schedules() IS 'starts what schedules of all tenants are due, as the keeper does by itself; for pg_cron';

@@ -18,10 +18,8 @@
 #include "engine/triggers.h"
 #include "miscadmin.h"
 
-static const TriggerKind kinds[] = {
-	{"trigger.error"},
-	{"trigger.manual"},
-	{"trigger.workflow"},
+static const TriggerKind *const kinds[] = {
+	&wf_trigger_schedule,
 };
 
 static const TriggerKind *
@@ -30,8 +28,8 @@ kind_of(const char *type)
 	static const TriggerKind none = {NULL};
 
 	for (int i = 0; i < lengthof(kinds); i++)
-		if (strcmp(kinds[i].type, type) == 0)
-			return &kinds[i];
+		if (strcmp(kinds[i]->type, type) == 0)
+			return kinds[i];
 	return &none;
 }
 
