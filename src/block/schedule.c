@@ -216,13 +216,30 @@ report(const WfNode *node, const WfScheduleProblem *problem, WfDiagnostics *foun
 	wf_block_report(node, found, problem->key, problem->hint, "%s", problem->message);
 }
 
+/* What its schema refuses is reported already. */
+static bool
+matches_schema(const WfNode *node)
+{
+	static const char *const keys[] = {"cron", "timezone", "start", "end"};
+	JsonbValue	value;
+
+	for (int i = 0; i < lengthof(keys); i++)
+	{
+		bool		is_there = wf_block_fixed(node, keys[i], &value);
+
+		if (is_there ? !wf_json_is_string(&value) || value.val.string.len == 0 || wf_block_is_template(&value) : i == 0)
+			return false;
+	}
+	return true;
+}
+
 static void
 schedule_validate(const WfNode *node, WfDiagnostics *found)
 {
 	WfSchedule	schedule;
 	WfScheduleProblem problem;
 
-	if (!wf_schedule_read(node->config, &schedule, &problem))
+	if (matches_schema(node) && !wf_schedule_read(node->config, &schedule, &problem))
 		report(node, &problem, found);
 }
 
@@ -233,7 +250,7 @@ wf_schedule_check(const WfNode *node, TimestampTz now, WfDiagnostics *found)
 	WfScheduleProblem problem;
 	TimestampTz next;
 
-	if (wf_schedule_read(node->config, &schedule, &problem) && !wf_schedule_next(&schedule, now, &next))
+	if (matches_schema(node) && wf_schedule_read(node->config, &schedule, &problem) && !wf_schedule_next(&schedule, now, &next))
 		wf_block_report(node, found, "end", NULL, "the schedule is never due any more: \"end\" is past, or comes before the next time");
 }
 

@@ -155,7 +155,7 @@ drop_missed(Due *due)
 	if (n == 0)
 		return;
 	due->row->n_missed += n;
-	ereport(LOG, (errmsg("schedule \"%s\" of workflow \"%s\" was due %s" INT64_FORMAT " times that were found too late to be made up for",
+	ereport(LOG, (errmsg("schedule \"%s\" of workflow \"%s\" has missed more due times than it may make up for: %s" INT64_FORMAT,
 						 due->trigger->node, due->trigger->workflow, n < MOST_COUNTED ? "" : "at least ", n)));
 }
 

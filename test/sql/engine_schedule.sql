@@ -87,7 +87,7 @@ SELECT fire('s');
 SELECT until($$SELECT count(*) = 1 FROM wf_runs WHERE workflow = 's' AND status = 'waiting'$$);
 SELECT fire('s');
 SELECT fired_count, skipped_count FROM wf_triggers WHERE workflow = 's';
-SELECT wf_emit('go');
+SELECT wf_signal(run_id, 'go') FROM wf_runs WHERE workflow = 's';
 SELECT until($$SELECT count(*) = 1 FROM wf_runs WHERE workflow = 's' AND status = 'completed'$$);
 SELECT fire('s');
 SELECT until($$SELECT count(*) = 1 FROM wf_runs WHERE workflow = 's' AND status = 'waiting'$$);
@@ -99,7 +99,7 @@ SELECT fire('q', '12 min'), fire('q', '11 min'), fire('q', '10 min');
 SELECT until($$SELECT count(*) = 1 FROM wf_runs WHERE workflow = 'q' AND status = 'waiting'$$);
 SELECT status, count(*) FROM wf_runs WHERE workflow = 'q' GROUP BY 1 ORDER BY 1;
 SELECT gate FROM wf.gate;
-SELECT wf_emit('go');
+SELECT wf_signal(run_id, 'go') FROM wf_runs WHERE workflow = 'q' AND status = 'waiting';
 SELECT until($$SELECT count(*) = 1 FROM wf_runs WHERE workflow = 'q' AND status = 'completed'$$);
 SELECT until($$SELECT count(*) = 1 FROM wf_runs WHERE workflow = 'q' AND status = 'waiting'$$);
 SELECT status, count(*) FROM wf_runs WHERE workflow = 'q' GROUP BY 1 ORDER BY 1;
@@ -136,7 +136,7 @@ SELECT fired_count, next_at > now() AS ahead FROM wf_triggers WHERE workflow = '
 
 -- a start that fails keeps no other from its own, and is noted
 CREATE ROLE wf_test_sched LOGIN;
-SELECT wf_grant('wf_test_sched', 'default', 'developer');
+SELECT wf_grant('wf_test_sched', 'default', 'member');
 GRANT EXECUTE ON FUNCTION saved TO wf_test_sched;
 SET ROLE wf_test_sched;
 SELECT saved('f', '{"cron": "0 0 1 1 *"}');
