@@ -8,9 +8,6 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
-#include "access/htup_details.h"
-#include "access/table.h"
 #include "access/xact.h"
 #include "catalog/pg_extension.h"
 #include "commands/extension.h"
@@ -20,9 +17,7 @@
 #include "store/schedule.h"
 #include "store/statements.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/memutils.h"
-#include "utils/rel.h"
 #include "utils/resowner.h"
 
 #define JOB_NAME "workflow"
@@ -39,6 +34,8 @@ typedef struct Cron
 {
 	CronFunction schedule;
 	CronFunction unschedule;
+	Oid			owner;			/* of our extension */
+	bool		is_allowed;		/* to call them */
 } Cron;
 
 static bool
@@ -55,6 +52,7 @@ find_cron(Cron *cron)
 	uint64		n = wf_store_execute(WF_SQL_PG_CRON, NULL, NULL);
 
 	memset(cron, 0, sizeof(*cron));
+	cron->is_allowed = true;
 	for (uint64 i = 0; i < n; i++)
 	{
 		bool		schedules = strcmp(wf_store_text(i, 2), "schedule") == 0;
@@ -65,6 +63,8 @@ find_cron(Cron *cron)
 			continue;
 		function->id = wf_store_oid(i, 1);
 		function->takes_name = takes_name;
+		cron->owner = wf_store_oid(i, 4);
+		cron->is_allowed &= wf_store_bool(i, 5);
 	}
 	SPI_freetuptable(SPI_tuptable);
 	return OidIsValid(cron->schedule.id) && OidIsValid(cron->unschedule.id);
@@ -76,28 +76,13 @@ job_name(const CronFunction *function)
 	return function->takes_name ? DirectFunctionCall1(namein, CStringGetDatum(JOB_NAME)) : CStringGetTextDatum(JOB_NAME);
 }
 
-static Oid
-extension_owner(const char *name)
-{
-	Relation	relation = table_open(ExtensionRelationId, AccessShareLock);
-	Oid			owner = InvalidOid;
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple	tuple;
-
-	ScanKeyInit(&key, Anum_pg_extension_extname, BTEqualStrategyNumber, F_NAMEEQ, CStringGetDatum(name));
-	scan = systable_beginscan(relation, ExtensionNameIndexId, true, NULL, 1, &key);
-	tuple = systable_getnext(scan);
-	if (HeapTupleIsValid(tuple))
-		owner = ((Form_pg_extension) GETSTRUCT(tuple))->extowner;
-	systable_endscan(scan);
-	table_close(relation, AccessShareLock);
-	return owner;
-}
-
 static void
 call(const Cron *cron, bool wanted)
 {
+	if (!cron->is_allowed)
+		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+						errmsg("role \"%s\", which owns the extension workflow, may not call the functions of pg_cron",
+							   GetUserNameFromId(cron->owner, false))));
 	if (wanted)
 		(void) OidFunctionCall3(cron->schedule.id, job_name(&cron->schedule), CStringGetTextDatum(JOB_SCHEDULE),
 								CStringGetTextDatum(JOB_COMMAND));
@@ -118,7 +103,7 @@ try_call(const Cron *cron, bool wanted)
 	MemoryContextSwitchTo(memory);
 	PG_TRY();
 	{
-		SetUserIdAndSecContext(extension_owner("workflow"), before.context | SECURITY_LOCAL_USERID_CHANGE);
+		SetUserIdAndSecContext(cron->owner, before.context | SECURITY_LOCAL_USERID_CHANGE);
 		call(cron, wanted);
 		SetUserIdAndSecContext(before.user, before.context);
 		ReleaseCurrentSubTransaction();

@@ -751,10 +751,14 @@ static const Statement statements[WF_SQL_COUNT] = {
 	[WF_SQL_HAS_SCHEDULES] = {
 		"SELECT 1 FROM wf.schedule WHERE next_at IS NOT NULL LIMIT 1",
 	0, {0}},
-	/* the functions of the extension pg_cron, and of nobody else: in C, and superusers', as it is itself */
+	/* the functions of the extension pg_cron, and of nobody else: in C, and superusers', as it is itself; and whether the owner of
+	 * our extension may call them */
 	[WF_SQL_PG_CRON] = {
-		"SELECT p.oid, p.proname::pg_catalog.text, pg_catalog.oidvectortypes(p.proargtypes)"
+		"SELECT p.oid, p.proname::pg_catalog.text, pg_catalog.oidvectortypes(p.proargtypes), w.extowner,"
+		" pg_catalog.has_schema_privilege(w.extowner, p.pronamespace, 'USAGE')"
+		"  AND pg_catalog.has_function_privilege(w.extowner, p.oid, 'EXECUTE')"
 		" FROM pg_catalog.pg_extension e"
+		" JOIN pg_catalog.pg_extension w ON w.extname" EQ "'workflow'"
 		" JOIN pg_catalog.pg_depend d ON d.refclassid" EQ "'pg_catalog.pg_extension'::pg_catalog.regclass"
 		"  AND d.refobjid" EQ "e.oid AND d.deptype" EQ "'e' AND d.classid" EQ "'pg_catalog.pg_proc'::pg_catalog.regclass"
 		" JOIN pg_catalog.pg_proc p ON p.oid" EQ "d.objid"

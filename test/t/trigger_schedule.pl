@@ -28,15 +28,14 @@ sql(q{
 	CREATE FUNCTION due(name text, at timestamptz) RETURNS void LANGUAGE sql AS $$
 		UPDATE wf.schedule s SET next_at = at FROM wf.trigger t JOIN wf.workflow w USING (tenant_id, workflow_id)
 		WHERE t.trigger_id = s.trigger_id AND w.name = due.name $$;
-	SELECT wf_save('nothing', '{"nodes": [{"id": "n", "type": "noop"}]}');
 	CREATE FUNCTION forget() RETURNS void LANGUAGE sql AS $$ DELETE FROM wf.run; DELETE FROM wf.segment $$;
 	-- what was due and came to a run
 	CREATE FUNCTION fired(workflow text) RETURNS text LANGUAGE sql AS $$
 		SELECT coalesce(string_agg(r.input->>'scheduledAt', ' ' ORDER BY (r.input->>'scheduledAt')::timestamptz), '') FROM wf_runs r WHERE r.workflow = fired.workflow $$;
 });
 
-# poke: the keeper looks at the clock
-sub poke { return sql(q{SELECT wf_start('nothing', '{}', '{"delay": "0.001 s"}')}) }
+# poke: the keeper looks at everything, whenever it thinks that something is due: a clock that is moved wakes nobody
+sub poke { return sql(q{BEGIN; SELECT pg_current_xact_id(); PREPARE TRANSACTION 'poke'; COMMIT PREPARED 'poke'}) }
 
 # clock_at(time): moves the clock of the server there, and has everything fired that is due by then
 sub clock_at
@@ -50,7 +49,7 @@ sub clock_at
 # the clock is put on an hour: what is skipped fires once, when the gap ends; one hour comes twice: its times fire once
 clock_at('2027-03-27 12:00Z');
 sql(q{SELECT schedule('half', '{"cron": "30 2 * * *", "timezone": "Europe/Berlin", "overlap": "allow"}'),
-	schedule('often', '{"cron": "0,30 1-3 * * *", "timezone": "Europe/Berlin", "overlap": "allow"}'),
+	schedule('often', '{"cron": "0,30 1-3 * * *", "timezone": "Europe/Berlin", "overlap": "allow", "catchUp": "1 day"}'),
 	schedule('utc', '{"cron": "30 1 * * *", "overlap": "allow"}'),
 	schedule('leap', '{"cron": "0 9 29 2 *", "timezone": "Europe/Berlin", "overlap": "allow"}')});
 for my $day ('2027-03-28', '2027-03-29')
@@ -91,8 +90,8 @@ is(sql(q{SELECT fired('back')}), '2028-03-01T13:00:00+00:00', 'once');
 sql(q{SELECT wf_delete('leap'), wf_delete('back'), clock(0); SELECT forget()});
 
 # the keeper wakes exactly then, by itself
+clock_at('2030-12-31 23:59:57Z');
 sql(q{SELECT schedule('minute', '{"cron": "0 0 1 1 *"}')});
-sql(q{SELECT clock(extract(epoch FROM '2030-12-31 23:59:58Z'::timestamptz - clock_timestamp())::float8); SELECT schedule('minute', '{"cron": "0 0 1 1 *", "timezone": "Etc/UTC"}')});
 comes(q{SELECT count(*) = 1 FROM wf_runs WHERE workflow = 'minute'}, 'at midnight');
 is(sql(q{SELECT input->>'scheduledAt', (input->>'firedAt')::timestamptz - (input->>'scheduledAt')::timestamptz < '1 s' FROM wf_runs WHERE workflow = 'minute'}), '2031-01-01T00:00:00+00:00|t', 'to the second');
 sql(q{SELECT wf_delete('minute'), clock(0); SELECT forget()});
@@ -184,5 +183,5 @@ like($err, qr/there is nobody who could fire schedule "at" of workflow "other".*
 is($standby->psql('postgres', q{SELECT wf_save('other', '{"nodes": [{"id": "at", "type": "trigger.schedule", "config": {"cron": "@daily"}}]}', '{"activate": false}')}), 0, 'unless it is not to be active');
 is($standby->psql('postgres', q{SELECT wf_set_status('kill', 'paused')}), 0, 'one can be paused');
 $standby->stop;
-unlike(slurp_file($cluster->logfile) . slurp_file($standby->logfile), qr/leak|was not closed|PANIC|TRAP|not-empty SPI|non-empty SPI|alloc set/, 'no resource was left behind');
+unlike(slurp_file($cluster->logfile) . slurp_file($standby->logfile), qr/\bleak\b|was not closed|PANIC|TRAP|not-empty SPI|non-empty SPI|alloc set/, 'no resource was left behind');
 done_testing();
