@@ -84,6 +84,39 @@
 #define wf_compat_wait_event_set(n_events) CreateWaitEventSet(TopMemoryContext, (n_events))
 #endif
 
+/* Columns that are computed when they are read, in PG 18; users include catalog/pg_attribute.h. */
+#if PG_VERSION_NUM >= 180000
+#define WF_COMPAT_IS_VIRTUAL(generated) ((generated) == ATTRIBUTE_GENERATED_VIRTUAL)
+#else
+#define WF_COMPAT_IS_VIRTUAL(generated) false
+#endif
+
+/* Foreign tables have TRUNCATE triggers since PG 16. */
+#if PG_VERSION_NUM >= 160000
+#define WF_COMPAT_FOREIGN_TRUNCATE true
+#else
+#define WF_COMPAT_FOREIGN_TRUNCATE false
+#endif
+
+/* Says when a trigger and its clones fire; users include commands/trigger.h. */
+#if PG_VERSION_NUM >= 160000
+#define wf_compat_enable_trigger(relation, name, fires, lock) \
+	EnableDisableTrigger((relation), (name), InvalidOid, (fires), false, true, (lock))
+#else
+#define wf_compat_enable_trigger(relation, name, fires, lock) \
+	EnableDisableTriggerNew2((relation), (name), InvalidOid, (fires), false, true, (lock))
+#endif
+
+/* USAGE on a schema; a privilege on a table has one function in all versions. */
+#if PG_VERSION_NUM >= 160000
+#define wf_compat_may_use_schema(schema, role) \
+	(object_aclcheck(NamespaceRelationId, (schema), (role), ACL_USAGE) == ACLCHECK_OK)
+#define wf_compat_owns_table(relation, role) object_ownercheck(RelationRelationId, (relation), (role))
+#else
+#define wf_compat_may_use_schema(schema, role) (pg_namespace_aclcheck((schema), (role), ACL_USAGE) == ACLCHECK_OK)
+#define wf_compat_owns_table(relation, role) pg_class_ownercheck((relation), (role))
+#endif
+
 /* For #if in net/, which alone includes curl.h: the libcurl that is compiled against (of one that is not read: yes). */
 #define WF_COMPAT_CURL_AT_LEAST(major, minor, patch) \
 	(LIBCURL_VERSION_NUM == 0 || LIBCURL_VERSION_NUM >= ((major) << 16 | (minor) << 8 | (patch)))

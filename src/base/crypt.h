@@ -1,5 +1,6 @@
 /*
- * crypt.h: AES-256-GCM, HKDF-SHA256, SHA-256 and HMAC-SHA256. The only files that know OpenSSL are crypt.c and net/.
+ * crypt.h: AES-256-GCM, HKDF-SHA256, SHA-256, HMAC-SHA256, and signatures by RSA and P-256. The only files that know OpenSSL
+ * are crypt.c, crypt_key.c and net/.
  *
  * Nothing here throws, allocates in memory contexts, or leaves anything in OpenSSL's queue of errors.
  */
@@ -33,6 +34,28 @@ extern bool wf_crypt_sha256(const void *data, size_t bytes, uint8 out[WF_CRYPT_H
  * wiped then. */
 extern bool wf_crypt_hmac_sha256(const void *key, size_t key_bytes, const void *first, size_t first_bytes,
 								 const void *second, size_t second_bytes, uint8 out[WF_CRYPT_HASH_BYTES]);
+
+/* -- public keys (crypt_key.c) -- */
+
+#define WF_CRYPT_P256_BYTES 32
+#define WF_CRYPT_SPKI_BYTES 1100	/* a SubjectPublicKeyInfo in DER is no longer */
+
+typedef enum WfCryptKeyKind
+{
+	WF_CRYPT_KEY_NONE,
+	WF_CRYPT_KEY_RSA,			/* 2048 to 8192 bits */
+	WF_CRYPT_KEY_P256			/* with the curve's name, the point not compressed */
+} WfCryptKeyKind;
+
+/* What a SubjectPublicKeyInfo in DER is of; NONE: malformed, of another kind or size, or a point beside the curve. */
+extern WfCryptKeyKind wf_crypt_key_kind(const uint8 *spki, size_t bytes);
+/* One made of numbers, the most significant byte first; returns its bytes. 0: n is too long, or e is even, 1, or too long. */
+extern size_t wf_crypt_rsa_spki(const uint8 *n, size_t n_bytes, const uint8 *e, size_t e_bytes, uint8 out[WF_CRYPT_SPKI_BYTES]);
+extern size_t wf_crypt_p256_spki(const uint8 x[WF_CRYPT_P256_BYTES], const uint8 y[WF_CRYPT_P256_BYTES],
+								 uint8 out[WF_CRYPT_SPKI_BYTES]);
+/* Is the signature one of the data by a key of this kind? RSASSA-PKCS1-v1_5 or ECDSA (r and s, 64 bytes), with SHA-256. */
+extern bool wf_crypt_verify(WfCryptKeyKind kind, const uint8 *spki, size_t spki_bytes, const void *data, size_t bytes,
+							const uint8 *signature, size_t signature_bytes);
 
 /* Compares in a time that does not depend on the bytes. */
 extern bool wf_crypt_equal(const uint8 *a, const uint8 *b, int len);

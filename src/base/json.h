@@ -112,6 +112,14 @@ extern Jsonb *wf_json_empty_object(void);
 extern Jsonb *wf_json_null(void);
 /* Parses text; throws 22P02. */
 extern Jsonb *wf_json_parse(const char *text);
+/*
+ * Runs make(arg) in a context that is deleted afterwards; its value is in CurrentMemoryContext. NULL when it threw what is
+ * wrong with data (class 22), too much for a value (class 54), or an allocation that can't be made; *sqlstate says so.
+ * Everything else goes on being thrown. make() may use nothing but memory. (json_guard.c)
+ */
+extern Jsonb *wf_json_guarded(Jsonb *(*make) (void *arg), void *arg, int *sqlstate);
+/* Parses text that is not trusted; NULL as wf_json_guarded. */
+extern Jsonb *wf_json_try_parse(char *text, int *sqlstate);
 /* A scalar made in place. wf_json_set_string borrows its text. */
 extern void wf_json_set_string(JsonbValue *out, const char *text, int len);
 extern void wf_json_set_bool(JsonbValue *out, bool value);

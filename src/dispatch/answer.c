@@ -339,7 +339,7 @@ wf_answer_read(const JsonbValue *request, const WfNetResult *result, int attempt
 	out->counts_against_host = counts_against_host(result);
 	if (is_success(request, result))
 	{
-		out->output = wf_answer_guarded(make_output, &output, &sqlstate);
+		out->output = wf_json_guarded(make_output, &output, &sqlstate);
 		if (out->output != NULL)
 			return;
 		if (sqlstate != 0)

@@ -16,14 +16,7 @@ typedef enum WfBodyState
 /* The body as responseType says (NULL: auto), in CurrentMemoryContext. */
 extern WfBodyState wf_answer_body(const WfNetResult *result, const char *response_type, Jsonb **out);
 
-/*
- * Runs make(arg) in a context that is deleted afterwards; its value is in CurrentMemoryContext. NULL when it threw what is
- * wrong with data (class 22), too much for a value (class 54), or an allocation that can't be made; *sqlstate says so.
- * Everything else goes on being thrown. make() may use nothing but memory.
- */
-extern Jsonb *wf_answer_guarded(Jsonb *(*make) (void *arg), void *arg, int *sqlstate);
-
-/* JSON in UTF-8 as it came, perhaps not quite valid; NULL as wf_answer_guarded. */
+/* JSON in UTF-8 as it came, perhaps not quite valid; NULL as wf_json_guarded. */
 extern Jsonb *wf_answer_parse(const char *body, size_t bytes, int *sqlstate);
 
 /* Bytes as a text of this database, ended by a NUL, in CurrentMemoryContext. charset: what the content type says, or NULL. */

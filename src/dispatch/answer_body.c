@@ -3,17 +3,12 @@
  *
  * Nothing that comes is trusted to be what it says: text may hold bytes of no encoding, JSON may be none, or nested a million
  * times. Bytes that no text can have become U+FFFD; what a value can't hold is an answer that is too large.
- *
- * Parsing is done under a PG_TRY without a subtransaction. That is safe because jsonb_in and the writer use memory and nothing
- * else: no locks, no buffers, no catalogs, no references that a resource owner counts. What they can throw is of class 22
- * (malformed), of class 54 (too large, too deep), or the refusal of an allocation beyond 1 GB; only these are caught.
  */
 #include "postgres.h"
 
 #include "dispatch/answer.h"
 #include "dispatch/making.h"
 #include "mb/pg_wchar.h"
-#include "utils/memutils.h"
 
 #define REPLACEMENT "\xEF\xBF\xBD"	/* U+FFFD */
 #define BOM "\xEF\xBB\xBF"
@@ -175,49 +170,7 @@ is_text_type(const char *type)
 	return strncmp(type, "text/", 5) == 0 || ends_with(type, "+xml") || ends_with(type, "+yaml");
 }
 
-/* -- what may throw -- */
-
-Jsonb *
-wf_answer_guarded(Jsonb *(*make) (void *arg), void *arg, int *sqlstate)
-{
-	MemoryContext caller = CurrentMemoryContext;
-	MemoryContext memory = AllocSetContextCreate(caller, "answer", ALLOCSET_DEFAULT_SIZES);
-	Jsonb	   *volatile made = NULL;
-	Jsonb	   *copy = NULL;
-
-	*sqlstate = 0;
-	MemoryContextSwitchTo(memory);
-	PG_TRY();
-	{
-		made = make(arg);
-	}
-	PG_CATCH();
-	{
-		int			category = ERRCODE_TO_CATEGORY(geterrcode());
-
-		*sqlstate = geterrcode();
-		if (category != ERRCODE_DATA_EXCEPTION && category != ERRCODE_PROGRAM_LIMIT_EXCEEDED &&
-			*sqlstate != ERRCODE_INTERNAL_ERROR)
-			PG_RE_THROW();
-		MemoryContextSwitchTo(caller);
-		FlushErrorState();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(caller);
-	if (made != NULL)
-	{
-		copy = palloc(VARSIZE(made));
-		memcpy(copy, made, VARSIZE(made));
-	}
-	MemoryContextDelete(memory);
-	return copy;
-}
-
-static Jsonb *
-parse(void *arg)
-{
-	return wf_json_parse(arg);
-}
+/* -- JSON -- */
 
 /* The four digits behind \u; -1 when there are none. */
 static int
@@ -270,10 +223,10 @@ wf_answer_parse(const char *body, size_t bytes, int *sqlstate)
 {
 	size_t		text_bytes;
 	char	   *text = wf_answer_text(body, bytes, NULL, &text_bytes);
-	Jsonb	   *parsed = wf_answer_guarded(parse, text, sqlstate);
+	Jsonb	   *parsed = wf_json_try_parse(text, sqlstate);
 
 	if (parsed == NULL && ERRCODE_TO_CATEGORY(*sqlstate) == ERRCODE_DATA_EXCEPTION && repair_escapes(text))
-		parsed = wf_answer_guarded(parse, text, sqlstate);
+		parsed = wf_json_try_parse(text, sqlstate);
 	pfree(text);
 	return parsed;
 }

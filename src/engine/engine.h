@@ -155,6 +155,7 @@ typedef struct WfFire
 	const char *idempotency_key;	/* or NULL */
 	const char *correlation_id; /* or NULL */
 	const char *gate;			/* a gate for one run, where the workflow has none of its own; or NULL */
+	bool		later;			/* one of many: it may be written at the end of the statement */
 } WfFire;
 
 /* Do its runs execute as who saved the version, whoever makes it fire? */
@@ -165,6 +166,11 @@ extern void wf_engine_fire(const WfTriggerRow *trigger, const WfFire *how, Jsonb
 /* Executes a run in the caller's transaction, with the search path and as the role that it has to; throws as wf_engine_run. */
 extern void wf_engine_fire_now(const WfTriggerRow *trigger, const WfFire *how, Jsonb *input, WfRunMode mode,
 							   WfRunResult *result);
+
+/* A trigger of ours on a user's table fires (trigger_row.c). False: nothing was started, since the condition does not hold or
+ * the trigger is not installed any more. Throws what starting the run throws. */
+struct TriggerData;
+extern bool wf_engine_row_changed(const struct TriggerData *data);
 
 /* -- schedules (schedule.c); callers have an SPI connection -- */
 

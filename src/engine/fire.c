@@ -70,12 +70,13 @@ kind_of(const WfTriggerRow *trigger)
 /* -- in the background -- */
 
 static void
-fire(const WfTriggerRow *trigger, const WfFire *fire, Jsonb **inputs, int n, WfStarted *out)
+fire(const WfTriggerRow *trigger, const WfFire *how, Jsonb **inputs, int n, WfStarted *out)
 {
 	MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "workflow start", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old;
 	StartRules	rules;
 	Run			run;
+	bool		needs_spi;
 
 	PreventCommandIfReadOnly("a trigger of a workflow");
 	wf_start_require_workers();
@@ -90,22 +91,25 @@ fire(const WfTriggerRow *trigger, const WfFire *fire, Jsonb **inputs, int n, WfS
 		run.role = trigger->role;
 	else
 	{
-		run.role = OidIsValid(fire->role) ? fire->role : GetUserId();
-		if (!OidIsValid(fire->role))
+		run.role = OidIsValid(how->role) ? how->role : GetUserId();
+		if (!OidIsValid(how->role))
 			require_member(trigger, &run.tenant);
 	}
-	run.started_by = OidIsValid(fire->started_by) ? fire->started_by : run.role;
+	run.started_by = OidIsValid(how->started_by) ? how->started_by : run.role;
 	wf_start_require_login(run.role);
 	run.workflow_id = trigger->workflow_id;
 	run.version = trigger->version;
 	run.priority = trigger->priority;
 	run.queued_at = wf_clock_now();
-	run.options.idempotency_key = fire->idempotency_key;
-	run.options.correlation_id = fire->correlation_id;
-	wf_start_rules_of_trigger(trigger, fire, &rules);
-	SPI_connect();
+	run.options.idempotency_key = how->idempotency_key;
+	run.options.correlation_id = how->correlation_id;
+	wf_start_rules_of_trigger(trigger, how, &rules);
+	needs_spi = how->idempotency_key != NULL || rules.gate_key != NULL || rules.gate_size > 0 || rules.gate != NULL;
+	if (needs_spi)
+		SPI_connect();
 	wf_start_all(&run, &rules, inputs, n, out);
-	SPI_finish();
+	if (needs_spi)
+		SPI_finish();
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(memory);
 }

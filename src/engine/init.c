@@ -5,6 +5,7 @@
 
 #include "engine/custom.h"
 #include "engine/engine.h"
+#include "engine/trigger_row.h"
 #include "store/secret.h"
 
 static bool
@@ -20,4 +21,5 @@ wf_engine_init(void)
 {
 	wf_block_has_secret = has_secret;
 	wf_custom_init();
+	wf_trigger_row_init();
 }

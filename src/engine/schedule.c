@@ -272,7 +272,7 @@ schedule_drop(const WfTriggerRow *row)
 		wf_store_drop_cron_job();
 }
 
-const TriggerKind wf_trigger_schedule = {
+const TriggerKind wf_trigger_schedule_kind = {
 	.type = "trigger.schedule",
 	.check = schedule_check,
 	.put = schedule_put,

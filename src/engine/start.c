@@ -263,6 +263,7 @@ wf_start_rules_of_trigger(const WfTriggerRow *trigger, const WfFire *fire, Start
 	rules->workflow = trigger->workflow;
 	rules->gate_size = trigger->gate_size;
 	rules->gate_policy = trigger->gate_policy;
+	rules->later = fire->later;
 	if (trigger->gate_key != NULL)
 		rules->gate_key = wf_engine_compile_key(trigger->gate_key);
 	if (rules->gate_size == 0 && rules->gate_key == NULL && fire->gate != NULL)
@@ -567,7 +568,9 @@ wf_start_all(Run *run, const StartRules *rules, Jsonb **inputs, int n, WfStarted
 			messages[n_messages++] = message;
 	}
 	WF_FAULT("start.queue");
-	if (n_messages > 0)
+	if (n_messages > 0 && rules->later)
+		wf_store_send_later(messages, n_messages);
+	else if (n_messages > 0)
 		wf_store_send(messages, n_messages);
 	WF_FAULT("start.queued");
 }

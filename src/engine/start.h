@@ -24,6 +24,7 @@ typedef struct StartRules
 	const char *gate;			/* one that the start has whatever the workflow says, or NULL */
 	const WfExpr *gate_key;		/* or NULL */
 	const char *gate_policy;	/* or NULL */
+	bool		later;			/* it may be written at the end of the statement */
 } StartRules;
 
 /* Those of a trigger's workflow; in CurrentMemoryContext. Throws WF002. */

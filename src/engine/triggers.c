@@ -15,11 +15,14 @@
 
 #include "base/text.h"
 #include "base/uuid.h"
+#include "engine/trigger_row.h"
 #include "engine/triggers.h"
 #include "miscadmin.h"
 
+/* Types that there is something to do for. */
 static const TriggerKind *const kinds[] = {
-	&wf_trigger_schedule,
+	&wf_trigger_row_kind,
+	&wf_trigger_schedule_kind,
 };
 
 static const TriggerKind *

@@ -138,7 +138,7 @@ List *
 wf_query_explain(WfStatement *statement, bool with_plan)
 {
 	bool		in_two;
-	int			level = wf_query_push_search_path(statement);
+	int			level = wf_query_push_search_path(statement->search_path);
 	List	   *lines = explain_part(NIL, statement, 0, with_plan, &in_two);
 
 	if (in_two)

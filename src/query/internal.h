@@ -63,6 +63,7 @@ typedef enum WfEmitKind
 	WF_EMIT_JSONB,
 	WF_EMIT_UUID,
 	WF_EMIT_DATETIME,
+	WF_EMIT_FLOAT,
 	WF_EMIT_VOID,
 } WfEmitKind;
 
@@ -98,6 +99,11 @@ extern void wf_query_types_init(void);
 extern Datum wf_query_bind(WfQueryType *type, int32 typmod, const JsonbValue *value, bool *is_null);
 /* An array Datum of `n` values, of element type `element`. */
 extern Datum wf_query_bind_list(WfQueryType *element, int n, const Datum *values, const bool *nulls);
+
+/* -- emit.c: Datum to JSON -- */
+
+/* The value as to_jsonb gives it, borrowed from the Datum or in CurrentMemoryContext. */
+extern void wf_query_emit(WfQueryType *type, Datum value, JsonbValue *out);
 
 /* -- rows.c: tuples to JSON -- */
 
@@ -150,7 +156,13 @@ typedef struct WfRowSink
 	bool		has_value;
 	JsonbValue	value;			/* the first column of the first row */
 	uint64		processed;		/* rows found or written, as SPI counts them */
+	bool		of_trigger;		/* rows that fired a trigger: for the message when there are too many */
 } WfRowSink;
+
+extern WfRowShape *wf_query_make_shape(TupleDesc tupdesc, bool flagged);
+extern bool wf_query_shape_fits(const WfRowShape *shape, TupleDesc tupdesc, bool flagged);
+/* Adds a row to a sink whose shape the caller has set. */
+extern void wf_query_sink_add(WfRowSink *sink, TupleTableSlot *slot);
 
 /* In CurrentMemoryContext, where the rows will be. */
 extern void wf_query_sink_begin(WfRowSink *sink, WfSinkMode mode);
@@ -367,6 +379,8 @@ extern bool wf_query_column(WfBuild *b, const char *name, const char *path, WfCo
 extern bool wf_query_target(WfBuild *b, WfQueryTable *table, const char *name, const char *path, WfColumn *out);
 /* `name` taken apart at its dots; segments in double quotes are taken as they are. NULL when malformed. */
 extern List *wf_query_split(const char *name);
+/* The relation nearest to a name, among those that it could have meant; as a hint, or NULL. */
+extern const char *wf_query_nearest_table(const char *schema, const char *name);
 /* All columns of a table that a row has. */
 extern List *wf_query_columns(WfQueryTable *table);
 /* Do these columns, each equal to one value, leave one row of the table at the most? */
@@ -478,8 +492,8 @@ typedef struct WfRan
 	const char *operation;
 } WfRan;
 
-/* Sets the version's search_path until AtEOXact_GUC(true, level). */
-extern int	wf_query_push_search_path(const WfStatement *statement);
+/* Sets a version's search_path (empty: leaves it) until AtEOXact_GUC(true, level). */
+extern int	wf_query_push_search_path(const char *search_path);
 /* The text in CurrentMemoryContext; with b->scope NULL it may be incomplete. */
 extern void wf_query_build(WfBuild *b);
 extern void wf_query_build_begin(WfBuild *b, WfStatement *statement);

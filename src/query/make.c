@@ -64,12 +64,12 @@ wf_query_make(WfQueryKind kind, const WfTemplate *config, const char *search_pat
 
 /* Sets the version's search_path until AtEOXact_GUC of the level returned. */
 int
-wf_query_push_search_path(const WfStatement *statement)
+wf_query_push_search_path(const char *search_path)
 {
 	int			level = NewGUCNestLevel();
 
-	if (statement->search_path[0] != '\0')
-		(void) set_config_option("search_path", statement->search_path, PGC_USERSET, PGC_S_SESSION,
+	if (search_path[0] != '\0')
+		(void) set_config_option("search_path", search_path, PGC_USERSET, PGC_S_SESSION,
 								 GUC_ACTION_SAVE, true, 0, false);
 	return level;
 }
@@ -110,7 +110,7 @@ wf_query_check(WfStatement *statement, const char *node, const char *path, WfDia
 	MemoryContextSwitchTo(scratch);
 	PG_TRY();
 	{
-		level = wf_query_push_search_path(statement);
+		level = wf_query_push_search_path(statement->search_path);
 		look(statement, found);
 		AtEOXact_GUC(true, level);
 		/* its locks go with it */

@@ -74,9 +74,8 @@ wf_query_split(const char *name)
 
 /* -- tables -- */
 
-/* The relation nearest to a name, among those that it could have meant; as a hint, or NULL. */
-static const char *
-nearest_table(const char *schema, const char *name)
+const char *
+wf_query_nearest_table(const char *schema, const char *name)
 {
 	Oid			schema_oid = schema != NULL ? get_namespace_oid(schema, true) : InvalidOid;
 	List	   *searched = fetch_search_path(false);
@@ -125,7 +124,7 @@ find_relation(WfBuild *b, WfQueryTable *table, const char *schema, const char *n
 		relid = RangeVarGetRelid(makeRangeVar(unconstify(char *, schema), unconstify(char *, name), -1), NoLock, true);
 	if (!OidIsValid(relid))
 	{
-		wf_query_complain_name(b, ERRCODE_UNDEFINED_TABLE, path, nearest_table(schema, name),
+		wf_query_complain_name(b, ERRCODE_UNDEFINED_TABLE, path, wf_query_nearest_table(schema, name),
 							   "table \"%s\" does not exist", wf_text_clip(written));
 		return false;
 	}

@@ -17,106 +17,13 @@
 #include "query/internal.h"
 
 #include "access/htup_details.h"
-#include "catalog/pg_type.h"
+#include "catalog/pg_attribute.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
-#include "utils/builtins.h"
-#include "utils/date.h"
-#include "utils/datetime.h"
-#include "utils/fmgrprotos.h"
-#include "utils/json.h"
 #include "utils/memutils.h"
-#include "utils/numeric.h"
-#include "utils/timestamp.h"
 
 /* Rows after which temporary memory is given back row by row. */
 #define SCRATCH_AFTER 16
-
-/* -- one value -- */
-
-static void
-emit_numeric(WfQueryType *type, Datum value, JsonbValue *out)
-{
-	Numeric		number = DatumGetNumeric(value);
-
-	if (numeric_is_nan(number) || numeric_is_inf(number))
-	{
-		char	   *text = DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(number)));
-
-		wf_json_set_string(out, text, strlen(text));
-		return;
-	}
-	out->type = jbvNumeric;
-	out->val.numeric = number;
-}
-
-static void
-emit_datetime(Oid type, Datum value, JsonbValue *out)
-{
-	char	   *text = palloc(MAXDATELEN + 1);
-
-	JsonEncodeDateTime(text, value, type, NULL);
-	wf_json_set_string(out, text, strlen(text));
-}
-
-/* The value as to_jsonb gives it, borrowed from the Datum or in CurrentMemoryContext. */
-static void
-emit(WfQueryType *type, Datum value, JsonbValue *out)
-{
-	switch (type->emit)
-	{
-		case WF_EMIT_TEXT:
-			{
-				struct varlena *text = PG_DETOAST_DATUM_PACKED(value);
-
-				wf_json_set_string(out, VARDATA_ANY(text), VARSIZE_ANY_EXHDR(text));
-				return;
-			}
-		case WF_EMIT_BOOL:
-			wf_json_set_bool(out, DatumGetBool(value));
-			return;
-		case WF_EMIT_INT2:
-			wf_json_set_int64(out, DatumGetInt16(value));
-			return;
-		case WF_EMIT_INT4:
-			wf_json_set_int64(out, DatumGetInt32(value));
-			return;
-		case WF_EMIT_INT8:
-			wf_json_set_int64(out, DatumGetInt64(value));
-			return;
-		case WF_EMIT_NUMERIC:
-			emit_numeric(type, value, out);
-			return;
-		case WF_EMIT_JSONB:
-			wf_json_root(DatumGetJsonbP(value), out);
-			return;
-		case WF_EMIT_UUID:
-			{
-				char	   *text = DatumGetCString(DirectFunctionCall1(uuid_out, value));
-
-				wf_json_set_string(out, text, strlen(text));
-				return;
-			}
-		case WF_EMIT_DATETIME:
-			emit_datetime(type->oid, value, out);
-			return;
-		case WF_EMIT_VOID:
-			wf_json_set_null(out);
-			return;
-		case WF_EMIT_ANY:
-			wf_json_root(DatumGetJsonbP(FunctionCall1(&type->to_jsonb, value)), out);
-			return;
-	}
-}
-
-void
-wf_query_datum_to_json(Datum value, bool is_null, Oid type, JsonbValue *out)
-{
-	if (is_null)
-		wf_json_set_null(out);
-	else
-		emit(wf_query_type(type), value, out);
-}
 
 /* -- the shape of a plan's rows -- */
 
@@ -169,25 +76,27 @@ make_head(WfRowShape *shape)
 	}
 }
 
-static WfRowShape *
-make_shape(TupleDesc tupdesc, bool flagged)
+/* In CurrentMemoryContext. Columns that were dropped or are virtual have no member. */
+WfRowShape *
+wf_query_make_shape(TupleDesc tupdesc, bool flagged)
 {
 	WfRowShape *shape = palloc0(sizeof(WfRowShape));
-	int			n = tupdesc->natts - (flagged ? 1 : 0);
-	Key		   *keys = palloc(sizeof(Key) * (n + 1));
+	int			n = 0;
+	Key		   *keys = palloc(sizeof(Key) * (tupdesc->natts + 1));
 
 	shape->n_attributes = tupdesc->natts;
 	shape->flagged = flagged;
 	shape->types = palloc(sizeof(Oid) * (tupdesc->natts + 1));
 	shape->names = palloc(sizeof(char *) * (tupdesc->natts + 1));
-	shape->columns = palloc(sizeof(WfRowColumn) * (n + 1));
+	shape->columns = palloc(sizeof(WfRowColumn) * (tupdesc->natts + 1));
 	for (int i = 0; i < tupdesc->natts; i++)
 	{
 		shape->types[i] = TupleDescAttr(tupdesc, i)->atttypid;
 		shape->names[i] = pstrdup(NameStr(TupleDescAttr(tupdesc, i)->attname));
 	}
-	for (int i = 0; i < n; i++)
-		keys[i] = (Key) {shape->names[i], strlen(shape->names[i]), i};
+	for (int i = 0; i < tupdesc->natts - (flagged ? 1 : 0); i++)
+		if (!TupleDescAttr(tupdesc, i)->attisdropped && !WF_COMPAT_IS_VIRTUAL(TupleDescAttr(tupdesc, i)->attgenerated))
+			keys[n++] = (Key) {shape->names[i], strlen(shape->names[i]), i};
 	qsort(keys, n, sizeof(Key), compare_keys);
 	for (int i = 0; i < n; i++)
 	{
@@ -201,8 +110,8 @@ make_shape(TupleDesc tupdesc, bool flagged)
 	return shape;
 }
 
-static bool
-shape_fits(const WfRowShape *shape, TupleDesc tupdesc, bool flagged)
+bool
+wf_query_shape_fits(const WfRowShape *shape, TupleDesc tupdesc, bool flagged)
 {
 	if (shape == NULL || shape->n_attributes != tupdesc->natts || shape->flagged != flagged)
 		return false;
@@ -264,9 +173,13 @@ append_value(StringInfo buffer, JEntry *entry, const JsonbValue *value)
 	}
 }
 
-static void
+pg_noreturn static void
 too_big(WfRowSink *sink)
 {
+	if (sink->of_trigger)
+		ereport(ERROR, (errcode(WF_ERRCODE_LIMIT_EXCEEDED),
+						errmsg("rows of the trigger exceed the limit of %d kB", wf_setting_max_context_size),
+						errhint("Change fewer rows in one statement, or raise \"workflow.max_context_size\".")));
 	ereport(ERROR, (errcode(WF_ERRCODE_LIMIT_EXCEEDED),
 					errmsg("output exceeds the limit of %d kB", (int) (sink->limit / 1024)),
 					errdetail("%d rows were read until then.", sink->n_rows),
@@ -296,7 +209,7 @@ append_row(WfRowSink *sink, TupleTableSlot *slot)
 			entry = JENTRY_ISNULL;
 		else
 		{
-			emit(column->type, slot->tts_values[column->attribute], &value);
+			wf_query_emit(column->type, slot->tts_values[column->attribute], &value);
 			if (wf_json_size(&value) > sink->limit)
 				too_big(sink);
 			append_value(buffer, &entry, &value);
@@ -348,13 +261,40 @@ keep_value(WfRowSink *sink, TupleTableSlot *slot)
 	MemoryContextSwitchTo(old);
 }
 
+/* Adds a row whose values are in the slot's arrays. */
+static void
+add_row(WfRowSink *sink, TupleTableSlot *slot)
+{
+	MemoryContext old;
+
+	if (sink->n_rows < SCRATCH_AFTER)
+	{
+		keep_row(sink, slot);
+		return;
+	}
+	if (sink->scratch == NULL)
+		sink->scratch = AllocSetContextCreate(sink->memory, "workflow row", ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(sink->scratch);
+	keep_row(sink, slot);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(sink->scratch);
+}
+
+void
+wf_query_sink_add(WfRowSink *sink, TupleTableSlot *slot)
+{
+	if (slot->tts_tupleDescriptor->natts < sink->shape->n_attributes)
+		elog(ERROR, "a row has %d attributes, not %d", slot->tts_tupleDescriptor->natts, sink->shape->n_attributes);
+	slot_getallattrs(slot);
+	add_row(sink, slot);
+}
+
 /* -- the receiver -- */
 
 static bool
 sink_receive(TupleTableSlot *slot, DestReceiver *self)
 {
 	WfRowSink  *sink = (WfRowSink *) self;
-	MemoryContext old;
 
 	CHECK_FOR_INTERRUPTS();
 	slot_getallattrs(slot);
@@ -368,17 +308,7 @@ sink_receive(TupleTableSlot *slot, DestReceiver *self)
 		keep_value(sink, slot);
 	if (sink->mode == WF_SINK_NONE || sink->mode == WF_SINK_VALUE || (sink->mode == WF_SINK_FIRST && sink->n_rows > 0))
 		return true;
-	if (sink->n_rows < SCRATCH_AFTER)
-	{
-		keep_row(sink, slot);
-		return true;
-	}
-	if (sink->scratch == NULL)
-		sink->scratch = AllocSetContextCreate(sink->memory, "workflow row", ALLOCSET_DEFAULT_SIZES);
-	old = MemoryContextSwitchTo(sink->scratch);
-	keep_row(sink, slot);
-	MemoryContextSwitchTo(old);
-	MemoryContextReset(sink->scratch);
+	add_row(sink, slot);
 	return true;
 }
 
@@ -390,11 +320,11 @@ sink_startup(DestReceiver *self, int operation, TupleDesc tupdesc)
 
 	if (sink->mode == WF_SINK_NONE || sink->mode == WF_SINK_VALUE)
 		return;
-	if (!shape_fits(plan->shape, tupdesc, sink->flagged))
+	if (!wf_query_shape_fits(plan->shape, tupdesc, sink->flagged))
 	{
 		MemoryContext old = MemoryContextSwitchTo(plan->memory);
 
-		plan->shape = make_shape(tupdesc, sink->flagged);
+		plan->shape = wf_query_make_shape(tupdesc, sink->flagged);
 		MemoryContextSwitchTo(old);
 	}
 	sink->shape = plan->shape;

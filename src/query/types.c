@@ -116,6 +116,9 @@ emit_kind(Oid oid)
 		case TIMESTAMPOID:
 		case TIMESTAMPTZOID:
 			return WF_EMIT_DATETIME;
+		case FLOAT4OID:
+		case FLOAT8OID:
+			return WF_EMIT_FLOAT;
 		case VOIDOID:
 			return WF_EMIT_VOID;
 		default:

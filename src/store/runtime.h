@@ -60,6 +60,10 @@ typedef struct WfRunKey
 extern WfMessage wf_store_message(const pg_uuid_t *tenant_id, const WfRunKey *run, WfMessageKind kind);
 /* Adds messages to the queue; when the transaction commits, a worker of the role is woken. */
 extern void wf_store_send(WfMessage *messages, int n);
+/* The same at the end of the statement, or earlier: for those that come one by one, and many of them (later.c). Copied. */
+extern void wf_store_send_later(const WfMessage *messages, int n);
+/* Registers hooks and callbacks; once. */
+extern void wf_store_later_init(void);
 /* Keeps a message back: of a paused run (gate NULL), or what a run begins with at a gate, of which `gate_size` may pass
  * at once; then workflow_id is to be set, whatever kind it is. */
 extern void wf_store_hold(WfMessage *message, const char *gate, int gate_size);

@@ -18,9 +18,10 @@ declare -A PARTS=(
 	[expressions]="expressions"
 	[net]="requests hanging"
 	[dispatch]="sending awaiting wire"
+	[triggers]="writers webhooks"
 	[runtime]="runs starts latency history timers memory rest"
 )
-SUBJECTS="sync expressions net dispatch runtime"
+SUBJECTS="sync triggers expressions net dispatch runtime"
 
 ONLY=${B:-${BENCH_ONLY:-}}
 for name in $ONLY; do

@@ -1,0 +1,212 @@
+/*
+ * crypt_key.c: signatures by public keys, through OpenSSL's EVP, which exists in 1.1.1 and 3 alike.
+ *
+ * A key is its SubjectPublicKeyInfo (RFC 5280) in DER, and stays bytes until it is used: what makes a key of numbers differs
+ * between the versions of OpenSSL, and what reads DER does not. A key of the curve P-256 has one spelling here, the one
+ * with the curve's name and both coordinates, so that no parameters of a stranger's come along.
+ *
+ * Nothing throws while something of OpenSSL's is held.
+ */
+#include "postgres.h"
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+
+#include "base/crypt.h"
+
+#define LEAST_RSA_BITS 2048
+#define MOST_RSA_BYTES 1024
+#define MOST_EXPONENT_BYTES 8
+#define DER_INTEGER 0x02
+#define DER_BIT_STRING 0x03
+#define DER_SEQUENCE 0x30
+
+/* All of a key of P-256 but its coordinates. */
+static const uint8 p256_prefix[] = {
+	0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x02, 0x01, 0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D,
+	0x03, 0x01, 0x07, 0x03, 0x42, 0x00, 0x04,
+};
+
+/* rsaEncryption, NULL */
+static const uint8 rsa_algorithm[] = {
+	0x30, 0x0D, 0x06, 0x09, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x01, 0x05, 0x00,
+};
+
+#define P256_SPKI_BYTES (sizeof(p256_prefix) + 2 * WF_CRYPT_P256_BYTES)
+
+/* -- DER -- */
+
+/* The bytes of a tag and a length. */
+static size_t
+head_bytes(size_t length)
+{
+	return length < 0x80 ? 2 : length < 0x100 ? 3 : 4;
+}
+
+/* Returns where what it is the head of begins. */
+static uint8 *
+put_head(uint8 *out, uint8 tag, size_t length)
+{
+	*out++ = tag;
+	if (length >= 0x100)
+	{
+		*out++ = 0x82;
+		*out++ = (uint8) (length >> 8);
+	}
+	else if (length >= 0x80)
+		*out++ = 0x81;
+	*out++ = (uint8) length;
+	return out;
+}
+
+/* Leaves zeros out that a number begins with. */
+static void
+strip(const uint8 **number, size_t *bytes)
+{
+	for (; *bytes > 1 && **number == 0; (*bytes)--)
+		(*number)++;
+}
+
+/* The bytes of a stripped number's INTEGER, without its head: not negative. */
+static size_t
+integer_bytes(const uint8 *number, size_t bytes)
+{
+	return bytes + (number[0] >= 0x80);
+}
+
+static uint8 *
+put_integer(uint8 *out, const uint8 *number, size_t bytes)
+{
+	out = put_head(out, DER_INTEGER, integer_bytes(number, bytes));
+	if (number[0] >= 0x80)
+		*out++ = 0;
+	memcpy(out, number, bytes);
+	return out + bytes;
+}
+
+/* -- keys -- */
+
+size_t
+wf_crypt_rsa_spki(const uint8 *n, size_t n_bytes, const uint8 *e, size_t e_bytes, uint8 out[WF_CRYPT_SPKI_BYTES])
+{
+	uint8	   *at = out;
+	size_t		numbers;
+	size_t		list;
+	size_t		bits;
+
+	if (n_bytes == 0 || e_bytes == 0)
+		return 0;
+	strip(&n, &n_bytes);
+	strip(&e, &e_bytes);
+	if (n_bytes > MOST_RSA_BYTES || e_bytes > MOST_EXPONENT_BYTES || (e[e_bytes - 1] & 1) == 0 || (e_bytes == 1 && e[0] < 3))
+		return 0;
+	numbers = integer_bytes(n, n_bytes) + integer_bytes(e, e_bytes);
+	numbers += head_bytes(integer_bytes(n, n_bytes)) + head_bytes(integer_bytes(e, e_bytes));
+	list = numbers + head_bytes(numbers);
+	bits = list + 1;
+	at = put_head(at, DER_SEQUENCE, sizeof(rsa_algorithm) + head_bytes(bits) + bits);
+	memcpy(at, rsa_algorithm, sizeof(rsa_algorithm));
+	at = put_head(at + sizeof(rsa_algorithm), DER_BIT_STRING, bits);
+	*at++ = 0;					/* no bits are left over */
+	at = put_head(at, DER_SEQUENCE, numbers);
+	at = put_integer(at, n, n_bytes);
+	at = put_integer(at, e, e_bytes);
+	return at - out;
+}
+
+size_t
+wf_crypt_p256_spki(const uint8 x[WF_CRYPT_P256_BYTES], const uint8 y[WF_CRYPT_P256_BYTES], uint8 out[WF_CRYPT_SPKI_BYTES])
+{
+	memcpy(out, p256_prefix, sizeof(p256_prefix));
+	memcpy(out + sizeof(p256_prefix), x, WF_CRYPT_P256_BYTES);
+	memcpy(out + sizeof(p256_prefix) + WF_CRYPT_P256_BYTES, y, WF_CRYPT_P256_BYTES);
+	return P256_SPKI_BYTES;
+}
+
+/* The key, which the caller frees, and its kind; NULL when it is of none. */
+static EVP_PKEY *
+read_key(const uint8 *spki, size_t bytes, WfCryptKeyKind *kind)
+{
+	const unsigned char *at = spki;
+	bool		is_p256 = bytes == P256_SPKI_BYTES && memcmp(spki, p256_prefix, sizeof(p256_prefix)) == 0;
+	EVP_PKEY   *key = bytes > WF_CRYPT_SPKI_BYTES ? NULL : d2i_PUBKEY(NULL, &at, (long) bytes);
+
+	*kind = WF_CRYPT_KEY_NONE;
+	if (key != NULL && at == spki + bytes)
+	{
+		int			id = EVP_PKEY_base_id(key);
+		int			bits = EVP_PKEY_bits(key);
+
+		if (is_p256 && id == EVP_PKEY_EC)
+			*kind = WF_CRYPT_KEY_P256;
+		else if (id == EVP_PKEY_RSA && bits >= LEAST_RSA_BITS && bits <= MOST_RSA_BYTES * 8)
+			*kind = WF_CRYPT_KEY_RSA;
+	}
+	ERR_clear_error();
+	if (*kind != WF_CRYPT_KEY_NONE)
+		return key;
+	EVP_PKEY_free(key);
+	return NULL;
+}
+
+WfCryptKeyKind
+wf_crypt_key_kind(const uint8 *spki, size_t bytes)
+{
+	WfCryptKeyKind kind;
+
+	EVP_PKEY_free(read_key(spki, bytes, &kind));
+	return kind;
+}
+
+/* -- signatures -- */
+
+/* r and s, each of 32 bytes, as OpenSSL takes them; returns the bytes. */
+static size_t
+ecdsa_der(const uint8 *signature, uint8 *out)
+{
+	const uint8 *r = signature;
+	const uint8 *s = signature + WF_CRYPT_P256_BYTES;
+	size_t		r_bytes = WF_CRYPT_P256_BYTES;
+	size_t		s_bytes = WF_CRYPT_P256_BYTES;
+	uint8	   *at;
+
+	strip(&r, &r_bytes);
+	strip(&s, &s_bytes);
+	at = put_head(out, DER_SEQUENCE, 4 + integer_bytes(r, r_bytes) + integer_bytes(s, s_bytes));
+	at = put_integer(at, r, r_bytes);
+	at = put_integer(at, s, s_bytes);
+	return at - out;
+}
+
+bool
+wf_crypt_verify(WfCryptKeyKind kind, const uint8 *spki, size_t spki_bytes, const void *data, size_t bytes,
+				const uint8 *signature, size_t signature_bytes)
+{
+	uint8		der[2 + 2 * (2 + 1 + WF_CRYPT_P256_BYTES)];
+	WfCryptKeyKind found;
+	EVP_PKEY   *key;
+	EVP_MD_CTX *context;
+	bool		holds;
+
+	if (kind == WF_CRYPT_KEY_P256)
+	{
+		if (signature_bytes != 2 * WF_CRYPT_P256_BYTES)
+			return false;
+		signature_bytes = ecdsa_der(signature, der);
+		signature = der;
+	}
+	key = read_key(spki, spki_bytes, &found);
+	if (key == NULL || found != kind)
+	{
+		EVP_PKEY_free(key);
+		return false;
+	}
+	context = EVP_MD_CTX_new();
+	holds = context != NULL && EVP_DigestVerifyInit(context, NULL, EVP_sha256(), NULL, key) == 1 &&
+		EVP_DigestVerify(context, signature, signature_bytes, data, bytes) == 1;
+	EVP_MD_CTX_free(context);
+	EVP_PKEY_free(key);
+	ERR_clear_error();
+	return holds;
+}
