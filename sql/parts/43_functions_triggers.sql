@@ -11,3 +11,11 @@ COMMENT ON FUNCTION wf_disable_trigger(text, text) IS 'keeps a trigger of a work
 CREATE FUNCTION wf.row_trigger() RETURNS trigger
 	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_row_trigger';
 COMMENT ON FUNCTION wf.row_trigger() IS 'starts the workflow whose trigger.row node made the trigger that calls it';
+
+CREATE FUNCTION wf_next_runs(workflow text, count int DEFAULT 5) RETURNS SETOF timestamptz
+	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_next_runs';
+COMMENT ON FUNCTION wf_next_runs(text, int) IS 'when the schedules of a workflow''s active version are due next';
+
+CREATE FUNCTION wf.fire_schedules() RETURNS int
+	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_fire_schedules';
+COMMENT ON FUNCTION wf.fire_schedules() IS 'starts what schedules of all tenants are due, as the keeper does by itself; for pg_cron';

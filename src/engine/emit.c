@@ -234,7 +234,7 @@ settle_burst(WfBurst *burst, TimestampTz now)
 		wf_store_put_burst(burst);	/* not quiet yet: one row for all */
 		return true;
 	}
-	row = wf_store_trigger_by_id(&burst->tenant_id, &burst->trigger_id);
+	row = wf_store_find_trigger_id(&burst->tenant_id, &burst->trigger_id);
 	if (still_fires(row, burst) && !start_burst(row, burst))
 	{
 		burst->due_at = now + BUSY_AGAIN_US;

@@ -181,6 +181,17 @@ extern int	wf_engine_fire_bursts(TimestampTz now, int most, TimestampTz *next);
 struct TriggerData;
 extern bool wf_engine_row_changed(const struct TriggerData *data);
 
+/* -- schedules (schedule.c); callers have an SPI connection -- */
+
+/*
+ * Starts what schedules of all tenants are due, in the current transaction: at most `most` due times are dealt with. How many were: so
+ * many, and there may be more. *next is when one is due after that (0: never), or past when it is left to somebody else. Nothing of a
+ * tenant's is executed. Throws nothing for a start that fails.
+ */
+extern int	wf_engine_fire_schedules(int most, TimestampTz *next);
+/* The next times of all schedules of the active version, sorted, at most `most`; how many. Throws WF001, and 22023 when it has none. */
+extern int	wf_engine_next_runs(const WfTenant *tenant, const char *workflow, int most, TimestampTz **out);
+
 /* -- runs in the background (start.c, turn.c, control.c) -- */
 
 /* wf_start, wf_start_many: queues runs of one workflow, with the ids in the order of the inputs. Throws what wf_engine_run

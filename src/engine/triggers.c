@@ -24,6 +24,7 @@
 static const TriggerKind *const kinds[] = {
 	&wf_trigger_event_kind,
 	&wf_trigger_row_kind,
+	&wf_trigger_schedule_kind,
 };
 
 static const TriggerKind *

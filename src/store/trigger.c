@@ -72,11 +72,11 @@ wf_store_find_trigger(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, 
 }
 
 WfTriggerRow *
-wf_store_trigger_by_id(const pg_uuid_t *tenant_id, const pg_uuid_t *trigger_id)
+wf_store_find_trigger_id(const pg_uuid_t *tenant_id, const pg_uuid_t *trigger_id)
 {
 	Datum		values[2] = {UUIDPGetDatum(tenant_id), UUIDPGetDatum(trigger_id)};
 
-	return first(WF_SQL_TRIGGER_BY_ID, values);
+	return first(WF_SQL_FIND_TRIGGER_ID, values);
 }
 
 List *
