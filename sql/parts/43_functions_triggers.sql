@@ -11,3 +11,7 @@ COMMENT ON FUNCTION wf_disable_trigger(text, text) IS 'keeps a trigger of a work
 CREATE FUNCTION wf.row_trigger() RETURNS trigger
 	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_row_trigger';
 COMMENT ON FUNCTION wf.row_trigger() IS 'starts the workflow whose trigger.row node made the trigger that calls it';
+
+CREATE FUNCTION wf.trigger_problem(workflow_id uuid, node text) RETURNS text
+	LANGUAGE c STABLE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_trigger_problem';
+COMMENT ON FUNCTION wf.trigger_problem(uuid, text) IS 'what keeps a trigger of the current tenant from firing; null: nothing';

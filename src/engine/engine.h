@@ -145,6 +145,9 @@ extern void wf_engine_put_triggers(const WfTenant *tenant, const pg_uuid_t *work
 extern void wf_engine_install_triggers(const WfTenant *tenant, const pg_uuid_t *workflow_id);
 /* Throws WF001, and 22023 when the active version has no such trigger. */
 extern void wf_engine_enable_trigger(const WfTenant *tenant, const char *workflow, const char *node, bool enabled);
+/* What keeps a trigger from firing, as far as the database alone can tell; NULL: nothing, or there is no such trigger. In
+ * CurrentMemoryContext. */
+extern const char *wf_engine_trigger_problem(const WfTenant *tenant, const pg_uuid_t *workflow_id, const char *node);
 
 /* What made a trigger fire; zero: nothing in particular. */
 typedef struct WfFire

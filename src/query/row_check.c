@@ -360,3 +360,44 @@ wf_query_row_check(const WfRowConfig *config, const char *search_path, const cha
 	AtEOXact_GUC(true, level);
 	return found->n_errors == before ? check.relid : InvalidOid;
 }
+
+/* -- what is the matter -- */
+
+static const char *
+trigger_problem(const WfRowConfig *config, const WfRowState *state, const pg_uuid_t *workflow, const char *node)
+{
+	char		name[NAMEDATALEN];
+
+	for (int i = 0; i < WF_ROW_EVENTS; i++)
+	{
+		if (!(config->events & WF_ROW_BIT(i)))
+			continue;
+		wf_query_row_name(workflow, node, (WfRowEvent) i, name);
+		if (!(state->installed & WF_ROW_BIT(i)))
+			return psprintf("table %s has no trigger \"%s\" any more", state->table, name);
+		if (state->disabled & WF_ROW_BIT(i))
+			return psprintf("trigger \"%s\" of table %s is disabled", name, state->table);
+	}
+	return NULL;
+}
+
+const char *
+wf_query_row_problem(Oid relid, const WfRowConfig *config, bool installed, const pg_uuid_t *workflow, const char *node)
+{
+	Check		check = {.config = config, .node = node, .path = "config", .relid = relid};
+	WfRowState	state;
+	const char *problem;
+
+	wf_query_row_find(relid, workflow, node, &state);
+	if (state.table == NULL)
+		return psprintf("table \"%s\" does not exist any more", wf_text_clip(config->table));
+	problem = installed ? trigger_problem(config, &state, workflow, node) : NULL;
+	if (problem != NULL)
+		return problem;
+	check.display = state.table;
+	check.found = wf_diagnostics_begin();
+	check_columns(&check);
+	if (config->when != NULL)
+		check_when(&check);
+	return check.found->n_errors > 0 ? ((const WfDiagnostic *) linitial(check.found->items))->message : NULL;
+}
