@@ -166,6 +166,9 @@ extern bool wf_engine_fires_as_owner(const WfTriggerRow *trigger);
 /* Queues a run for each input. Compiles nothing. Throws 42501, 55000 (no workers, or the role cannot log in), WF006 (triggers
  * that start each other), what `concurrencyKey` throws. */
 extern void wf_engine_fire(const WfTriggerRow *trigger, const WfFire *how, Jsonb **inputs, int n, WfStarted *out);
+/* A firing comes to nothing: for wf_triggers. To be called where the error was caught, which is to be thrown on; `memory` is
+ * the context of before. */
+extern void wf_engine_fire_failed(const WfTriggerRow *trigger, MemoryContext memory);
 /* Executes a run in the caller's transaction, with the search path and as the role that it has to; throws as wf_engine_run. */
 extern void wf_engine_fire_now(const WfTriggerRow *trigger, const WfFire *how, Jsonb *input, WfRunMode mode,
 							   WfRunResult *result);

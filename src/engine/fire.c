@@ -114,9 +114,8 @@ fire(const WfTriggerRow *trigger, const WfFire *how, Jsonb **inputs, int n, WfSt
 	MemoryContextDelete(memory);
 }
 
-/* The firing comes to nothing: for wf_triggers. To be called where the error was caught; it is thrown on afterwards. */
-static void
-note_failure(const WfTriggerRow *trigger, MemoryContext memory)
+void
+wf_engine_fire_failed(const WfTriggerRow *trigger, MemoryContext memory)
 {
 	ErrorData  *data;
 
@@ -138,7 +137,7 @@ wf_engine_fire(const WfTriggerRow *trigger, const WfFire *how, Jsonb **inputs, i
 	}
 	PG_CATCH();
 	{
-		note_failure(trigger, memory);
+		wf_engine_fire_failed(trigger, memory);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
@@ -210,7 +209,7 @@ wf_engine_fire_now(const WfTriggerRow *trigger, const WfFire *how, Jsonb *input,
 	}
 	PG_CATCH();
 	{
-		note_failure(trigger, memory);
+		wf_engine_fire_failed(trigger, memory);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();

@@ -290,6 +290,39 @@ start(const WfTriggerRow *row, bool is_sync, Jsonb *input)
 	}
 }
 
+static void
+name_trigger(void *arg)
+{
+	const WfTriggerRow *row = arg;
+
+	errcontext("trigger \"%s\" of workflow \"%s\"", row->node, row->workflow);
+}
+
+/* The run's input; NULL: the condition does not hold. */
+static Jsonb *
+input_of(const TriggerData *data, const Facts *facts)
+{
+	MemoryContext memory = CurrentMemoryContext;
+	ErrorContextCallback context = {.previous = error_context_stack, .callback = name_trigger, .arg = facts->row};
+	Jsonb	   *volatile input = NULL;
+
+	PG_TRY();
+	{
+		error_context_stack = &context;
+		input = wf_query_row_json(data, facts->row->relation);
+		if (facts->needs_when && !wf_expr_test(facts->config.when, wf_query_row_scope(input)))
+			input = NULL;
+	}
+	PG_CATCH();
+	{
+		wf_engine_fire_failed(facts->row, memory);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	error_context_stack = context.previous;
+	return input;
+}
+
 /* Did it start something? */
 static bool
 react(const TriggerData *data, const Facts *facts)
@@ -299,8 +332,8 @@ react(const TriggerData *data, const Facts *facts)
 	if (!facts->fires || !has_rows(data) ||
 		(TRIGGER_FIRED_INSTEAD(data->tg_event) && !wf_query_row_is_changed(data, &facts->config)))
 		return false;
-	input = wf_query_row_json(data, facts->row->relation);
-	if (facts->needs_when && !wf_expr_test(facts->config.when, wf_query_row_scope(input)))
+	input = input_of(data, facts);
+	if (input == NULL)
 		return false;
 	start(facts->row, facts->is_sync, input);
 	return true;

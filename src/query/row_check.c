@@ -9,10 +9,12 @@
 #include "query/internal.h"
 
 #include "access/transam.h"
+#include "catalog/dependency.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_namespace.h"
+#include "commands/extension.h"
 #include "miscadmin.h"
 #include "query/row_trigger.h"
 #include "query/when.h"
@@ -86,9 +88,14 @@ resolve(Check *check)
 	return OidIsValid(check->relid);
 }
 
+/* Of PostgreSQL's own, or of this extension's: views of these are in whatever schema it was created in. */
 static bool
 is_of_system(Oid relid, const char *schema)
 {
+	Oid			extension = getExtensionOfObject(RelationRelationId, relid);
+
+	if (OidIsValid(extension) && extension == get_extension_oid("workflow", true))
+		return true;
 	return relid < FirstNormalObjectId || strcmp(schema, "information_schema") == 0 || strcmp(schema, "pg_catalog") == 0 ||
 		strcmp(schema, "pg_toast") == 0 || strcmp(schema, "wf") == 0;
 }
