@@ -10,7 +10,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use WorkerTest;
 
-my $cluster = new_cluster('row', 'workflow.max_workers = 3', 'fsync = off', 'wal_level = logical');
+my $cluster = new_cluster('row', 'workflow.max_workers = 3', 'fsync = off', 'wal_level = logical', "workflow.worker_idle_timeout = '1s'");
 $cluster->start;
 sub sql { my ($query, $database) = @_; return $cluster->safe_psql($database // 'postgres', $query) }
 
@@ -91,6 +91,10 @@ sql("COMMIT PREPARED 'keep'");
 sql("ROLLBACK PREPARED 'drop'");
 comes("SELECT count(*) = 3 FROM seen WHERE abs(id) = 40001", 'a run of a prepared transaction is executed once that is committed');
 is($both->('40002, -40002, 40003'), '0|0|0', 'and none of one that is rolled back');
+comes("SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'workflow worker')", 'workers are gone');
+sql("BEGIN; INSERT INTO t VALUES (40004); PREPARE TRANSACTION 'late'");
+sql("COMMIT PREPARED 'late'");
+comes("SELECT count(*) = 1 FROM seen WHERE id = 40004", 'who commits it wakes the workers, or somebody does');
 is(sql('SELECT problem FROM wf.check_invariants()'), '', 'invariants hold');
 
 # a dump and what is restored from it
