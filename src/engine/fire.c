@@ -26,6 +26,7 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
+#include "utils/syscache.h"
 
 int			wf_run_chain = 0;
 
@@ -157,11 +158,24 @@ typedef struct Identity
 	int			guc_level;
 } Identity;
 
+/* Who saved the version may be gone since. */
+static void
+require_role(const WfTriggerRow *trigger)
+{
+	if (!SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(trigger->role)))
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+						errmsg("role with OID %u does not exist", trigger->role),
+						errdetail("Runs of workflow \"%s\" execute as the role that saved it.", trigger->workflow),
+						errhint("Save the workflow again.")));
+}
+
 /* Becomes who the run executes as, for its tenant. An ERROR undoes both when it aborts the (sub)transaction. */
 static void
 assume(const WfTriggerRow *trigger, WfTenant *tenant, Identity *before)
 {
 	GetUserIdAndSecContext(&before->user, &before->context);
+	if (wf_engine_fires_as_owner(trigger))
+		require_role(trigger);
 	if (wf_engine_fires_as_owner(trigger) && trigger->role != before->user)
 		SetUserIdAndSecContext(trigger->role, before->context | SECURITY_LOCAL_USERID_CHANGE);
 	require_member(trigger, tenant);
@@ -169,10 +183,11 @@ assume(const WfTriggerRow *trigger, WfTenant *tenant, Identity *before)
 	(void) set_config_option("workflow.tenant", tenant->name, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 }
 
+/* As it was. So are settings that the run changed: the writer did not ask for a search_path of somebody else's. */
 static void
 resume(const Identity *before)
 {
-	AtEOXact_GUC(true, before->guc_level);
+	AtEOXact_GUC(false, before->guc_level);
 	SetUserIdAndSecContext(before->user, before->context);
 }
 
