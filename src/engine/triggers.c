@@ -20,6 +20,7 @@
 #include "engine/trigger_row.h"
 #include "engine/triggers.h"
 #include "miscadmin.h"
+#include "utils/syscache.h"
 
 /* Types that there is something to do for. */
 static const TriggerKind *const kinds[] = {
@@ -301,5 +302,9 @@ wf_engine_trigger_problem(const WfTenant *tenant, const pg_uuid_t *workflow_id, 
 {
 	const WfTriggerRow *row = wf_store_find_trigger(&tenant->tenant_id, workflow_id, node);
 
-	return row == NULL || kind_of(row->type)->problem == NULL ? NULL : kind_of(row->type)->problem(row);
+	if (row == NULL)
+		return NULL;
+	if (wf_engine_fires_as_owner(row) && !SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(row->role)))
+		return psprintf("role with OID %u, which saved version %d, does not exist any more", row->role, row->version);
+	return kind_of(row->type)->problem == NULL ? NULL : kind_of(row->type)->problem(row);
 }
