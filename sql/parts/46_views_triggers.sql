@@ -5,7 +5,8 @@ CREATE VIEW wf_triggers WITH (security_invoker = true) AS
 		   CASE WHEN t.installed THEN 'active'
 				WHEN w.status OPERATOR(pg_catalog.<>) 'active' THEN w.status
 				ELSE 'disabled' END AS state,
-		   coalesce(t.relation::pg_catalog.text, t.event, t.route, t.config OPERATOR(pg_catalog.->>) 'cron') AS target,
+		   coalesce(t.relation::pg_catalog.text, t.event, t.route, t.config OPERATOR(pg_catalog.->>) 'cron',
+			(SELECT pg_catalog.string_agg(x, ', ') FROM pg_catalog.jsonb_array_elements_text(t.config OPERATOR(pg_catalog.->) 'workflows') x)) AS target,
 		   greatest(s.fired_at, f.fired_at) AS last_fired_at,
 		   (coalesce(s.n_fired, 0) OPERATOR(pg_catalog.+) coalesce(f.n_fired, 0)) AS fired_count,
 		   wf.trigger_problem(t.workflow_id, t.node) AS problem,

@@ -157,6 +157,7 @@ typedef struct WfFire
 	Oid			started_by;		/* InvalidOid: that role */
 	const char *idempotency_key;	/* or NULL */
 	const char *correlation_id; /* or NULL */
+	int			chain;			/* triggers that led to it, one from another, if more than to the run that executes now */
 	const char *gate;			/* a gate for one run, where the workflow has none of its own; or NULL */
 	bool		later;			/* one of many: it may be written at the end of the statement */
 } WfFire;
@@ -169,10 +170,18 @@ extern void wf_engine_fire(const WfTriggerRow *trigger, const WfFire *how, Jsonb
 /* A firing comes to nothing: for wf_triggers. To be called where the error was caught, which is to be thrown on; `memory` is
  * the context of before. */
 extern void wf_engine_fire_failed(const WfTriggerRow *trigger, MemoryContext memory);
+/* Could the current user make it fire now? Throws what wf_engine_fire throws of that. How many triggers led to it. */
+extern int	wf_engine_may_fire(const WfTriggerRow *trigger);
 /* Executes a run in the caller's transaction, with the search path and as the role that it has to; throws as wf_engine_run. */
 extern void wf_engine_fire_now(const WfTriggerRow *trigger, const WfFire *how, Jsonb *input, WfRunMode mode,
 							   WfRunResult *result);
 
+/* Starts runs of the tenant's triggers for an event that was emitted (store/runtime.h); how many. Throws what wf_engine_fire
+ * throws. Needs an SPI connection. (emit.c) */
+extern int	wf_engine_emit(const WfTenant *tenant, const WfEvent *event);
+/* Starts runs for events that were put off and that none has followed for long enough, of at most about `most` events; how many
+ * bursts were dealt with, and when the next is due (0: never). The keeper's; needs an SPI connection. */
+extern int	wf_engine_fire_bursts(TimestampTz now, int most, TimestampTz *next);
 /* A trigger of ours on a user's table fires (trigger_row.c). False: nothing was started, since the condition does not hold or
  * the trigger is not installed any more. Throws what starting the run throws. */
 struct TriggerData;

@@ -17,6 +17,7 @@
 
 #include "base/text.h"
 #include "base/uuid.h"
+#include "engine/listen.h"
 #include "engine/trigger_row.h"
 #include "engine/triggers.h"
 #include "miscadmin.h"
@@ -24,6 +25,7 @@
 
 /* Types that there is something to do for. */
 static const TriggerKind *const kinds[] = {
+	&wf_trigger_event_kind,
 	&wf_trigger_row_kind,
 };
 

@@ -701,6 +701,30 @@ static const Statement statements[WF_SQL_COUNT] = {
 	[WF_SQL_DELETE_TRIGGER] = {
 		"DELETE FROM wf.trigger WHERE tenant_id" EQ "$1 AND trigger_id" EQ "$2",
 	2, {UUIDOID, UUIDOID}},
+	[WF_SQL_TRIGGER_BY_ID] = {
+		TRIGGERS "t.tenant_id" EQ "$1 AND t.trigger_id" EQ "$2",
+	2, {UUIDOID, UUIDOID}},
+	/* -- events that wait for a quiet time -- */
+	[WF_SQL_PUT_BURST] = {
+		"INSERT INTO wf.debounce (tenant_id, trigger_id, event_id, event, correlation, n, emitted_at, due_at, role, chain, payload)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::pg_catalog.regrole, $10, $11)",
+	11, {UUIDOID, UUIDOID, UUIDOID, TEXTOID, TEXTOID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, OIDOID, INT4OID, JSONBOID}},
+	[WF_SQL_DUE_BURSTS] = {
+		"SELECT DISTINCT tenant_id, trigger_id, correlation FROM ("
+		"  SELECT tenant_id, trigger_id, correlation FROM wf.debounce WHERE due_at OPERATOR(pg_catalog.<=) $1"
+		"  ORDER BY due_at LIMIT $2) d",
+	2, {TIMESTAMPTZOID, INT4OID}},
+	/* all rows of it; what they say together */
+	[WF_SQL_TAKE_BURST] = {
+		"WITH taken AS ("
+		"  DELETE FROM wf.debounce WHERE tenant_id" EQ "$1 AND trigger_id" EQ "$2 AND correlation" EQ "$3 RETURNING *)"
+		" SELECT event_id, event, emitted_at, role::pg_catalog.oid, chain, payload, (pg_catalog.sum(n) OVER ())::pg_catalog.int8,"
+		"  pg_catalog.max(due_at) OVER ()"
+		" FROM taken ORDER BY emitted_at DESC, event_id DESC LIMIT 1",
+	3, {UUIDOID, UUIDOID, TEXTOID}},
+	[WF_SQL_NEXT_BURST] = {
+		"SELECT due_at FROM wf.debounce ORDER BY due_at LIMIT 1",
+	0, {0}},
 	/* -- what triggers did -- */
 	[WF_SQL_SAVE_FIRED] = {
 		"INSERT INTO wf.trigger_stat AS s (tenant_id, trigger_id, fired_at, n_fired, failed_at, n_failed, error)"

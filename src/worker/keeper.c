@@ -1,13 +1,15 @@
 /*
- * keeper.c: the process that looks after one database: timers, gates, events, escalations, and roles without workers.
+ * keeper.c: the process that looks after one database: timers, gates, events, escalations, and roles without
+ * workers.
  *
  * It is connected as the bootstrap superuser, and executes nothing but the store's static statements, each in a short
- * transaction of its own, as wf_engine: no tenant's SQL ever runs here.
+ * transaction of its own, as wf_engine: no tenant's SQL ever runs here. Of tenants' expressions it evaluates one, the
+ * `concurrencyKey` of runs that it starts for events that were put off (engine/emit.c).
  *
  * 1. It begins by asking whether the extension is there, and ends if not; then it counts what a crash left (executing.c).
  * 2. It sleeps until the next time that something is due, which it knows from its last look and from what commits told
- *    since (wf_wake_keeper_at_commit). A time that is past means: look at once, at timers, gates, events and
- *    escalations. At rest it has no statement to execute; it wakes once a minute if a time is ahead, as the clock may have been
+ *    since (wf_wake_keeper_at_commit). A time that is past means: look at once, at timers, gates, events, those
+ *    that were put off, and escalations. At rest it has no statement to execute; it wakes once a minute if a time is ahead, as the clock may have been
  *    moved, and not at all if none is.
  *    What triggers did is saved a second after it was told that there is something, and when it begins (fired.h).
  * 3. When told to look at everything (it begins; a prepared transaction committed; rows came by COPY; a role cannot
@@ -47,6 +49,7 @@
 #include "utils/wait_event.h"
 #include "worker/worker.h"
 
+#define MOST_BURSTS 1000			/* rows of events that were put off, in one transaction */
 #define MOST_WAITS 1000			/* that are fired in one transaction */
 #define MOST_FAILED 100			/* messages that are failed in one transaction */
 #define MOST_SAVED 500			/* triggers of which it is saved what they did, in one transaction */
@@ -69,6 +72,7 @@ typedef struct Look
 	TimestampTz now;
 	TimestampTz next_wait;		/* 0: none */
 	TimestampTz next_escalation;
+	TimestampTz next_burst;
 	List	   *roles;			/* that have messages */
 	Oid			role;			/* whose messages are failed */
 	const WfError *error;
@@ -129,6 +133,16 @@ escalate(void *arg)
 
 	wf_transaction_open(look_memory);
 	look->n = wf_store_escalate(wf_clock_now(), &look->next_escalation);
+	wf_transaction_close(look_memory);
+}
+
+static void
+fire_bursts(void *arg)
+{
+	Look	   *look = arg;
+
+	wf_transaction_open(look_memory);
+	look->n = wf_engine_fire_bursts(wf_clock_now(), MOST_BURSTS, &look->next_burst);
 	wf_transaction_close(look_memory);
 }
 
@@ -272,11 +286,19 @@ do_timers(Look *look)
 			WF_FAULT("keeper.waits_fired");
 	} while (look->n >= MOST_WAITS);
 	must(escalate, look);
+	do
+	{
+		must(fire_bursts, look);
+		if (look->n > 0)
+			WF_FAULT("keeper.bursts_fired");
+	} while (look->n >= MOST_BURSTS);
 	next_due = DT_NOEND;
 	if (look->next_wait != 0)
 		next_due = look->next_wait;
 	if (look->next_escalation != 0 && look->next_escalation < next_due)
 		next_due = look->next_escalation;
+	if (look->next_burst != 0 && look->next_burst < next_due)
+		next_due = look->next_burst;
 }
 
 /* It was looked at: are some left? Then ever later, up to the longest wait. */

@@ -5,7 +5,7 @@ sql -c "SET client_min_messages = warning" -f test/bench/triggers.sql >/dev/null
 sql -c "SELECT wf_save('sleep', '{\"nodes\": [{\"id\": \"s\", \"type\": \"db.query\", \"config\": {\"sql\": \"SELECT pg_sleep(86400)\"}}], \"edges\": []}')" \
 	-c "SELECT wf_start('sleep')" >/dev/null
 until [ "$(sql -c "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")" = 1 ]; do :; done
-VARIANTS="no_trigger plpgsql_empty plpgsql_queue when_false async_row async_statement sync_row"
+VARIANTS="no_trigger plpgsql_empty plpgsql_when plpgsql_queue when_false async_row async_statement sync_row"
 
 # insert_script <table> <rows>
 insert_script()
