@@ -16,10 +16,12 @@
  */
 #include "postgres.h"
 
+#include "base/compat.h"
 #include "engine/trigger_row.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "query/row_trigger.h"
+#include "storage/proc.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -119,6 +121,7 @@ typedef struct Known
 {
 	Oid			oid;			/* hash key: pg_trigger */
 	uint64		generation;		/* 0: to be looked up again */
+	LocalTransactionId transaction; /* known in this one only; or InvalidLocalTransactionId */
 	Facts	   *facts;			/* or NULL */
 } Known;
 
@@ -220,6 +223,7 @@ entry_of(Oid oid)
 	if (!exists)
 	{
 		entry->generation = 0;
+		entry->transaction = InvalidLocalTransactionId;
 		entry->facts = NULL;
 	}
 	return entry;
@@ -235,7 +239,8 @@ hold_facts(const TriggerData *data)
 	uint64		generation = wf_store_generation();
 	Known	   *entry = entry_of(data->tg_trigger->tgoid);
 
-	if (entry->generation != generation || entry->facts == NULL)
+	if (entry->generation != generation || entry->facts == NULL ||
+		(entry->transaction != InvalidLocalTransactionId && entry->transaction != WF_COMPAT_LXID()))
 	{
 		Facts	   *facts = make_facts(data);
 
@@ -243,7 +248,8 @@ hold_facts(const TriggerData *data)
 			retire(entry->facts);
 		MemoryContextSetParent(facts->memory, TopMemoryContext);
 		entry->facts = facts;
-		entry->generation = wf_store_may_cache(generation) ? generation : 0;
+		entry->generation = wf_store_may_cache_here(generation) ? generation : 0;
+		entry->transaction = wf_store_may_cache(generation) ? InvalidLocalTransactionId : WF_COMPAT_LXID();
 	}
 	entry->facts->n_users++;
 	return entry->facts;
