@@ -193,9 +193,8 @@ require_role(const WfTriggerRow *trigger)
 {
 	if (!SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(trigger->role)))
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
-						errmsg("role with OID %u does not exist", trigger->role),
-						errdetail("Runs of workflow \"%s\" execute as the role that saved it.", trigger->workflow),
-						errhint("Save the workflow again.")));
+						errmsg("owner of version %d of workflow \"%s\" does not exist any more", trigger->version, trigger->workflow),
+						errhint("Save the workflow again as the role that it shall run as.")));
 }
 
 /* Becomes who the run executes as, for its tenant. An ERROR undoes both when it aborts the (sub)transaction. */

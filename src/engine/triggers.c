@@ -307,6 +307,6 @@ wf_engine_trigger_problem(const WfTenant *tenant, const pg_uuid_t *workflow_id, 
 	if (row == NULL)
 		return NULL;
 	if (wf_engine_fires_as_owner(row) && !SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(row->role)))
-		return psprintf("role with OID %u, which saved version %d, does not exist any more", row->role, row->version);
+		return psprintf("owner of version %d does not exist any more", row->version);
 	return kind_of(row->type)->problem == NULL ? NULL : kind_of(row->type)->problem(row);
 }

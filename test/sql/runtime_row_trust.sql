@@ -76,13 +76,13 @@ RESET ROLE;
 REVOKE ALL ON t, seen FROM wf_test_gone;
 DROP OWNED BY wf_test_gone;
 DROP ROLE wf_test_gone;
-SELECT regexp_replace(test.error('INSERT INTO t VALUES (4)'), 'OID [0-9]+', '#');
+SELECT test.error('INSERT INTO t VALUES (4)');
 UPDATE wf.trigger SET config = config || '{"mode": "async"}';
 SELECT regexp_replace(test.error('INSERT INTO t VALUES (4)'), 'OID [0-9]+', '#');
 SELECT test.clean();
 SELECT * FROM seen WHERE who = 'gone';
 SELECT status, error ->> 'code', error ->> 'message' FROM wf_runs ORDER BY run_id DESC LIMIT 2;
-SELECT workflow, state, regexp_replace(problem, 'OID [0-9]+', '#') FROM wf_triggers;
+SELECT workflow, state, problem FROM wf_triggers;
 -- its rows in wf.trigger say nothing that makes sense
 SET ROLE wf_test_author;
 SELECT does('SELECT 1');
