@@ -19,3 +19,7 @@ COMMENT ON FUNCTION wf_next_runs(text, int) IS 'when the schedules of a workflow
 CREATE FUNCTION wf.fire_schedules() RETURNS int
 	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_fire_schedules';
 COMMENT ON FUNCTION wf.fire_schedules() IS 'starts what schedules of all tenants are due, as the keeper does by itself; for pg_cron';
+
+CREATE FUNCTION wf.trigger_problem(workflow_id uuid, node text) RETURNS text
+	LANGUAGE c STABLE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_trigger_problem';
+COMMENT ON FUNCTION wf.trigger_problem(uuid, text) IS 'what keeps a trigger of the current tenant from firing; null: nothing';

@@ -9,6 +9,7 @@ CREATE VIEW wf_triggers WITH (security_invoker = true) AS
 			(SELECT pg_catalog.string_agg(x, ', ') FROM pg_catalog.jsonb_array_elements_text(t.config OPERATOR(pg_catalog.->) 'workflows') x)) AS target,
 		   greatest(s.fired_at, f.fired_at) AS last_fired_at,
 		   (coalesce(s.n_fired, 0) OPERATOR(pg_catalog.+) coalesce(f.n_fired, 0)) AS fired_count,
+		   wf.trigger_problem(t.workflow_id, t.node) AS problem,
 		   CASE WHEN f.failed_at IS NOT NULL THEN pg_catalog.jsonb_build_object('code', f.code, 'message', f.message)
 			ELSE s.error END AS last_error,
 		   greatest(s.failed_at, f.failed_at) AS last_failed_at,

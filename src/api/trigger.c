@@ -1,5 +1,6 @@
 /*
- * trigger.c: wf_enable_trigger, wf_disable_trigger, wf_next_runs, wf.fire_schedules.
+ * trigger.c: wf_enable_trigger, wf_disable_trigger, wf_next_runs; wf.fire_schedules() for pg_cron, wf.trigger_problem() for the
+ * view wf_triggers.
  */
 #include "postgres.h"
 
@@ -8,7 +9,10 @@
 #include "engine/engine.h"
 #include "executor/spi.h"
 #include "funcapi.h"
+#include "store/store.h"
+#include "utils/builtins.h"
 #include "utils/timestamp.h"
+#include "utils/uuid.h"
 
 #define MOST_NEXT 1000			/* times of wf_next_runs */
 #define MOST_FIRED 1000			/* due times of a call of wf.fire_schedules */
@@ -90,4 +94,34 @@ wf_sql_fire_schedules(PG_FUNCTION_ARGS)
 	n = wf_engine_fire_schedules(MOST_FIRED, &next);
 	SPI_finish();
 	PG_RETURN_INT32(n);
+}
+
+PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_trigger_problem);
+
+/* wf.trigger_problem(workflow_id, node): of the current tenant; null: none, or there is no such trigger. */
+Datum
+wf_sql_trigger_problem(PG_FUNCTION_ARGS)
+{
+	MemoryContext memory = CurrentMemoryContext;
+	const pg_uuid_t *workflow = PG_GETARG_UUID_P(0);
+	char	   *node = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	const char *problem;
+	text	   *result = NULL;
+	WfTenant	tenant;
+
+	if (!wf_store_current_tenant(&tenant, NULL))
+		PG_RETURN_NULL();
+	SPI_connect();
+	problem = wf_engine_trigger_problem(&tenant, workflow, node);
+	if (problem != NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(memory);
+
+		result = cstring_to_text(problem);
+		MemoryContextSwitchTo(old);
+	}
+	SPI_finish();
+	if (result == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(result);
 }

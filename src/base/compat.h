@@ -117,6 +117,13 @@
 #define wf_compat_owns_table(relation, role) pg_class_ownercheck((relation), (role))
 #endif
 
+/* This backend's transaction, counted; users include storage/proc.h. */
+#if PG_VERSION_NUM >= 170000
+#define WF_COMPAT_LXID() (MyProc->vxid.lxid)
+#else
+#define WF_COMPAT_LXID() (MyProc->lxid)
+#endif
+
 /* For #if in net/, which alone includes curl.h: the libcurl that is compiled against (of one that is not read: yes). */
 #define WF_COMPAT_CURL_AT_LEAST(major, minor, patch) \
 	(LIBCURL_VERSION_NUM == 0 || LIBCURL_VERSION_NUM >= ((major) << 16 | (minor) << 8 | (patch)))

@@ -145,6 +145,9 @@ extern void wf_engine_put_triggers(const WfTenant *tenant, const pg_uuid_t *work
 extern void wf_engine_install_triggers(const WfTenant *tenant, const pg_uuid_t *workflow_id);
 /* Throws WF001, and 22023 when the active version has no such trigger. */
 extern void wf_engine_enable_trigger(const WfTenant *tenant, const char *workflow, const char *node, bool enabled);
+/* What keeps a trigger from firing, as far as the database alone can tell; NULL: nothing, or there is no such trigger. In
+ * CurrentMemoryContext. */
+extern const char *wf_engine_trigger_problem(const WfTenant *tenant, const pg_uuid_t *workflow_id, const char *node);
 
 /* What made a trigger fire; zero: nothing in particular. */
 typedef struct WfFire
@@ -164,6 +167,9 @@ extern bool wf_engine_fires_as_owner(const WfTriggerRow *trigger);
 /* Queues a run for each input. Compiles nothing. Throws 42501, 55000 (no workers, or the role cannot log in), WF006 (triggers
  * that start each other), what `concurrencyKey` throws. */
 extern void wf_engine_fire(const WfTriggerRow *trigger, const WfFire *how, Jsonb **inputs, int n, WfStarted *out);
+/* A firing comes to nothing: for wf_triggers. To be called where the error was caught, which is to be thrown on; `memory` is
+ * the context of before. */
+extern void wf_engine_fire_failed(const WfTriggerRow *trigger, MemoryContext memory);
 /* Could the current user make it fire now? Throws what wf_engine_fire throws of that. How many triggers led to it. */
 extern int	wf_engine_may_fire(const WfTriggerRow *trigger);
 /* Executes a run in the caller's transaction, with the search path and as the role that it has to; throws as wf_engine_run. */

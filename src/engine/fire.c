@@ -26,6 +26,7 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
+#include "utils/syscache.h"
 
 int			wf_run_chain = 0;
 
@@ -123,9 +124,8 @@ fire(const WfTriggerRow *trigger, const WfFire *how, Jsonb **inputs, int n, WfSt
 	MemoryContextDelete(memory);
 }
 
-/* The firing comes to nothing: for wf_triggers. To be called where the error was caught; it is thrown on afterwards. */
-static void
-note_failure(const WfTriggerRow *trigger, MemoryContext memory)
+void
+wf_engine_fire_failed(const WfTriggerRow *trigger, MemoryContext memory)
 {
 	ErrorData  *data;
 
@@ -148,7 +148,7 @@ wf_engine_may_fire(const WfTriggerRow *trigger)
 	}
 	PG_CATCH();
 	{
-		note_failure(trigger, memory);
+		wf_engine_fire_failed(trigger, memory);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
@@ -167,7 +167,7 @@ wf_engine_fire(const WfTriggerRow *trigger, const WfFire *how, Jsonb **inputs, i
 	}
 	PG_CATCH();
 	{
-		note_failure(trigger, memory);
+		wf_engine_fire_failed(trigger, memory);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
@@ -187,11 +187,23 @@ typedef struct Identity
 	int			guc_level;
 } Identity;
 
+/* Who saved the version may be gone since. */
+static void
+require_role(const WfTriggerRow *trigger)
+{
+	if (!SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(trigger->role)))
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+						errmsg("owner of version %d of workflow \"%s\" does not exist any more", trigger->version, trigger->workflow),
+						errhint("Save the workflow again as the role that it shall run as.")));
+}
+
 /* Becomes who the run executes as, for its tenant. An ERROR undoes both when it aborts the (sub)transaction. */
 static void
 assume(const WfTriggerRow *trigger, WfTenant *tenant, Identity *before)
 {
 	GetUserIdAndSecContext(&before->user, &before->context);
+	if (wf_engine_fires_as_owner(trigger))
+		require_role(trigger);
 	if (wf_engine_fires_as_owner(trigger) && trigger->role != before->user)
 		SetUserIdAndSecContext(trigger->role, before->context | SECURITY_LOCAL_USERID_CHANGE);
 	require_member(trigger, tenant);
@@ -199,10 +211,11 @@ assume(const WfTriggerRow *trigger, WfTenant *tenant, Identity *before)
 	(void) set_config_option("workflow.tenant", tenant->name, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 }
 
+/* As it was. So are settings that the run changed: the writer did not ask for a search_path of somebody else's. */
 static void
 resume(const Identity *before)
 {
-	AtEOXact_GUC(true, before->guc_level);
+	AtEOXact_GUC(false, before->guc_level);
 	SetUserIdAndSecContext(before->user, before->context);
 }
 
@@ -239,7 +252,7 @@ wf_engine_fire_now(const WfTriggerRow *trigger, const WfFire *how, Jsonb *input,
 	}
 	PG_CATCH();
 	{
-		note_failure(trigger, memory);
+		wf_engine_fire_failed(trigger, memory);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();

@@ -241,18 +241,23 @@ first_due(const WfTriggerRow *row)
 	return wf_schedule_next(&schedule, now, &next) ? next : 0;
 }
 
+/* Its row goes with the trigger's. */
+static void
+schedule_clear(const WfTriggerRow *row, const WfTriggerRow *before)
+{
+	if (row != NULL && row->installed)
+		return;
+	if (row != NULL)
+		wf_store_put_schedule(&row->tenant_id, &row->trigger_id, 0, false);
+	if (before->installed)
+		wf_store_drop_cron_job();
+}
+
 static void
 schedule_put(const WfTriggerRow *row, const WfTriggerRow *before)
 {
 	bool		was_installed = before != NULL && before->installed;
 
-	if (!row->installed)
-	{
-		wf_store_put_schedule(&row->tenant_id, &row->trigger_id, 0, false);
-		if (was_installed)
-			wf_store_drop_cron_job();
-		return;
-	}
 	if (!wf_wake_available())
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("there is nobody who could fire schedule \"%s\" of workflow \"%s\"", row->node, row->workflow),
@@ -264,19 +269,11 @@ schedule_put(const WfTriggerRow *row, const WfTriggerRow *before)
 		wf_store_put_cron_job();
 }
 
-static void
-schedule_drop(const WfTriggerRow *row)
-{
-	wf_store_delete_schedule(&row->tenant_id, &row->trigger_id);
-	if (row->installed)
-		wf_store_drop_cron_job();
-}
-
 const TriggerKind wf_trigger_schedule_kind = {
 	.type = "trigger.schedule",
 	.check = schedule_check,
+	.clear = schedule_clear,
 	.put = schedule_put,
-	.drop = schedule_drop,
 };
 
 /* -- a look ahead -- */

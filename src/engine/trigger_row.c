@@ -16,10 +16,12 @@
  */
 #include "postgres.h"
 
+#include "base/compat.h"
 #include "engine/trigger_row.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "query/row_trigger.h"
+#include "storage/proc.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -61,43 +63,66 @@ row_fill(const TriggerNode *trigger, WfTriggerRow *row)
 }
 
 static void
+row_clear(const WfTriggerRow *row, const WfTriggerRow *before)
+{
+	WfDiagnostics *found = wf_diagnostics_begin();
+	WfRowConfig config;
+
+	if (!OidIsValid(before->relation))
+		return;
+	if (row == NULL || !row->installed || row->relation != before->relation)
+		wf_query_row_remove(before->relation, &before->workflow_id, before->node);
+	else if (read_config(row->config, row->node, found, &config))
+		wf_query_row_remove_others(row->relation, &config, &row->workflow_id, row->node);
+}
+
+static void
 row_put(const WfTriggerRow *row, const WfTriggerRow *before)
 {
 	WfRowOwner	owner = {row->tenant_id, row->workflow_id, row->workflow, row->node};
 	WfDiagnostics *found = wf_diagnostics_begin();
 	WfRowConfig config;
 
-	if (before != NULL && OidIsValid(before->relation) && (before->relation != row->relation || !row->installed))
-		wf_query_row_remove(before->relation, &row->workflow_id, row->node);
-	if (!row->installed)
-		return;
 	if (!read_config(row->config, row->node, found, &config))
 		wf_engine_refuse(row->workflow, found);
 	wf_query_row_install(row->relation, &config, &owner);
 }
 
-static void
-row_drop(const WfTriggerRow *row)
+static const char *
+row_problem(const WfTriggerRow *row)
 {
-	if (OidIsValid(row->relation))
-		wf_query_row_remove(row->relation, &row->workflow_id, row->node);
+	WfDiagnostics *found = wf_diagnostics_begin();
+	WfRowConfig config;
+
+	if (!read_config(row->config, row->node, found, &config))
+		return NULL;
+	return wf_query_row_problem(row->relation, &config, row->installed, &row->workflow_id, row->node);
 }
 
-const TriggerKind wf_trigger_row_kind = {"trigger.row", row_check, row_fill, row_put, row_drop};
+const TriggerKind wf_trigger_row_kind = {"trigger.row", row_check, row_fill, row_clear, row_put, row_problem};
 
 /* -- what is known of a trigger that fires -- */
 
-/* A PostgreSQL trigger of ours, as this backend knows it. */
-typedef struct Known
+/* What a firing needs. It lives in its own memory, as long as the backend knows it or a firing uses it. */
+typedef struct Facts
 {
-	Oid			oid;			/* hash key: pg_trigger */
+	MemoryContext memory;
+	int			n_users;		/* firings under way */
+	bool		is_retired;		/* goes with its last user */
 	bool		fires;			/* it is genuine, and its row is installed */
 	bool		needs_when;
 	bool		is_sync;
 	WfTriggerRow *row;			/* NULL: there is none */
 	WfRowConfig config;
-	uint64		generation;
-	MemoryContext memory;		/* of row and config */
+} Facts;
+
+/* A PostgreSQL trigger of ours, as this backend knows it. */
+typedef struct Known
+{
+	Oid			oid;			/* hash key: pg_trigger */
+	uint64		generation;		/* 0: to be looked up again */
+	LocalTransactionId transaction; /* known in this one only; or InvalidLocalTransactionId */
+	Facts	   *facts;			/* or NULL */
 } Known;
 
 static HTAB *known = NULL;
@@ -113,7 +138,8 @@ forget_table(Datum arg, Oid relid)
 		return;
 	hash_seq_init(&scan, known);
 	while ((entry = hash_seq_search(&scan)) != NULL)
-		if (!OidIsValid(relid) || (entry->row != NULL && entry->row->relation == relid))
+		if (!OidIsValid(relid) ||
+			(entry->facts != NULL && entry->facts->row != NULL && entry->facts->row->relation == relid))
 			entry->generation = 0;
 }
 
@@ -129,40 +155,61 @@ argument(const Trigger *trigger, int i)
 	return trigger->tgnargs == 3 ? trigger->tgargs[i] : NULL;
 }
 
-/* Looks the trigger up; its row is in the entry's memory. */
+/* Looks the trigger up, in CurrentMemoryContext. */
 static void
-look_up(const TriggerData *data, Known *entry)
+look_up(const TriggerData *data, Facts *facts)
 {
 	const Trigger *trigger = data->tg_trigger;
 	WfDiagnostics *found = wf_diagnostics_begin();
 	pg_uuid_t	tenant;
 	pg_uuid_t	workflow;
+	WfTriggerRow *row;
 	JsonbValue	root;
 	const char *mode;
 
-	entry->fires = false;
-	entry->row = NULL;
 	if (!wf_engine_uuid_read(argument(trigger, 0), &tenant) || !wf_engine_uuid_read(argument(trigger, 1), &workflow))
 		return;
-	entry->row = wf_store_find_trigger(&tenant, &workflow, argument(trigger, 2));
-	if (entry->row == NULL || !entry->row->installed || strcmp(entry->row->type, wf_trigger_row_kind.type) != 0 ||
-		!read_config(entry->row->config, entry->row->node, found, &entry->config))
+	row = wf_store_find_trigger(&tenant, &workflow, argument(trigger, 2));
+	facts->row = row;
+	if (row == NULL || !row->installed || strcmp(row->type, wf_trigger_row_kind.type) != 0 ||
+		!read_config(row->config, row->node, found, &facts->config))
 		return;
-	entry->fires = wf_query_row_is_genuine(data, entry->row->relation, &entry->config, &workflow, entry->row->node);
-	if (!entry->fires)
+	facts->fires = wf_query_row_is_genuine(data, row->relation, &facts->config, &workflow, row->node);
+	if (!facts->fires)
 		return;
-	wf_json_root(entry->row->config, &root);
+	wf_json_root(row->config, &root);
 	mode = wf_json_get_cstring(&root, "mode");
-	entry->is_sync = mode != NULL && strcmp(mode, "sync") == 0;
-	entry->needs_when = wf_query_row_needs_when(&entry->config, entry->row->relation, wf_query_row_event(data));
+	facts->is_sync = mode != NULL && strcmp(mode, "sync") == 0;
+	facts->needs_when = wf_query_row_needs_when(&facts->config, row->relation, wf_query_row_event(data));
+}
+
+static Facts *
+make_facts(const TriggerData *data)
+{
+	MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "workflow row trigger", ALLOCSET_SMALL_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(memory);
+	Facts	   *facts = palloc0(sizeof(Facts));
+
+	facts->memory = memory;
+	SPI_connect();
+	MemoryContextSwitchTo(memory);
+	look_up(data, facts);
+	SPI_finish();
+	MemoryContextSwitchTo(old);
+	return facts;
+}
+
+static void
+retire(Facts *facts)
+{
+	facts->is_retired = true;
+	if (facts->n_users == 0)
+		MemoryContextDelete(facts->memory);
 }
 
 static Known *
-know(const TriggerData *data)
+entry_of(Oid oid)
 {
-	Oid			oid = data->tg_trigger->tgoid;
-	uint64		generation = wf_store_generation();
-	MemoryContext old;
 	Known	   *entry;
 	bool		exists;
 
@@ -173,23 +220,47 @@ know(const TriggerData *data)
 		known = hash_create("workflow row triggers", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	}
 	entry = hash_search(known, &oid, HASH_ENTER, &exists);
-	if (exists && entry->generation == generation)
-		return entry;
 	if (!exists)
-		entry->memory = NULL;
-	entry->generation = 0;
-	if (entry->memory == NULL)
-		entry->memory = AllocSetContextCreate(TopMemoryContext, "workflow row trigger", ALLOCSET_SMALL_SIZES);
-	MemoryContextReset(entry->memory);
-	old = MemoryContextSwitchTo(entry->memory);
-	SPI_connect();
-	MemoryContextSwitchTo(entry->memory);
-	look_up(data, entry);
-	SPI_finish();
-	MemoryContextSwitchTo(old);
-	if (wf_store_may_cache(generation))
-		entry->generation = generation;
+	{
+		entry->generation = 0;
+		entry->transaction = InvalidLocalTransactionId;
+		entry->facts = NULL;
+	}
 	return entry;
+}
+
+/*
+ * What is known of the trigger, for the caller to let go of. A firing may lead to others of the same trigger (a cast to json
+ * that writes, a run), which look it up anew: what the outer one uses stays until it is done.
+ */
+static Facts *
+hold_facts(const TriggerData *data)
+{
+	uint64		generation = wf_store_generation();
+	Known	   *entry = entry_of(data->tg_trigger->tgoid);
+
+	if (entry->generation != generation || entry->facts == NULL ||
+		(entry->transaction != InvalidLocalTransactionId && entry->transaction != WF_COMPAT_LXID()))
+	{
+		Facts	   *facts = make_facts(data);
+
+		if (entry->facts != NULL)
+			retire(entry->facts);
+		MemoryContextSetParent(facts->memory, TopMemoryContext);
+		entry->facts = facts;
+		entry->generation = wf_store_may_cache_here(generation) ? generation : 0;
+		entry->transaction = wf_store_may_cache(generation) ? InvalidLocalTransactionId : WF_COMPAT_LXID();
+	}
+	entry->facts->n_users++;
+	return entry->facts;
+}
+
+static void
+let_go(Facts *facts)
+{
+	facts->n_users--;
+	if (facts->is_retired)
+		retire(facts);
 }
 
 /* -- firing -- */
@@ -225,29 +296,69 @@ start(const WfTriggerRow *row, bool is_sync, Jsonb *input)
 	}
 }
 
+static void
+name_trigger(void *arg)
+{
+	const WfTriggerRow *row = arg;
+
+	errcontext("trigger \"%s\" of workflow \"%s\"", row->node, row->workflow);
+}
+
+/* The run's input; NULL: the condition does not hold. */
+static Jsonb *
+input_of(const TriggerData *data, const Facts *facts)
+{
+	MemoryContext memory = CurrentMemoryContext;
+	ErrorContextCallback context = {.previous = error_context_stack, .callback = name_trigger, .arg = facts->row};
+	Jsonb	   *volatile input = NULL;
+
+	PG_TRY();
+	{
+		error_context_stack = &context;
+		input = wf_query_row_json(data, facts->row->relation);
+		if (facts->needs_when && !wf_expr_test(facts->config.when, wf_query_row_scope(input)))
+			input = NULL;
+	}
+	PG_CATCH();
+	{
+		wf_engine_fire_failed(facts->row, memory);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	error_context_stack = context.previous;
+	return input;
+}
+
+/* Did it start something? */
+static bool
+react(const TriggerData *data, const Facts *facts)
+{
+	Jsonb	   *input;
+
+	if (!facts->fires || !has_rows(data) ||
+		(TRIGGER_FIRED_INSTEAD(data->tg_event) && !wf_query_row_is_changed(data, &facts->config)))
+		return false;
+	input = input_of(data, facts);
+	if (input == NULL)
+		return false;
+	start(facts->row, facts->is_sync, input);
+	return true;
+}
+
 bool
 wf_engine_row_changed(const TriggerData *data)
 {
-	const Known *entry;
-	WfTriggerRow row;
-	bool		is_sync;
-	Jsonb	   *input;
+	Facts	   *facts = hold_facts(data);
+	bool		result = false;
 
-	entry = know(data);
-	if (!entry->fires || !has_rows(data) ||
-		(TRIGGER_FIRED_INSTEAD(data->tg_event) && !wf_query_row_is_changed(data, &entry->config)))
-		return false;
-	input = wf_query_row_json(data, entry->row->relation);
-	if (entry->needs_when && !wf_expr_test(entry->config.when, wf_query_row_scope(input)))
-		return false;
-	/* what it does may have the entry forgotten */
-	row = *entry->row;
-	row.node = pstrdup(row.node);
-	row.workflow = pstrdup(row.workflow);
-	row.type = wf_trigger_row_kind.type;
-	row.gate_key = row.gate_key == NULL ? NULL : pstrdup(row.gate_key);
-	row.gate_policy = row.gate_policy == NULL ? NULL : pstrdup(row.gate_policy);
-	is_sync = entry->is_sync;
-	start(&row, is_sync, input);
-	return true;
+	PG_TRY();
+	{
+		result = react(data, facts);
+	}
+	PG_FINALLY();
+	{
+		let_go(facts);
+	}
+	PG_END_TRY();
+	return result;
 }

@@ -7,7 +7,9 @@
  *    the rows of wf.trigger, and what belongs to them elsewhere (triggers of tables), become those of that version. So a reader
  *    sees the triggers of one version, and never none or both. Who pauses, deletes or takes up a workflow calls
  *    wf_engine_install_triggers, which needs nothing but the rows: a version that does not compile any more can be paused.
- * 3. A trigger keeps its id and whether it is disabled as long as the workflow has a node of its id and type.
+ * 3. Tables are locked one after the other in the order of their OIDs, each as strongly as it will be at once: triggers that go,
+ *    go before others are made. So two who install triggers of the same tables wait for each other, and no more.
+ * 4. A trigger keeps its id and whether it is disabled as long as the workflow has a node of its id and type.
  *
  * The types that there is something to do for are in one table, below.
  */
@@ -19,6 +21,7 @@
 #include "engine/trigger_row.h"
 #include "engine/triggers.h"
 #include "miscadmin.h"
+#include "utils/syscache.h"
 
 /* Types that there is something to do for. */
 static const TriggerKind *const kinds[] = {
@@ -105,27 +108,102 @@ fill_row(const TriggerNode *trigger, const WfCompiled *compiled, const WfTrigger
 		kind_of(row->type)->fill(trigger, row);
 }
 
-static void
-drop_row(const WfTriggerRow *row)
+/* What is to be done for one trigger. */
+typedef struct Change
 {
-	if (kind_of(row->type)->drop != NULL)
-		kind_of(row->type)->drop(row);
-	wf_store_delete_trigger(&row->tenant_id, &row->trigger_id);
+	const WfTriggerRow *row;	/* as it is to be; NULL: it goes */
+	const WfTriggerRow *before; /* NULL: it is new */
+} Change;
+
+static List *
+add_change(List *changes, const WfTriggerRow *row, const WfTriggerRow *before)
+{
+	Change	   *change = palloc(sizeof(Change));
+
+	change->row = row;
+	change->before = before;
+	return lappend(changes, change);
 }
 
-/* Writes a row, and what belongs to it elsewhere. */
-static void
-put_row(const WfTriggerRow *row, const WfTriggerRow *before)
+/* One half of a change, at one table (InvalidOid: at none). */
+typedef struct Step
 {
-	wf_store_put_trigger(row);
-	if (kind_of(row->type)->put != NULL)
-		kind_of(row->type)->put(row, before);
+	Oid			relation;
+	bool		is_put;
+	int			place;			/* among the changes */
+	const Change *change;
+} Step;
+
+/* Removals from a table before additions to it, table by table. */
+static int
+compare_steps(const void *a, const void *b)
+{
+	const Step *x = a;
+	const Step *y = b;
+
+	if (x->relation != y->relation)
+		return x->relation < y->relation ? -1 : 1;
+	if (x->is_put != y->is_put)
+		return x->is_put ? 1 : -1;
+	return x->place - y->place;
 }
 
-/* Rows of nodes that the version does not have. */
 static void
+add_step(Step *steps, int *n, Oid relation, bool is_put, const Change *change)
+{
+	steps[*n] = (Step) {relation, is_put, *n, change};
+	(*n)++;
+}
+
+static void
+take_step(const Step *step)
+{
+	const Change *change = step->change;
+	const TriggerKind *kind = kind_of(change->row != NULL ? change->row->type : change->before->type);
+
+	if (step->is_put && kind->put != NULL)
+		kind->put(change->row, change->before);
+	if (!step->is_put && kind->clear != NULL)
+		kind->clear(change->row, change->before);
+}
+
+/* Writes the rows, and what belongs to them elsewhere. */
+static void
+apply(List *changes)
+{
+	Step	   *steps = palloc(sizeof(Step) * 2 * (list_length(changes) + 1));
+	int			n = 0;
+	ListCell   *cell;
+
+	/* first those that go, as others may take over their routes */
+	foreach(cell, changes)
+	{
+		const Change *change = lfirst(cell);
+
+		if (change->row == NULL)
+			wf_store_delete_trigger(&change->before->tenant_id, &change->before->trigger_id);
+	}
+	foreach(cell, changes)
+	{
+		const Change *change = lfirst(cell);
+
+		if (change->row != NULL)
+			wf_store_put_trigger(change->row);
+		if (change->before != NULL)
+			add_step(steps, &n, change->before->relation, false, change);
+		if (change->row != NULL && change->row->installed)
+			add_step(steps, &n, change->row->relation, true, change);
+	}
+	qsort(steps, n, sizeof(Step), compare_steps);
+	for (int i = 0; i < n; i++)
+		take_step(&steps[i]);
+}
+
+/* Those of nodes that the version does not have go. */
+static List *
 drop_others(List *rows, const WfGraph *graph)
 {
+	List	   *changes = NIL;
 	ListCell   *cell;
 
 	foreach(cell, rows)
@@ -135,28 +213,31 @@ drop_others(List *rows, const WfGraph *graph)
 
 		if (node < 0 || strcmp(graph->nodes[node].id, row->node) != 0 || !is_trigger(&graph->nodes[node]) ||
 			strcmp(graph->nodes[node].type, row->type) != 0)
-			drop_row(row);
+			changes = add_change(changes, NULL, row);
 	}
+	return changes;
 }
 
 static void
 put_all(const WfTenant *tenant, const WfCompiled *compiled, List *rows, bool is_active)
 {
 	const WfGraph *graph = compiled->graph;
+	List	   *changes = drop_others(rows, graph);
 
-	drop_others(rows, graph);	/* first, as others may take over their routes */
 	for (int i = 0; i < graph->n_nodes; i++)
 	{
 		TriggerNode trigger = {tenant, compiled->name, graph, &graph->nodes[i], compiled->search_path};
 		const WfTriggerRow *before;
-		WfTriggerRow row;
+		WfTriggerRow *row;
 
 		if (!is_trigger(trigger.node))
 			continue;
 		before = row_of_node(rows, trigger.node);
-		fill_row(&trigger, compiled, before, is_active, &row);
-		put_row(&row, before);
+		row = palloc(sizeof(WfTriggerRow));
+		fill_row(&trigger, compiled, before, is_active, row);
+		changes = add_change(changes, row, before);
 	}
+	apply(changes);
 }
 
 void
@@ -181,19 +262,22 @@ void
 wf_engine_install_triggers(const WfTenant *tenant, const pg_uuid_t *workflow_id)
 {
 	WfWorkflowRow *workflow = wf_store_find_workflow_id(&tenant->tenant_id, workflow_id);
+	List	   *changes = NIL;
 	ListCell   *cell;
 
 	foreach(cell, wf_store_triggers_of(&tenant->tenant_id, workflow_id))
 	{
 		const WfTriggerRow *before = lfirst(cell);
-		WfTriggerRow row = *before;
+		WfTriggerRow *row = palloc(sizeof(WfTriggerRow));
 
-		row.installed = row.enabled && strcmp(workflow->status, "active") == 0;
+		*row = *before;
+		row->installed = row->enabled && strcmp(workflow->status, "active") == 0;
 		if (strcmp(workflow->status, "deleted") == 0)
-			drop_row(before);
-		else if (row.installed != before->installed)
-			put_row(&row, before);
+			changes = add_change(changes, NULL, before);
+		else if (row->installed != before->installed)
+			changes = add_change(changes, row, before);
 	}
+	apply(changes);
 }
 
 /* -- one of them -- */
@@ -214,4 +298,16 @@ wf_engine_enable_trigger(const WfTenant *tenant, const char *workflow, const cha
 	trigger->enabled = enabled;
 	wf_store_put_trigger(trigger);
 	wf_engine_install_triggers(tenant, &row->workflow_id);
+}
+
+const char *
+wf_engine_trigger_problem(const WfTenant *tenant, const pg_uuid_t *workflow_id, const char *node)
+{
+	const WfTriggerRow *row = wf_store_find_trigger(&tenant->tenant_id, workflow_id, node);
+
+	if (row == NULL)
+		return NULL;
+	if (wf_engine_fires_as_owner(row) && !SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(row->role)))
+		return psprintf("owner of version %d does not exist any more", row->version);
+	return kind_of(row->type)->problem == NULL ? NULL : kind_of(row->type)->problem(row);
 }

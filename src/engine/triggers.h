@@ -25,11 +25,15 @@ typedef struct TriggerKind
 	void		(*check) (const TriggerNode *trigger, WfDiagnostics *found);
 	/* Fills what the row is found by: relation, event, route. The config was checked. */
 	void		(*fill) (const TriggerNode *trigger, WfTriggerRow *row);
-	/* The row was written: makes, renews or (not `installed`) removes what belongs to it elsewhere. `before` is the row as it
-	 * was, or NULL. As the current user, who has the right workflow:update. */
+	/* Removes what belonged to `before` elsewhere and does not belong to `row` (NULL: there is none any more). It locks what it
+	 * changes for all others; put never needs more than that. */
+	void		(*clear) (const WfTriggerRow *row, const WfTriggerRow *before);
+	/* An installed row was written: makes, or renews, what belongs to it elsewhere; `before` is the row as it was, or NULL. As
+	 * the current user, who has the right workflow:update. */
 	void		(*put) (const WfTriggerRow *row, const WfTriggerRow *before);
-	/* The row is about to be deleted: removes that for good. */
-	void		(*drop) (const WfTriggerRow *row);
+	/* What keeps it from firing, as far as the database alone can tell; NULL: nothing. In CurrentMemoryContext. Throws nothing
+	 * for what it finds. */
+	const char *(*problem) (const WfTriggerRow *row);
 } TriggerKind;
 
 extern const TriggerKind wf_trigger_schedule_kind;	/* schedule.c */

@@ -9,10 +9,12 @@
 #include "query/internal.h"
 
 #include "access/transam.h"
+#include "catalog/dependency.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_namespace.h"
+#include "commands/extension.h"
 #include "miscadmin.h"
 #include "query/row_trigger.h"
 #include "query/when.h"
@@ -86,9 +88,14 @@ resolve(Check *check)
 	return OidIsValid(check->relid);
 }
 
+/* Of PostgreSQL's own, or of this extension's: views of these are in whatever schema it was created in. */
 static bool
 is_of_system(Oid relid, const char *schema)
 {
+	Oid			extension = getExtensionOfObject(RelationRelationId, relid);
+
+	if (OidIsValid(extension) && extension == get_extension_oid("workflow", true))
+		return true;
 	return relid < FirstNormalObjectId || strcmp(schema, "information_schema") == 0 || strcmp(schema, "pg_catalog") == 0 ||
 		strcmp(schema, "pg_toast") == 0 || strcmp(schema, "wf") == 0;
 }
@@ -359,4 +366,45 @@ wf_query_row_check(const WfRowConfig *config, const char *search_path, const cha
 	}
 	AtEOXact_GUC(true, level);
 	return found->n_errors == before ? check.relid : InvalidOid;
+}
+
+/* -- what is the matter -- */
+
+static const char *
+trigger_problem(const WfRowConfig *config, const WfRowState *state, const pg_uuid_t *workflow, const char *node)
+{
+	char		name[NAMEDATALEN];
+
+	for (int i = 0; i < WF_ROW_EVENTS; i++)
+	{
+		if (!(config->events & WF_ROW_BIT(i)))
+			continue;
+		wf_query_row_name(workflow, node, (WfRowEvent) i, name);
+		if (!(state->installed & WF_ROW_BIT(i)))
+			return psprintf("table %s has no trigger \"%s\" any more", state->table, name);
+		if (state->disabled & WF_ROW_BIT(i))
+			return psprintf("trigger \"%s\" of table %s is disabled", name, state->table);
+	}
+	return NULL;
+}
+
+const char *
+wf_query_row_problem(Oid relid, const WfRowConfig *config, bool installed, const pg_uuid_t *workflow, const char *node)
+{
+	Check		check = {.config = config, .node = node, .path = "config", .relid = relid};
+	WfRowState	state;
+	const char *problem;
+
+	wf_query_row_find(relid, workflow, node, &state);
+	if (state.table == NULL)
+		return psprintf("table \"%s\" does not exist any more", wf_text_clip(config->table));
+	problem = installed ? trigger_problem(config, &state, workflow, node) : NULL;
+	if (problem != NULL)
+		return problem;
+	check.display = state.table;
+	check.found = wf_diagnostics_begin();
+	check_columns(&check);
+	if (config->when != NULL)
+		check_when(&check);
+	return check.found->n_errors > 0 ? ((const WfDiagnostic *) linitial(check.found->items))->message : NULL;
 }

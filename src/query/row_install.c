@@ -442,13 +442,19 @@ wf_query_row_remove(Oid relid, const pg_uuid_t *workflow, const char *node)
 }
 
 void
+wf_query_row_remove_others(Oid relid, const WfRowConfig *config, const pg_uuid_t *workflow, const char *node)
+{
+	remove_events(relid, ~config->events, workflow, node);
+}
+
+void
 wf_query_row_install(Oid relid, const WfRowConfig *config, const WfRowOwner *owner)
 {
 	MemoryContext memory = CurrentMemoryContext;
 	int			level;
 
 	/* first, as it takes the strongest lock */
-	remove_events(relid, ~config->events, &owner->workflow, owner->node);
+	wf_query_row_remove_others(relid, config, &owner->workflow, owner->node);
 	level = wf_query_push_search_path("pg_catalog");
 	for (int i = 0; i < WF_ROW_EVENTS; i++)
 		if (config->events & WF_ROW_BIT(i))

@@ -74,6 +74,14 @@ extern Oid	wf_query_row_check(const WfRowConfig *config, const char *search_path
 							   WfDiagnostics *found);
 
 /*
+ * What keeps an `installed` node's triggers from firing, or its condition from being true: a table, a trigger or a column that is gone, a
+ * trigger that was disabled. NULL: nothing. It does not matter who asks, nor what the table is called now. In CurrentMemoryContext.
+ * Takes no locks. Never throws but for memory and cancel.
+ */
+extern const char *wf_query_row_problem(Oid relid, const WfRowConfig *config, bool installed, const pg_uuid_t *workflow,
+										const char *node);
+
+/*
  * Makes the triggers be what the config says: missing ones are created, changed ones replaced, those of other events dropped. One
  * that is as it should be is not touched, nor is its table locked. As current_user, who needs the TRIGGER privilege to create. A
  * trigger that a DBA disabled stays so. Throws what CREATE TRIGGER throws; 42P01 when the table is gone. Needs an SPI
@@ -84,6 +92,9 @@ extern void wf_query_row_install(Oid relid, const WfRowConfig *config, const WfR
 /* Drops what is there of them; who may do so is the caller's to decide. Locks the table exclusively, if there is
  * any. */
 extern void wf_query_row_remove(Oid relid, const pg_uuid_t *workflow, const char *node);
+
+/* The same for events that the config does not have. */
+extern void wf_query_row_remove_others(Oid relid, const WfRowConfig *config, const pg_uuid_t *workflow, const char *node);
 
 /* In CurrentMemoryContext. Takes no locks. */
 extern void wf_query_row_find(Oid relid, const pg_uuid_t *workflow, const char *node, WfRowState *out);

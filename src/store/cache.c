@@ -138,7 +138,13 @@ wf_store_catch_up(void)
 bool
 wf_store_may_cache(uint64 generation_before)
 {
-	return watching && generation == generation_before && !IsolationUsesXactSnapshot();
+	return wf_store_may_cache_here(generation_before) && !IsolationUsesXactSnapshot();
+}
+
+bool
+wf_store_may_cache_here(uint64 generation_before)
+{
+	return watching && generation == generation_before;
 }
 
 PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_invalidate);

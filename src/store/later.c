@@ -61,15 +61,30 @@ copy(const Jsonb *json)
 	return result;
 }
 
-/* Writes those of the current subtransaction. */
+static bool
+has_any(SubTransactionId subxact)
+{
+	for (int i = n_later - 1; i >= 0; i--)
+		if (later[i].subxact == subxact)
+			return true;
+	return false;
+}
+
+/*
+ * Writes those of the current subtransaction. Not in parallel mode, where nobody may write: a statement that ends there is
+ * part of another one, which ends later.
+ */
 static void
 write_now(void)
 {
 	SubTransactionId subxact = GetCurrentSubTransactionId();
-	WfMessage  *messages = MemoryContextAlloc(memory, sizeof(WfMessage) * n_later);
+	WfMessage  *messages;
 	int			n = 0;
 	int			kept = 0;
 
+	if (IsInParallelMode() || !has_any(subxact))
+		return;
+	messages = MemoryContextAlloc(memory, sizeof(WfMessage) * n_later);
 	for (int i = 0; i < n_later; i++)
 		if (later[i].subxact == subxact)
 			messages[n++] = later[i].message;
@@ -77,6 +92,7 @@ write_now(void)
 			later[kept++] = later[i];
 	n_later = kept;
 	wf_store_send(messages, n);
+	pfree(messages);
 	if (n_later == 0)
 	{
 		MemoryContext empty = memory;

@@ -87,14 +87,6 @@ wf_store_update_schedule(const WfScheduleRow *row)
 		wf_wake_keeper_at_commit(row->next_at);
 }
 
-void
-wf_store_delete_schedule(const pg_uuid_t *tenant_id, const pg_uuid_t *trigger_id)
-{
-	Datum		values[2] = {UUIDPGetDatum(tenant_id), UUIDPGetDatum(trigger_id)};
-
-	wf_store_execute(WF_SQL_DELETE_SCHEDULE, values, NULL);
-}
-
 TimestampTz
 wf_store_next_schedule(void)
 {

@@ -27,7 +27,6 @@ extern WfScheduleRow *wf_store_find_schedule(const pg_uuid_t *tenant_id, const p
 extern void wf_store_put_schedule(const pg_uuid_t *tenant_id, const pg_uuid_t *trigger_id, TimestampTz next_at, bool keep);
 /* Writes what came of a locked one. */
 extern void wf_store_update_schedule(const WfScheduleRow *row);
-extern void wf_store_delete_schedule(const pg_uuid_t *tenant_id, const pg_uuid_t *trigger_id);
 /* When the next one is due, of all tenants; 0: never. */
 extern TimestampTz wf_store_next_schedule(void);
 

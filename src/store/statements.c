@@ -763,9 +763,6 @@ static const Statement statements[WF_SQL_COUNT] = {
 		"UPDATE wf.schedule SET next_at = $3, last_at = $4, last_run_id = $5, n_missed = $6, n_skipped = $7"
 		" WHERE tenant_id" EQ "$1 AND trigger_id" EQ "$2",
 	7, {UUIDOID, UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID, UUIDOID, INT8OID, INT8OID}},
-	[WF_SQL_DELETE_SCHEDULE] = {
-		"DELETE FROM wf.schedule WHERE tenant_id" EQ "$1 AND trigger_id" EQ "$2",
-	2, {UUIDOID, UUIDOID}},
 	[WF_SQL_NEXT_SCHEDULE] = {
 		"SELECT pg_catalog.min(next_at) FROM wf.schedule WHERE next_at IS NOT NULL",
 	0, {0}},

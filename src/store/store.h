@@ -217,6 +217,8 @@ extern void wf_store_insert_segment(const WfSegmentRow *row);
 extern uint64 wf_store_generation(void);
 /* True when what was looked up since that generation may be kept. */
 extern bool wf_store_may_cache(uint64 generation_before);
+/* The same, but until the transaction ends: in one with one snapshot what that yields stays right for it alone. */
+extern bool wf_store_may_cache_here(uint64 generation_before);
 /* Processes pending invalidations, so that wf_store_generation is current as of now. */
 extern void wf_store_catch_up(void);
 /* Registers invalidation callbacks; once from _PG_init. */

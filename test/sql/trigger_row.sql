@@ -22,4 +22,4 @@ SELECT workflow, trigger, status, output, input FROM wf_runs ORDER BY run_id;
 INSERT INTO orders VALUES (2, 'new', -1);
 \set VERBOSITY default
 SELECT id FROM orders;
-SELECT workflow, node, type, state, target, fired_count, failed_count, last_error ->> 'message' AS error FROM wf_triggers;
+SELECT workflow, node, type, state, target, problem FROM wf_triggers;
