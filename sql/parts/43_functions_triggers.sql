@@ -11,3 +11,7 @@ COMMENT ON FUNCTION wf_disable_trigger(text, text) IS 'keeps a trigger of a work
 CREATE FUNCTION wf.row_trigger() RETURNS trigger
 	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_row_trigger';
 COMMENT ON FUNCTION wf.row_trigger() IS 'starts the workflow whose trigger.row node made the trigger that calls it';
+
+CREATE FUNCTION wf_webhook(path text, method text, headers jsonb, body bytea, query jsonb DEFAULT '{}') RETURNS jsonb
+	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_webhook';
+COMMENT ON FUNCTION wf_webhook(text, text, jsonb, bytea, jsonb) IS 'hands over an HTTP request to the webhook of its path; what to answer';

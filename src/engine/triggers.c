@@ -16,12 +16,14 @@
 #include "base/text.h"
 #include "base/uuid.h"
 #include "engine/trigger_row.h"
+#include "engine/trigger_webhook.h"
 #include "engine/triggers.h"
 #include "miscadmin.h"
 
 /* Types that there is something to do for. */
 static const TriggerKind *const kinds[] = {
 	&wf_trigger_row_kind,
+	&wf_trigger_webhook_kind,
 };
 
 static const TriggerKind *
@@ -110,11 +112,38 @@ drop_row(const WfTriggerRow *row)
 	wf_store_delete_trigger(&row->tenant_id, &row->trigger_id);
 }
 
+/* Writes a row. Throws 23505 with the route that another transaction has taken meanwhile. */
+static void
+write_row(const WfTriggerRow *row)
+{
+	MemoryContext memory = CurrentMemoryContext;
+
+	PG_TRY();
+	{
+		wf_store_put_trigger(row);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *data;
+
+		MemoryContextSwitchTo(memory);
+		data = CopyErrorData();
+		if (data->sqlerrcode == ERRCODE_UNIQUE_VIOLATION && row->route != NULL && data->constraint_name != NULL &&
+			strcmp(data->constraint_name, "trigger_route") == 0)
+		{
+			FlushErrorState();
+			wf_trigger_webhook_taken(row, NULL);
+		}
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+}
+
 /* Writes a row, and what belongs to it elsewhere. */
 static void
 put_row(const WfTriggerRow *row, const WfTriggerRow *before)
 {
-	wf_store_put_trigger(row);
+	write_row(row);
 	if (kind_of(row->type)->put != NULL)
 		kind_of(row->type)->put(row, before);
 }
@@ -136,24 +165,40 @@ drop_others(List *rows, const WfGraph *graph)
 	}
 }
 
+/* The route of the row goes to another node, or to none: nobody has it until that is written. */
+static void
+give_up_route(const WfTriggerRow *row, const WfTriggerRow *before)
+{
+	WfTriggerRow without;
+
+	if (before == NULL || before->route == NULL || (row->route != NULL && strcmp(before->route, row->route) == 0))
+		return;
+	without = *before;
+	without.route = NULL;
+	wf_store_put_trigger(&without);
+}
+
 static void
 put_all(const WfTenant *tenant, const WfCompiled *compiled, List *rows, bool is_active)
 {
 	const WfGraph *graph = compiled->graph;
+	WfTriggerRow *made = palloc(sizeof(WfTriggerRow) * Max(graph->n_nodes, 1));
 
 	drop_others(rows, graph);	/* first, as others may take over their routes */
 	for (int i = 0; i < graph->n_nodes; i++)
 	{
 		TriggerNode trigger = {tenant, compiled->name, graph, &graph->nodes[i], compiled->search_path};
 		const WfTriggerRow *before;
-		WfTriggerRow row;
 
 		if (!is_trigger(trigger.node))
 			continue;
 		before = row_of_node(rows, trigger.node);
-		fill_row(&trigger, compiled, before, is_active, &row);
-		put_row(&row, before);
+		fill_row(&trigger, compiled, before, is_active, &made[i]);
+		give_up_route(&made[i], before);
 	}
+	for (int i = 0; i < graph->n_nodes; i++)
+		if (is_trigger(&graph->nodes[i]))
+			put_row(&made[i], row_of_node(rows, &graph->nodes[i]));
 }
 
 void
