@@ -228,6 +228,15 @@ check_usable(const WfNode *node, const JsonbValue *auth, WfDiagnostics *found)
 }
 
 static bool
+is_type(const char *type)
+{
+	for (int i = 0; i < lengthof(members); i++)
+		if (strcmp(members[i].type, type) == 0)
+			return true;
+	return strcmp(type, "none") == 0;
+}
+
+static bool
 holds_braces(const JsonbValue *value)
 {
 	return strstr(wf_json_text(value), "{{") != NULL;
@@ -248,6 +257,8 @@ check_auth(const WfNode *node, const JsonbValue *auth, WfDiagnostics *found)
 			wf_block_report(node, found, "auth.type", NULL, "\"auth.type\" cannot hold a template");
 		return;					/* the schema has reported it */
 	}
+	if (!is_type(type))
+		return;
 	wf_json_iter_begin(&it, auth);
 	while (wf_json_iter_next(&it, &key, &value))
 	{

@@ -63,7 +63,7 @@ wf_trigger_webhook_taken(const WfTriggerRow *row, const char *taken_by)
 	ereport(ERROR, (errcode(ERRCODE_UNIQUE_VIOLATION),
 					taken_by != NULL ? errmsg("workflow \"%s\" has the webhook \"%s\"", taken_by, row->route) :
 					errmsg("another workflow has the webhook \"%s\"", row->route),
-					errdetail("It is that of trigger \"%s\" of workflow \"%s\".", row->node, row->workflow),
+					errdetail("Trigger \"%s\" of workflow \"%s\" has it, too.", row->node, row->workflow),
 					errhint("The view wf_triggers lists the triggers of active versions.")));
 }
 
