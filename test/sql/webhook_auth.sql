@@ -28,13 +28,15 @@ CREATE FUNCTION noted(name text) RETURNS text LANGUAGE sql AS $$ SELECT concat_w
 SELECT wf_set_secret('PASSWORD', 'pass word'), wf_set_secret('KEY', 'canary-key'), wf_set_secret('WHSEC', 'MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'), wf_set_secret('HS', repeat('0123456789abcdef', 2)), wf_set_secret('EMPTY', '');
 SELECT hooked('basic', '{"type": "basic", "username": "ann", "password": "{{ $secrets.PASSWORD }}"}'), hooked('header', '{"type": "header", "name": "X-Key", "values": ["old", "{{$secrets.KEY}}"]}'),
 	hooked('standard', '{"type": "hmac", "scheme": "standard", "secret": "whsec_{{ $secrets.WHSEC }}"}'), hooked('github', '{"type": "hmac", "scheme": "github", "secret": "{{ $secrets.KEY }}"}'), hooked('stripe', '{"type": "hmac", "scheme": "stripe", "secrets": ["x{{ $secrets.KEY }}y{{ $secrets.PASSWORD }}", "k"]}'),
-	hooked('slack', '{"type": "hmac", "scheme": "slack", "secret": "{{ $secrets.KEY }}", "tolerance": "1 minute"}'), hooked('jwt', '{"type": "jwt", "algorithm": "HS256", "key": "{{ $secrets.HS }}", "audience": ["me", "us"], "issuer": "them"}'), hooked('none', '{"type": "none"}');
+	hooked('slack', '{"type": "hmac", "scheme": "slack", "secret": "{{ $secrets.KEY }}", "tolerance": "1 minute"}'), hooked('jwt', '{"type": "jwt", "algorithm": "HS256", "key": "{{ $secrets.HS }}", "audience": ["me", "us"], "issuer": "them"}'), hooked('none', '{"type": "none"}'),
+	hooked('es256', jsonb_build_object('type', 'jwt', 'algorithm', 'ES256', 'key', E'-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAERW5e6uIjTVUuPDvrbAdkdWk61zPod+hG6/CQ8Lbq6KL9D5IEGJAgz0tn5abU9nfj5nd/wVkVyJw8vRFhVgYA+A==\n-----END PUBLIC KEY-----'));
 SELECT hook('basic', jsonb_build_object('Authorization', 'Basic ' || b64('ann:pass word'), 'x-a', 'b'));
 SELECT hook('header', '{"X-KEY": "canary-key", "Authorization": "other"}'), hook('header', '{"X-KEY": "old"}');
 SELECT hook('github', github('canary-key', 'b'), 'b') LIKE '200 %', hook('slack', slack('canary-key', 'b'), 'b') LIKE '200 %', hook('stripe', stripe('xcanary-keyypass word', 'b'), 'b') LIKE '200 %', hook('stripe', stripe('k', 'c'), 'c') LIKE '200 %';
 SELECT hook('jwt', jsonb_build_object('authorization', 'Bearer ' || jwt(repeat('0123456789abcdef', 2), '{"iss": "them", "aud": "us", "exp": 4000000000, "sub": "s"}')));
 SELECT hook('standard', jsonb_build_object('webhook-id', 'm', 'webhook-timestamp', t, 'webhook-signature', 'v1,' || encode(hmac(convert_to('m.' || t || '.b', 'UTF8'), decode('MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', 'base64'), 'sha256'), 'base64')), 'b') LIKE '200 %' FROM unix() t;
 SELECT workflow, fired_count, failed_count FROM wf_triggers ORDER BY 1;
+SELECT hook('es256', jsonb_build_object('authorization', 'Bearer ' || t)) FROM unnest(ARRAY['eyJhbGciOiJFUzI1NiIsImtpZCI6ImsyIn0.eyJzdWIiOiJhIiwiZXhwIjoyMDAwMDAwMDAwLCJpYXQiOjE3MDAwMDAwMDB9.5O4KkZM0z2VStVUmA9u2Ju9LirdCtqGBYReeac7Bjot36b5I4cqWgq_R4GUW_SPHlHeTPmvQpGdYSBAhz9h7PA', 'eyJhbGciOiJFUzI1NiIsImtpZCI6ImsyIn0.eyJzdWIiOiJhIiwiZXhwIjoyMDAwMDAwMDAwLCJpYXQiOjE3MDAwMDAwMDB9.5O4KkZM0z2VStVUmA9u2Ju9LirdCtqGBYReeac7Bjot36b5I4cqWgq_R4GUW_SPHlHeTPmvQpGdYSBAhz9h7PB']) t;
 -- nothing of a secret anywhere
 SELECT count(*) FROM wf_runs r WHERE r::text ~ 'canary|pass word|0123456789abcdef';
 SELECT count(*) FROM wf_steps r WHERE r::text ~ 'canary|pass word|0123456789abcdef';
