@@ -146,7 +146,7 @@ SELECT hook('/default/one', body => '{"key": {"name": "k"}}'), hook('/default/on
 -- what only the request can break is no error
 SELECT hook('/default/one', body => '{}');
 SELECT failed_count, last_error->>'code' FROM wf_triggers WHERE workflow = 'one';
-SELECT wf_emit('one');
+SELECT wf_emit('one') >= 0;
 
 -- the caller's transaction: what is rolled back did not come; a webhook is heard by transactions that are to be tried again, too
 BEGIN;
