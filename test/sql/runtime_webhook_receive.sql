@@ -121,6 +121,27 @@ SELECT wf_save('nest', '{"nodes": [{"id": "in", "type": "trigger.webhook", "conf
 	{"id": "r", "type": "respond", "config": {"body": {"inner": "{{ $node.q.output.rows[0].a.status }}"}}}], "edges": [{"source": "in", "target": "q"}, {"source": "q", "target": "r"}]}');
 SELECT hook('/default/nest');
 
+-- one that hands itself over again and again comes to an end
+SELECT wf_save('self', '{"nodes": [{"id": "in", "type": "trigger.webhook", "config": {"path": "/self", "respond": "whenDone"}},
+	{"id": "q", "type": "db.query", "config": {"sql": "SELECT wf_webhook(''/default/self'', ''POST'', ''{}'', '''') AS a"}},
+	{"id": "out", "type": "return", "config": {"value": {"inner": "{{ $node.q.output.rows[0].a.body }}"}}}], "edges": [{"source": "in", "target": "q"}, {"source": "q", "target": "out"}]}');
+SET workflow.max_trigger_chain = 2;
+SELECT hook('/default/self');
+RESET workflow.max_trigger_chain;
+SELECT fired_count, failed_count, last_error->>'code' FROM wf_triggers WHERE workflow = 'self';
+-- cancel is no answer, and leaves nothing behind; a workflow that is saved again by the run itself, neither
+SELECT wf_save('slow', '{"nodes": [{"id": "in", "type": "trigger.webhook", "config": {"path": "/slow", "respond": "whenDone"}},
+	{"id": "q", "type": "db.query", "config": {"sql": "SELECT pg_sleep(60)"}}], "edges": [{"source": "in", "target": "q"}]}');
+SET statement_timeout = '100ms';
+SELECT hook('/default/slow');
+RESET statement_timeout;
+SELECT wf_save('changes', '{"nodes": [{"id": "in", "type": "trigger.webhook", "config": {"path": "/changes", "respond": "node"}},
+	{"id": "q", "type": "db.query", "config": {"sql": "SELECT wf_disable_trigger(''changes'', ''in''), wf_webhook(''/default/changes'', ''POST'', ''{}'', '''')->>''status'' AS status"}},
+	{"id": "r", "type": "respond", "config": {"body": "{{ $node.q.output.rows[0].status }}"}}], "edges": [{"source": "in", "target": "q"}, {"source": "q", "target": "r"}]}');
+SELECT hook('/default/changes');
+SELECT hook('/default/changes');
+SELECT name, count(*) FROM pg_backend_memory_contexts WHERE name LIKE 'workflow webhook%' GROUP BY 1;
+
 -- literal segments go before parameters, each method for itself
 SELECT hooked('p1', '{"path": "/m/{x}", "respond": "whenDone"}', '"any"'), hooked('p2', '{"path": "/m/new", "respond": "whenDone"}', '"new"'), hooked('p3', '{"path": "/m/{y}", "method": "GET", "respond": "whenDone"}', '"got"'), hooked('p4', '{"path": "/", "respond": "whenDone"}', '"root"'),
 	hooked('p5', '{"path": "/m/{x}/end", "respond": "whenDone"}', '"end"'), hooked('p6', '{"path": "/m/a/{z}", "respond": "whenDone"}', '"a"');
