@@ -157,7 +157,7 @@ ask(Delivery *d)
 	if (d->route != NULL)
 		wf_webhook_check(d->route, &check, &d->verdict);
 	else
-		wf_webhook_pretend(d->routes == NULL ? NULL : wf_webhook_decoy(d->routes, d->request->path), &check);
+		wf_webhook_pretend(wf_webhook_decoy(d->routes, d->request->path), &check);
 	SPI_finish();
 	MemoryContextSwitchTo(d->memory);
 	if (d->route != NULL && !d->verdict.accepted)

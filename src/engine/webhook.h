@@ -34,7 +34,8 @@ extern void wf_webhook_release(WebhookRoutes *routes);
 /* The one that is meant; its parameters are in *params. NULL: none is. */
 extern const WebhookRoute *wf_webhook_match(const WebhookRoutes *routes, const char *method, const WfHookPath *path,
 											Jsonb **params);
-/* Another one, or NULL when the tenant has none: always the same for a path. */
+/* Another one, the same for a path each time: of the tenant, or, when it has none (or `routes` is NULL: there is no tenant), of
+ * one that this backend knows; NULL: it knows none. Only to be looked at. `path` may be NULL. */
 extern const WebhookRoute *wf_webhook_decoy(const WebhookRoutes *routes, const char *path);
 
 /* -- webhook_auth.c -- */

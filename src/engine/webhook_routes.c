@@ -113,10 +113,26 @@ wf_webhook_match(const WebhookRoutes *routes, const char *method, const WfHookPa
 	return NULL;
 }
 
+/* Webhooks of some tenant that are kept, the same for a number as long as these are; NULL: none are. */
+static const WebhookRoutes *
+any_kept(uint32 number)
+{
+	for (int i = 0; i < MOST_TENANTS; i++)
+	{
+		const WebhookRoutes *routes = kept[(number + i) % MOST_TENANTS];
+
+		if (routes != NULL && routes->n > 0)
+			return routes;
+	}
+	return NULL;
+}
+
 const WebhookRoute *
 wf_webhook_decoy(const WebhookRoutes *routes, const char *path)
 {
-	if (routes->n == 0)
-		return NULL;
-	return &routes->routes[hash_bytes((const unsigned char *) path, (int) strlen(path)) % routes->n];
+	uint32		number = path == NULL ? 0 : hash_bytes((const unsigned char *) path, (int) strlen(path));
+
+	if (routes == NULL || routes->n == 0)
+		routes = any_kept(number);
+	return routes == NULL ? NULL : &routes->routes[number % routes->n];
 }
