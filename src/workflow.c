@@ -13,6 +13,7 @@
 #include "engine/engine.h"
 #include "fmgr.h"
 #include "query/query.h"
+#include "store/runtime.h"
 #include "store/store.h"
 #include "worker/worker.h"
 
@@ -29,6 +30,7 @@ _PG_init(void)
 	wf_fault_init();
 	wf_master_key_init();
 	wf_store_init();
+	wf_store_later_init();
 	wf_query_init();
 	wf_engine_init();
 	wf_dispatch_init();

@@ -12,6 +12,14 @@ CREATE FUNCTION wf.row_trigger() RETURNS trigger
 	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_row_trigger';
 COMMENT ON FUNCTION wf.row_trigger() IS 'starts the workflow whose trigger.row node made the trigger that calls it';
 
+CREATE FUNCTION wf_next_runs(workflow text, count int DEFAULT 5) RETURNS SETOF timestamptz
+	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_next_runs';
+COMMENT ON FUNCTION wf_next_runs(text, int) IS 'when the schedules of a workflow''s active version are due next';
+
+CREATE FUNCTION wf.fire_schedules() RETURNS int
+	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_fire_schedules';
+COMMENT ON FUNCTION wf.fire_schedules() IS 'starts what schedules of all tenants are due, as the keeper does by itself; for pg_cron';
+
 CREATE FUNCTION wf_webhook(path text, method text, headers jsonb, body bytea, query jsonb DEFAULT '{}') RETURNS jsonb
 	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_webhook';
 COMMENT ON FUNCTION wf_webhook(text, text, jsonb, bytea, jsonb) IS 'hands over an HTTP request to the webhook of its path; what to answer';

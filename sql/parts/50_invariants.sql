@@ -100,6 +100,13 @@ CREATE FUNCTION wf.check_invariants() RETURNS TABLE (problem text)
 	SELECT format('segment %s of run %s has step %s twice', s.segment, s.run_id, t.seq)
 	FROM wf.segment s CROSS JOIN LATERAL (SELECT u.seq FROM unnest(s.steps) u GROUP BY u.seq HAVING count(*) > 1) t
 	UNION ALL
+	-- triggers are those of active versions
+	SELECT format('trigger "%s" of workflow "%s" is of version %s, installed %s: the workflow is %s, with version %s',
+		t.node, w.name, t.version, t.installed, w.status, coalesce(w.active_version::text, 'none'))
+	FROM wf.trigger t JOIN wf.workflow w USING (tenant_id, workflow_id)
+	WHERE t.version IS DISTINCT FROM w.active_version OR w.status = 'deleted'
+		OR t.installed <> (t.enabled AND w.status = 'active')
+	UNION ALL
 	-- keys and what a retry needs live as long as their runs
 	SELECT format('idempotency key "%s" is of run %s, which does not exist', i.idempotency_key, i.run_id)
 	FROM wf.idempotency i

@@ -5,6 +5,9 @@
 
 #include "api/api.h"
 #include "base/compat.h"
+#include "base/settings.h"
+#include "commands/async.h"
+#include "engine/engine.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "store/runtime.h"
@@ -68,22 +71,29 @@ wf_sql_signal(PG_FUNCTION_ARGS)
 
 PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_emit);
 
-/* How many runs were woken; 0 for an event whose unique_id has come before. */
+/* How many runs were woken and started; 0 for an event whose unique_id has come before. */
 Datum
 wf_sql_emit(PG_FUNCTION_ARGS)
 {
-	char	   *event = checked(wf_api_text(fcinfo, 0, "event"), "event", NAME_BYTES);
-	Jsonb	   *payload = wf_api_jsonb_or_empty(fcinfo, 1);
-	char	   *correlation = checked(wf_api_text_or_null(fcinfo, 2), "correlation", CORRELATION_BYTES);
-	char	   *unique_id = checked(wf_api_text_or_null(fcinfo, 3), "unique_id", NAME_BYTES);
+	WfEvent		event = {0};
 	WfTenant	tenant;
 	int			n;
 
+	event.event = checked(wf_api_text(fcinfo, 0, "event"), "event", NAME_BYTES);
+	event.payload = wf_api_jsonb_or_empty(fcinfo, 1);
+	event.correlation = checked(wf_api_text_or_null(fcinfo, 2), "correlation", CORRELATION_BYTES);
+	event.unique_id = checked(wf_api_text_or_null(fcinfo, 3), "unique_id", NAME_BYTES);
 	PreventCommandIfReadOnly("wf_emit()");
 	wf_store_catch_up();
 	SPI_connect();
 	wf_store_require(WF_WORKFLOW_EXECUTE, &tenant);
-	n = wf_store_emit(&tenant.tenant_id, event, correlation, payload, unique_id);
+	n = wf_store_emit(&tenant.tenant_id, &event);
+	if (n >= 0)
+	{
+		n += wf_engine_emit(&tenant, &event);
+		if (wf_setting_notify_channel[0] != '\0')
+			Async_Notify(wf_setting_notify_channel, NULL);
+	}
 	SPI_finish();
 	PG_RETURN_INT32(Max(n, 0));
 }

@@ -1,5 +1,5 @@
 /*
- * trigger.c: wf_enable_trigger, wf_disable_trigger.
+ * trigger.c: wf_enable_trigger, wf_disable_trigger, wf_next_runs, wf.fire_schedules.
  */
 #include "postgres.h"
 
@@ -7,6 +7,11 @@
 #include "base/compat.h"
 #include "engine/engine.h"
 #include "executor/spi.h"
+#include "funcapi.h"
+#include "utils/timestamp.h"
+
+#define MOST_NEXT 1000			/* times of wf_next_runs */
+#define MOST_FIRED 1000			/* due times of a call of wf.fire_schedules */
 
 static Datum
 enable(FunctionCallInfo fcinfo, bool enabled)
@@ -37,4 +42,52 @@ Datum
 wf_sql_disable_trigger(PG_FUNCTION_ARGS)
 {
 	return enable(fcinfo, false);
+}
+
+PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_next_runs);
+
+Datum
+wf_sql_next_runs(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	char	   *workflow = wf_api_text(fcinfo, 0, "workflow");
+	MemoryContext memory = CurrentMemoryContext;
+	TimestampTz *times;
+	WfTenant	tenant;
+	int			count;
+	int			n;
+
+	wf_api_not_null(fcinfo, 1, "count");
+	count = PG_GETARG_INT32(1);
+	if (count < 1 || count > MOST_NEXT)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("\"count\" must be 1 to %d", MOST_NEXT)));
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	SPI_connect();
+	MemoryContextSwitchTo(memory);
+	wf_store_require(WF_WORKFLOW_READ, &tenant);
+	n = wf_engine_next_runs(&tenant, workflow, count, &times);
+	for (int i = 0; i < n; i++)
+	{
+		Datum		value = TimestampTzGetDatum(times[i]);
+		bool		is_null = false;
+
+		tuplestore_putvalues(result->setResult, result->setDesc, &value, &is_null);
+	}
+	SPI_finish();
+	return (Datum) 0;
+}
+
+PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_fire_schedules);
+
+/* How many due times were dealt with. For the extension's owner: it is for all tenants, and starts nothing but what is due. */
+Datum
+wf_sql_fire_schedules(PG_FUNCTION_ARGS)
+{
+	TimestampTz next;
+	int			n;
+
+	SPI_connect();
+	n = wf_engine_fire_schedules(MOST_FIRED, &next);
+	SPI_finish();
+	PG_RETURN_INT32(n);
 }

@@ -43,6 +43,7 @@ int			wf_setting_http_max_in_flight;
 int			wf_setting_http_max_response_size;
 char	   *wf_setting_smtp_url = NULL;
 int			wf_setting_mail_max_size;
+char	   *wf_setting_notify_channel = NULL;
 
 typedef struct IntSetting
 {
@@ -89,6 +90,16 @@ check_smtp_url(char **value, void **extra, GucSource source)
 		return true;
 	GUC_check_errmsg("invalid value for parameter \"workflow.smtp_url\": %s", problem);
 	GUC_check_errhint("It is smtp://host:port or smtps://host:port, perhaps with user:password@ before the host.");
+	return false;
+}
+
+/* PostgreSQL has no longer names of channels. */
+static bool
+check_notify_channel(char **value, void **extra, GucSource source)
+{
+	if (strlen(*value) < NAMEDATALEN)
+		return true;
+	GUC_check_errdetail("The name of a channel has at most %d bytes.", NAMEDATALEN - 1);
 	return false;
 }
 
@@ -157,6 +168,8 @@ static const StringSetting string_settings[] = {
 	&wf_setting_master_key_command, "", PGC_POSTMASTER, GUC_SUPERUSER_ONLY},
 	{"workflow.master_key_file", "File with the master key of secrets.",
 	&wf_setting_master_key_file, "", PGC_POSTMASTER, GUC_SUPERUSER_ONLY},
+	{"workflow.notify_channel", "Channel that is notified when an event is emitted; empty: none.",
+	&wf_setting_notify_channel, "", PGC_SUSET, 0, check_notify_channel},
 	{"workflow.smtp_url", "Mail relay: smtp or smtps://user:password@host:port.",
 	&wf_setting_smtp_url, "", PGC_SUSET, GUC_SUPERUSER_ONLY | GUC_NO_SHOW_ALL, check_smtp_url},
 	{"workflow.tenant", "Tenant to act for; empty: the only one that the role is a member of.",

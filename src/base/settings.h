@@ -37,6 +37,7 @@ extern int	wf_setting_http_max_in_flight;	/* requests, of a database */
 extern int	wf_setting_http_max_response_size;	/* kB, of an answer */
 extern char *wf_setting_smtp_url;		/* the mail relay (smtp_url.h), perhaps with a password; or empty */
 extern int	wf_setting_mail_max_size;	/* kB, of all attachments of a mail */
+extern char *wf_setting_notify_channel;	/* notified by wf_emit; or empty */
 
 /* Registers all of them; called once from _PG_init. */
 extern void wf_settings_init(void);

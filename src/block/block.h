@@ -250,6 +250,9 @@ typedef struct WfBlock
 /* The built-in block or registered custom block of this type, or NULL. */
 extern const WfBlock *wf_block_find(const char *type);
 extern const char *wf_block_nearest(const char *type);
+/* Does the input of a run match what the trigger that it begins at says (`inputSchema`)? NULL, or why not, in
+ * CurrentMemoryContext. Of nodes without such a schema, NULL. */
+extern WfError *wf_block_check_input(const WfNode *node, const JsonbValue *input);
 /* All built-in blocks, sorted by type. */
 extern const WfBlock *const *wf_block_list(int *n);
 

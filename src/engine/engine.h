@@ -157,7 +157,9 @@ typedef struct WfFire
 	Oid			started_by;		/* InvalidOid: that role */
 	const char *idempotency_key;	/* or NULL */
 	const char *correlation_id; /* or NULL */
+	int			chain;			/* triggers that led to it, one from another, if more than to the run that executes now */
 	const char *gate;			/* a gate for one run, where the workflow has none of its own; or NULL */
+	bool		later;			/* one of many: it may be written at the end of the statement */
 	bool		wants_answer;	/* at once only: result.answer */
 } WfFire;
 
@@ -166,14 +168,33 @@ extern bool wf_engine_fires_as_owner(const WfTriggerRow *trigger);
 /* Queues a run for each input. Compiles nothing. Throws 42501, 55000 (no workers, or the role cannot log in), WF006 (triggers
  * that start each other), what `concurrencyKey` throws. */
 extern void wf_engine_fire(const WfTriggerRow *trigger, const WfFire *how, Jsonb **inputs, int n, WfStarted *out);
+/* Could the current user make it fire now? Throws what wf_engine_fire throws of that. How many triggers led to it. */
+extern int	wf_engine_may_fire(const WfTriggerRow *trigger);
 /* Executes a run in the caller's transaction, with the search path and as the role that it has to; throws as wf_engine_run. */
 extern void wf_engine_fire_now(const WfTriggerRow *trigger, const WfFire *how, Jsonb *input, WfRunMode mode,
 							   WfRunResult *result);
 
+/* Starts runs of the tenant's triggers for an event that was emitted (store/runtime.h); how many. Throws what wf_engine_fire
+ * throws. Needs an SPI connection. (emit.c) */
+extern int	wf_engine_emit(const WfTenant *tenant, const WfEvent *event);
+/* Starts runs for events that were put off and that none has followed for long enough, of at most about `most` events; how many
+ * bursts were dealt with, and when the next is due (0: never). The keeper's; needs an SPI connection. */
+extern int	wf_engine_fire_bursts(TimestampTz now, int most, TimestampTz *next);
 /* A trigger of ours on a user's table fires (trigger_row.c). False: nothing was started, since the condition does not hold or
  * the trigger is not installed any more. Throws what starting the run throws. */
 struct TriggerData;
 extern bool wf_engine_row_changed(const struct TriggerData *data);
+
+/* -- schedules (schedule.c); callers have an SPI connection -- */
+
+/*
+ * Starts what schedules of all tenants are due, in the current transaction: at most `most` due times are dealt with. How many were: so
+ * many, and there may be more. *next is when one is due after that (0: never), or past when it is left to somebody else. Nothing of a
+ * tenant's is executed. Throws nothing for a start that fails.
+ */
+extern int	wf_engine_fire_schedules(int most, TimestampTz *next);
+/* The next times of all schedules of the active version, sorted, at most `most`; how many. Throws WF001, and 22023 when it has none. */
+extern int	wf_engine_next_runs(const WfTenant *tenant, const char *workflow, int most, TimestampTz **out);
 
 /* -- webhooks (webhook.c) -- */
 

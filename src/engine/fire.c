@@ -32,14 +32,16 @@
 int			wf_run_chain = 0;
 
 static int
-next_chain(const WfTriggerRow *trigger)
+next_chain(const WfTriggerRow *trigger, const WfFire *how)
 {
-	if (wf_run_chain > wf_setting_max_trigger_chain)
+	int			chain = Max(wf_run_chain, how->chain);
+
+	if (chain > wf_setting_max_trigger_chain)
 		ereport(ERROR, (errcode(WF_ERRCODE_LIMIT_EXCEEDED),
 						errmsg("triggers have started each other more than %d times in a row", wf_setting_max_trigger_chain),
 						errdetail("The last one is trigger \"%s\" of workflow \"%s\".", trigger->node, trigger->workflow),
 						errhint("A run does what makes a trigger fire that leads to it. The setting \"workflow.max_trigger_chain\" has the limit.")));
-	return wf_run_chain;
+	return chain;
 }
 
 bool
@@ -71,43 +73,54 @@ kind_of(const WfTriggerRow *trigger)
 
 /* -- in the background -- */
 
+/* May it be fired? Sets the run's chain, and as whom it executes. */
 static void
-fire(const WfTriggerRow *trigger, const WfFire *fire, Jsonb **inputs, int n, WfStarted *out)
+allow(const WfTriggerRow *trigger, const WfFire *how, Run *run)
+{
+	PreventCommandIfReadOnly("a trigger of a workflow");
+	wf_start_require_workers();
+	run->chain = next_chain(trigger, how);
+	if (wf_engine_fires_as_owner(trigger))
+		run->role = trigger->role;
+	else
+	{
+		run->role = OidIsValid(how->role) ? how->role : GetUserId();
+		if (!OidIsValid(how->role))
+			require_member(trigger, &run->tenant);
+	}
+	run->started_by = OidIsValid(how->started_by) ? how->started_by : run->role;
+	wf_start_require_login(run->role);
+}
+
+static void
+fire(const WfTriggerRow *trigger, const WfFire *how, Jsonb **inputs, int n, WfStarted *out)
 {
 	MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "workflow start", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old;
 	StartRules	rules;
 	Run			run;
+	bool		needs_spi;
 
-	PreventCommandIfReadOnly("a trigger of a workflow");
-	wf_start_require_workers();
 	old = MemoryContextSwitchTo(memory);
 	memset(&run, 0, sizeof(run));
 	run.memory = memory;
 	run.tenant.tenant_id = trigger->tenant_id;
 	run.trigger = kind_of(trigger);
 	run.start_node = trigger->node;
-	run.chain = next_chain(trigger);
-	if (wf_engine_fires_as_owner(trigger))
-		run.role = trigger->role;
-	else
-	{
-		run.role = OidIsValid(fire->role) ? fire->role : GetUserId();
-		if (!OidIsValid(fire->role))
-			require_member(trigger, &run.tenant);
-	}
-	run.started_by = OidIsValid(fire->started_by) ? fire->started_by : run.role;
-	wf_start_require_login(run.role);
+	allow(trigger, how, &run);
 	run.workflow_id = trigger->workflow_id;
 	run.version = trigger->version;
 	run.priority = trigger->priority;
 	run.queued_at = wf_clock_now();
-	run.options.idempotency_key = fire->idempotency_key;
-	run.options.correlation_id = fire->correlation_id;
-	wf_start_rules_of_trigger(trigger, fire, &rules);
-	SPI_connect();
+	run.options.idempotency_key = how->idempotency_key;
+	run.options.correlation_id = how->correlation_id;
+	wf_start_rules_of_trigger(trigger, how, &rules);
+	needs_spi = how->idempotency_key != NULL || rules.gate_key != NULL || rules.gate_size > 0 || rules.gate != NULL;
+	if (needs_spi)
+		SPI_connect();
 	wf_start_all(&run, &rules, inputs, n, out);
-	SPI_finish();
+	if (needs_spi)
+		SPI_finish();
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(memory);
 }
@@ -122,6 +135,26 @@ note_failure(const WfTriggerRow *trigger, MemoryContext memory)
 	data = CopyErrorData();
 	wf_fired_failed(&trigger->tenant_id, &trigger->trigger_id, unpack_sql_state(data->sqlerrcode), data->message);
 	FreeErrorData(data);
+}
+
+int
+wf_engine_may_fire(const WfTriggerRow *trigger)
+{
+	MemoryContext memory = CurrentMemoryContext;
+	WfFire		how = {0};
+	Run			run = {0};
+
+	PG_TRY();
+	{
+		allow(trigger, &how, &run);
+	}
+	PG_CATCH();
+	{
+		note_failure(trigger, memory);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	return run.chain;
 }
 
 void
@@ -186,7 +219,7 @@ run_now(const WfTriggerRow *trigger, const WfFire *how, Jsonb *input, WfRunMode 
 	Identity	before;
 	Oid			user = GetUserId();
 
-	request.chain = next_chain(trigger);
+	request.chain = next_chain(trigger, how);
 	assume(trigger, &tenant, &before);
 	request.fired = trigger;
 	request.tenant = &tenant;

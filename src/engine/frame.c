@@ -162,18 +162,36 @@ default_start(const WfGraph *graph, const WfRegion *region, bool is_called)
 	return start >= 0 ? start : find_start(graph, region, NULL);
 }
 
+/* The trigger of the name, if there is one, else the default; -1: there is none, or several. */
+static int
+find_start_node(const WfGraph *graph, const char *name, bool is_called, const char *trigger)
+{
+	int			start = -1;
+
+	if (name != NULL)
+		start = wf_graph_find(graph, name, strlen(name));
+	if (start < 0 && strcmp(trigger, "error") == 0)
+		start = find_start(graph, &graph->regions[0], "trigger.error");
+	return start >= 0 ? start : default_start(graph, &graph->regions[0], is_called);
+}
+
+const WfNode *
+wf_frame_start_node(const WfGraph *graph, const char *name, bool is_called, const char *trigger)
+{
+	int			start = find_start_node(graph, name, is_called, trigger);
+
+	return start < 0 ? NULL : &graph->nodes[start];
+}
+
 static int
 choose_start(const Frame *frame)
 {
 	const WfGraph *graph = graph_of(frame);
 	const Run  *run = frame->activation->run;
-	bool		is_called = frame->activation != run->root || run->has_parent;
-	int			start = -1;
+	bool		is_root = frame->activation == run->root;
+	int			start = find_start_node(graph, is_root ? run->start_node : NULL, !is_root || run->has_parent,
+										is_root ? run->trigger : "workflow");
 
-	if (frame->activation == run->root && run->start_node != NULL)
-		start = wf_graph_find(graph, run->start_node, strlen(run->start_node));
-	if (start < 0)
-		start = default_start(graph, frame->region, is_called);
 	if (start < 0)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("workflow \"%s\" has several triggers, and none of them is for runs that are started by hand",

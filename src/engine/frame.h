@@ -15,6 +15,9 @@ extern void wf_frame_check_depth(const Frame *parent);
 
 /* Queues the starting nodes: manual triggers if there are such, else all triggers, else all. */
 extern void wf_frame_start(Frame *frame);
+/* The trigger at which a run of the graph begins, by its name or without (`trigger` as in Run); NULL: it has none, or several and
+ * none of them is meant. */
+extern const WfNode *wf_frame_start_node(const WfGraph *graph, const char *name, bool is_called, const char *trigger);
 
 /* Queues this node and no other; the frame's slots are all SKIPPED. */
 extern void wf_frame_only(Frame *frame, const WfNode *node);

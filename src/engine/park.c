@@ -247,6 +247,19 @@ begin_wait(Run *run, Frame *frame, const WfWait *wait)
 	}
 }
 
+/* Does the called workflow take no such input? Then that is what came of the call. */
+static bool
+refuses_input(Run *run, const Frame *frame, const WfWait *wait, WfReply *reply)
+{
+	const WfNode *start = wf_frame_start_node(frame->open->callee->graph, NULL, true, "workflow");
+	MemoryContext old = MemoryContextSwitchTo(frame->memory);
+
+	reply->error = start == NULL ? NULL : wf_block_check_input(start, &wait->call.input);
+	reply->failed = reply->error != NULL;
+	MemoryContextSwitchTo(old);
+	return reply->failed;
+}
+
 bool
 wf_park_wait(Run *run, Frame *frame, const WfWait *wait, WfReply *reply)
 {
@@ -255,6 +268,8 @@ wf_park_wait(Run *run, Frame *frame, const WfWait *wait, WfReply *reply)
 	if (wait->kind == WF_WAIT_TIME && wait->until != 0 && wf_deadline_is_past(wait->until))
 		return true;
 	if (wait->kind == WF_WAIT_EVENT && wf_mail_has_come(run, wait->event, wait->correlation, &reply->output))
+		return true;
+	if ((wait->kind == WF_WAIT_NOTHING || wait->kind == WF_WAIT_RUN) && refuses_input(run, frame, wait, reply))
 		return true;
 	if (wait->kind == WF_WAIT_NOTHING)
 	{

@@ -393,8 +393,8 @@ settle_ended(Run *run, const char *status, Jsonb *output, Jsonb *error)
 	{
 		if (is_kept)
 			keep_failed(run);
-		if (!run->cancelled && run->compiled != NULL)
-			wf_start_error_workflow(run, error);
+		if (!run->cancelled)
+			wf_tell_of_failure(run, error);
 	}
 	wf_mail_tell_parent(run, status, output, error);
 	WF_FAULT("settle.ended");

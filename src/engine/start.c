@@ -17,6 +17,7 @@
 #include "base/wake.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_type.h"
+#include "engine/frame.h"
 #include "engine/mail.h"
 #include "engine/options.h"
 #include "engine/park.h"
@@ -263,6 +264,7 @@ wf_start_rules_of_trigger(const WfTriggerRow *trigger, const WfFire *fire, Start
 	rules->workflow = trigger->workflow;
 	rules->gate_size = trigger->gate_size;
 	rules->gate_policy = trigger->gate_policy;
+	rules->later = fire->later;
 	if (trigger->gate_key != NULL)
 		rules->gate_key = wf_engine_compile_key(trigger->gate_key);
 	if (rules->gate_size == 0 && rules->gate_key == NULL && fire->gate != NULL)
@@ -455,37 +457,14 @@ wf_spawn_region(Run *run, Frame *frame, const WfEnter *enter)
 	MemoryContextSwitchTo(old);
 }
 
-/* {run_id, workflow, version, node, error, input} */
-static Jsonb *
-error_trigger(const Run *run, const Jsonb *error)
-{
-	WfJsonWriter *w = wf_json_writer_begin();
-	JsonbValue	root;
-
-	wf_json_root(error, &root);
-	wf_json_begin_object(w);
-	wf_json_put_field_cstring(w, "run_id", wf_engine_uuid_text(&run->run_id));
-	wf_json_put_field_cstring(w, "workflow", run->compiled->name);
-	wf_json_put_field_int64(w, "version", run->version);
-	wf_json_put_field_cstring(w, "node", wf_json_get_cstring(&root, "node"));
-	wf_json_put_member(w, "error", error);
-	wf_json_put_member(w, "input", run->input);
-	wf_json_end_object(w);
-	return wf_json_finish(w);
-}
-
 void
-wf_start_error_workflow(Run *run, const Jsonb *error)
+wf_start_error_workflow(Run *run, const char *name, Jsonb *input)
 {
-	const char *name = run->compiled == NULL ? NULL : run->compiled->graph->settings.error_workflow;
-	WfWorkflowRow *row;
+	WfWorkflowRow *row = wf_store_find_workflow(&run->tenant.tenant_id, name, false);
 	WfCompiled *callee;
 	Run			child;
 	WfMessage	message;
 
-	if (name == NULL || !wf_wake_available() || strcmp(run->trigger, "error") == 0)
-		return;
-	row = wf_store_find_workflow(&run->tenant.tenant_id, name, false);
 	if (row == NULL || row->active_version == 0 || strcmp(row->status, "active") != 0)
 	{
 		ereport(LOG, (errmsg("workflow \"%s\" failed, and its error workflow \"%s\" is not active",
@@ -494,7 +473,7 @@ wf_start_error_workflow(Run *run, const Jsonb *error)
 	}
 	callee = wf_engine_find_id(&run->tenant, &row->workflow_id, row->active_version);
 	wf_run_hold(run, callee);
-	init_child(&child, run, callee, error_trigger(run, error));
+	init_child(&child, run, callee, input);
 	child.trigger = "error";
 	fill_message(&child, &message);
 	wf_store_send(&message, 1);
@@ -567,9 +546,33 @@ wf_start_all(Run *run, const StartRules *rules, Jsonb **inputs, int n, WfStarted
 			messages[n_messages++] = message;
 	}
 	WF_FAULT("start.queue");
-	if (n_messages > 0)
+	if (n_messages > 0 && rules->later)
+		wf_store_send_later(messages, n_messages);
+	else if (n_messages > 0)
 		wf_store_send(messages, n_messages);
 	WF_FAULT("start.queued");
+}
+
+/* Throws 22023 when an input does not match what the trigger says that the runs will begin at. */
+static void
+check_inputs(const Run *run, const WfGraph *graph, Jsonb **inputs, int n)
+{
+	const WfNode *start = wf_frame_start_node(graph, run->start_node, false, run->trigger);
+
+	for (int i = 0; start != NULL && i < n; i++)
+	{
+		JsonbValue	input;
+		WfError    *error;
+
+		CHECK_FOR_INTERRUPTS();
+		wf_json_root(inputs[i], &input);
+		error = wf_block_check_input(start, &input);
+		if (error == NULL)
+			continue;
+		if (n > 1)
+			error->detail = psprintf("Input %d: %s", i + 1, error->detail);
+		wf_error_raise(error);
+	}
 }
 
 void
@@ -595,6 +598,7 @@ wf_engine_start(const char *workflow, Jsonb **inputs, int n, const Jsonb *option
 	wf_run_check_nodes(&run, compiled->graph);
 	run.trigger = trigger;
 	run.start_node = run.options.trigger_node;
+	check_inputs(&run, compiled->graph, inputs, n);
 	run.chain = Max(wf_run_chain - 1, 0);
 	run.started_by = GetUserId();
 	run.role = wf_start_role(compiled);

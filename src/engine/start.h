@@ -12,8 +12,11 @@ extern pg_uuid_t wf_start_child(Run *run, const WfCompiled *callee, const JsonbV
 /* Queues a run that executes a region of the frame's open step, and notes it there. */
 extern void wf_spawn_region(Run *run, Frame *frame, const WfEnter *enter);
 
-/* Queues a run of a workflow that is told of a failed run (settings.errorWorkflow); nothing when there is no such. */
-extern void wf_start_error_workflow(Run *run, const Jsonb *error);
+/* Queues a run of the workflow `name` that is told of a failed run (settings.errorWorkflow); notes in the log that it is not
+ * active. */
+extern void wf_start_error_workflow(Run *run, const char *name, Jsonb *input);
+/* Tells whoever is to know that the run has failed with this error; once it is recorded. Throws no failure of theirs. (told.c) */
+extern void wf_tell_of_failure(Run *run, const Jsonb *error);
 
 /* What a start has to pass. */
 typedef struct StartRules
@@ -24,6 +27,7 @@ typedef struct StartRules
 	const char *gate;			/* one that the start has whatever the workflow says, or NULL */
 	const WfExpr *gate_key;		/* or NULL */
 	const char *gate_policy;	/* or NULL */
+	bool		later;			/* it may be written at the end of the statement */
 } StartRules;
 
 /* Those of a trigger's workflow; in CurrentMemoryContext. Throws WF002. */

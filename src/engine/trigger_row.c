@@ -209,19 +209,19 @@ has_rows(const TriggerData *data)
 static void
 start(const WfTriggerRow *row, bool is_sync, Jsonb *input)
 {
-	static const WfFire plain;
+	static const WfFire how = {.later = true};
 
 	if (is_sync)
 	{
 		WfRunResult result;
 
-		wf_engine_fire_now(row, &plain, input, WF_RUN_TRIGGER, &result);
+		wf_engine_fire_now(row, &how, input, WF_RUN_TRIGGER, &result);
 	}
 	else
 	{
 		WfStarted	started;
 
-		wf_engine_fire(row, &plain, &input, 1, &started);
+		wf_engine_fire(row, &how, &input, 1, &started);
 	}
 }
 

@@ -15,6 +15,7 @@
 
 #include "base/text.h"
 #include "base/uuid.h"
+#include "engine/listen.h"
 #include "engine/trigger_row.h"
 #include "engine/trigger_webhook.h"
 #include "engine/triggers.h"
@@ -22,7 +23,9 @@
 
 /* Types that there is something to do for. */
 static const TriggerKind *const kinds[] = {
+	&wf_trigger_event_kind,
 	&wf_trigger_row_kind,
+	&wf_trigger_schedule_kind,
 	&wf_trigger_webhook_kind,
 };
 

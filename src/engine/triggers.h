@@ -32,4 +32,6 @@ typedef struct TriggerKind
 	void		(*drop) (const WfTriggerRow *row);
 } TriggerKind;
 
+extern const TriggerKind wf_trigger_schedule_kind;	/* schedule.c */
+
 #endif

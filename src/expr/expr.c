@@ -93,6 +93,12 @@ wf_expr_secrets(const WfExpr *expr, void (*visit) (const char *name, void *arg),
 		visit(lfirst(cell), arg);
 }
 
+uint32
+wf_expr_roots(const WfExpr *expr)
+{
+	return expr->roots;
+}
+
 bool
 wf_expr_truthy(const JsonbValue *value)
 {

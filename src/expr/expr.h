@@ -176,6 +176,9 @@ extern void wf_expr_nodes(const WfExpr *expr, void (*visit) (int node_index, voi
 /* Which secrets an expression names: calls `visit` with each name (repeats possible). */
 extern void wf_expr_secrets(const WfExpr *expr, void (*visit) (const char *name, void *arg), void *arg);
 
+/* The names that an expression begins with: bit 1 << WfRoot for each. */
+extern uint32 wf_expr_roots(const WfExpr *expr);
+
 /* JavaScript's truthiness of a JSON value, and the text that templates join. */
 extern bool wf_expr_truthy(const JsonbValue *value);
 

@@ -572,6 +572,7 @@ struct WfExpr
 	int			n_nodes;		/* graph nodes it reads */
 	int		   *nodes;
 	List	   *secrets;		/* char *: names of secrets that it reads */
+	uint32		roots;			/* bits: what it reads, as WfRoot */
 };
 
 /* -- evaluating nodes -- */

@@ -200,6 +200,7 @@ make_path(WfParser *p, const WfToken *t, WfRoot root)
 	path = wf_expr_node(p, sizeof(WfPathNode), WF_N_PATH, t->pos, wf_expr_eval_path, NULL, NULL, NULL);
 	if (path == NULL)
 		return NULL;
+	p->roots |= UINT32_C(1) << root;
 	path->root = root;
 	path->part = WF_NODE_ALL;
 	path->name = pnstrdup(t->text, t->len);

@@ -685,6 +685,7 @@ make_expr(WfParser *p, const WfExprNode *root, int end)
 	expr->nodes = p->nodes;
 	expr->n_nodes = p->n_nodes;
 	expr->secrets = p->secrets;
+	expr->roots = p->roots;
 	return expr;
 }
 

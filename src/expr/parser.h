@@ -88,6 +88,7 @@ typedef struct WfParser
 	int			nodes_capacity;
 	int		   *nodes;
 	List	   *secrets;		/* char *: names of secrets */
+	uint32		roots;			/* bits: names that it begins paths with, as WfRoot */
 	bool		failed;
 	int			fail_pos;		/* bytes in the lexer's source */
 	int			fail_code;

@@ -100,6 +100,11 @@ extern Datum wf_query_bind(WfQueryType *type, int32 typmod, const JsonbValue *va
 /* An array Datum of `n` values, of element type `element`. */
 extern Datum wf_query_bind_list(WfQueryType *element, int n, const Datum *values, const bool *nulls);
 
+/* -- emit.c: Datum to JSON -- */
+
+/* The value as to_jsonb gives it, borrowed from the Datum or in CurrentMemoryContext. */
+extern void wf_query_emit(WfQueryType *type, Datum value, JsonbValue *out);
+
 /* -- rows.c: tuples to JSON -- */
 
 typedef struct WfRowColumn

@@ -114,7 +114,7 @@ check_table(Check *check)
 			   psprintf("\"%s\" cannot have triggers", check->display));
 	else if (get_rel_persistence(check->relid) == RELPERSISTENCE_TEMP)
 		refuse(check, ERRCODE_WRONG_OBJECT_TYPE, "table", NULL,
-			   psprintf("\"%s\" is a temporary table, which ends with its session", check->display));
+			   psprintf("\"%s\" is a temporary table, which ends with its session", name));
 	else if (pg_class_aclcheck(check->relid, GetUserId(), ACL_TRIGGER) != ACLCHECK_OK)
 		refuse(check, ERRCODE_INSUFFICIENT_PRIVILEGE, "table", "Whoever saves the workflow needs the TRIGGER privilege on the table.",
 			   psprintf("permission denied for table %s", name));
@@ -336,7 +336,8 @@ check_when(Check *check)
 	for (int i = 0; i < WF_ROW_EVENTS; i++)
 		if (check->config->events & WF_ROW_BIT(i))
 		{
-			check->table = (WfWhenTable) {check->relid, (WfRowEvent) i, check->config->by_statement, check->config->when};
+			check->table = (WfWhenTable) {check->relid, (WfRowEvent) i, check->config->by_statement, check->config->when,
+				false};
 			visit(wf_expr_tree_root(check->config->when), check);
 		}
 }

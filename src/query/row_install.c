@@ -445,8 +445,11 @@ void
 wf_query_row_install(Oid relid, const WfRowConfig *config, const WfRowOwner *owner)
 {
 	MemoryContext memory = CurrentMemoryContext;
-	int			level = wf_query_push_search_path("pg_catalog");
+	int			level;
 
+	/* first, as it takes the strongest lock */
+	remove_events(relid, ~config->events, &owner->workflow, owner->node);
+	level = wf_query_push_search_path("pg_catalog");
 	for (int i = 0; i < WF_ROW_EVENTS; i++)
 		if (config->events & WF_ROW_BIT(i))
 		{
@@ -454,7 +457,6 @@ wf_query_row_install(Oid relid, const WfRowConfig *config, const WfRowOwner *own
 			MemoryContextSwitchTo(memory);
 		}
 	AtEOXact_GUC(true, level);
-	remove_events(relid, ~config->events, &owner->workflow, owner->node);
 }
 
 /* -- firing -- */

@@ -96,7 +96,8 @@ extern WfRowEvent wf_query_row_event(const TriggerData *data);
 
 /*
  * Is this firing one of the node's own triggers, on `relid` or a partition of it? (Anybody with the TRIGGER privilege on some table
- * can make a trigger with our function and another's arguments.)
+ * can make a trigger with our function and another's arguments.) The answer is the same for all firings of a trigger in one
+ * statement, and costs a hash and for a partition some look-ups: keep it (in fn_extra).
  */
 extern bool wf_query_row_is_genuine(const TriggerData *data, Oid relid, const WfRowConfig *config, const pg_uuid_t *workflow,
 									const char *node);

@@ -26,6 +26,7 @@
 #include "query/when.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/syscache.h"
 
 const char *
@@ -63,7 +64,7 @@ take_column(const WfWhenTable *table, const WfTreeStep *step, bool is_old, WfWhe
 	Form_pg_attribute attribute;
 	char	   *name;
 
-	if (table->by_statement || step->key == NULL || step->len >= NAMEDATALEN)
+	if (table->folding || table->by_statement || step->key == NULL || step->len >= NAMEDATALEN)
 		return;
 	name = pnstrdup(step->key, step->len);
 	tuple = SearchSysCacheAttName(table->relid, name);
@@ -274,8 +275,11 @@ condition_of(const WfWhenTable *table, const WfExprNode *node)
 bool
 wf_query_when_folds(const WfWhenTable *table, const WfExprNode *node, bool *value)
 {
-	WfWhen		when = condition_of(table, node);
+	WfWhenTable folding = *table;
+	WfWhen		when;
 
+	folding.folding = true;
+	when = condition_of(&folding, node);
 	*value = when.constant;
 	return when.sql == NULL && when.exact;
 }
@@ -283,7 +287,14 @@ wf_query_when_folds(const WfWhenTable *table, const WfExprNode *node, bool *valu
 void
 wf_query_when(const WfExpr *expr, Oid relid, WfRowEvent event, bool by_statement, WfWhen *out)
 {
-	WfWhenTable table = {relid, event, by_statement, expr};
+	WfWhenTable table = {relid, event, by_statement, expr, false};
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "workflow condition", ALLOCSET_SMALL_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(scratch);
 
+	/* each side is copied into what is made of both */
 	*out = condition_of(&table, wf_expr_tree_root(expr));
+	MemoryContextSwitchTo(old);
+	if (out->sql != NULL)
+		out->sql = pstrdup(out->sql);
+	MemoryContextDelete(scratch);
 }

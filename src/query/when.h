@@ -13,7 +13,7 @@ extern const char *wf_query_row_op(WfRowEvent event);
 extern bool wf_query_row_has_new(WfRowEvent event);
 extern bool wf_query_row_has_old(WfRowEvent event);
 
-/* -- when_value.c: one comparison -- */
+/* -- when_value.c, when_class.c: one comparison -- */
 
 /* What is known of a condition: SQL that is true whenever the condition is truthy, and never raises. NULL is as false. */
 typedef struct WfWhen
@@ -88,9 +88,10 @@ typedef struct WfWhenTable
 	WfRowEvent	event;
 	bool		by_statement;
 	const WfExpr *expr;
+	bool		folding;		/* columns are not looked at: no SQL is made */
 } WfWhenTable;
 extern void wf_query_when_operand(const WfWhenTable *table, const WfExprNode *node, WfWhenOperand *out);
-/* Is the condition known, whatever the row? */
+/* Is the condition known, whatever the row? It costs what looking at each node once costs. */
 extern bool wf_query_when_folds(const WfWhenTable *table, const WfExprNode *node, bool *value);
 
 #endif

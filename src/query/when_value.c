@@ -20,11 +20,9 @@
 #include <ctype.h>
 #include <math.h>
 
-#include "access/transam.h"
 #include "catalog/pg_type.h"
 #include "common/shortest_dec.h"
 #include "mb/pg_wchar.h"
-#include "parser/parse_coerce.h"
 #include "query/when.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -32,7 +30,6 @@
 #define MAX_SQL 65536			/* bytes of a clause; a longer one is left out */
 #define MAX_EXACT 9007199254740991.0	/* 2^53 - 1 */
 #define EXACT_DIGITS 15			/* of a decimal that a double never confuses with another */
-#define MAX_SCALE 30
 
 WfWhen
 wf_query_when_constant(bool value, bool exact)
@@ -55,83 +52,6 @@ wf_query_when_sql(bool exact, const char *fmt,...)
 		return NOT_KNOWN;
 	}
 	return (WfWhen) {sql.data, true, exact};
-}
-
-/* -- classes -- */
-
-static WfWhenClass
-numeric_class(int32 typmod)
-{
-	int			precision;
-	int			scale;
-
-	if (typmod < VARHDRSZ)
-		return WF_WHEN_NUMERIC;
-	precision = ((typmod - VARHDRSZ) >> 16) & 0xffff;
-	scale = (((typmod - VARHDRSZ) & 0x7ff) ^ 1024) - 1024;
-	return precision <= EXACT_DIGITS && scale >= 0 && scale <= MAX_SCALE ? WF_WHEN_SHORT_NUMERIC : WF_WHEN_NUMERIC;
-}
-
-/* A type of a user's may be cast to json in its own way. */
-static bool
-has_own_json(Oid type)
-{
-	Oid			function;
-
-	return type >= FirstNormalObjectId &&
-		find_coercion_pathway(JSONOID, type, COERCION_EXPLICIT, &function) == COERCION_PATH_FUNC;
-}
-
-static WfWhenClass
-class_of(Oid type, int32 typmod, bool *is_composite)
-{
-	switch (type)
-	{
-		case INT2OID:
-		case INT4OID:
-			return WF_WHEN_INT;
-		case INT8OID:
-			return WF_WHEN_INT8;
-		case NUMERICOID:
-			return numeric_class(typmod);
-		case FLOAT4OID:
-			return WF_WHEN_FLOAT4;
-		case FLOAT8OID:
-			return WF_WHEN_FLOAT8;
-		case BOOLOID:
-			return WF_WHEN_BOOL;
-		case TEXTOID:
-		case VARCHAROID:
-		case NAMEOID:
-			return WF_WHEN_TEXT;
-		case UUIDOID:
-			return WF_WHEN_UUID;
-		case DATEOID:
-			return WF_WHEN_DATE;
-		case TIMESTAMPOID:
-			return WF_WHEN_TIMESTAMP;
-		case TIMESTAMPTZOID:
-			return WF_WHEN_TIMESTAMPTZ;
-		case JSONOID:
-		case JSONBOID:
-			return WF_WHEN_UNKNOWN;
-		default:
-			break;
-	}
-	*is_composite = type_is_rowtype(type);
-	if (*is_composite || OidIsValid(get_element_type(type)))
-		return WF_WHEN_PLAIN;
-	if (has_own_json(type))
-		return WF_WHEN_UNKNOWN;
-	return type_is_enum(type) ? WF_WHEN_ENUM : WF_WHEN_PLAIN;
-}
-
-WfWhenClass
-wf_query_when_class(Oid type, int32 typmod, Oid *base, bool *is_composite)
-{
-	*is_composite = false;
-	*base = getBaseTypeAndTypmod(type, &typmod);
-	return class_of(*base, typmod, is_composite);
 }
 
 /* -- texts of operands -- */
@@ -536,17 +456,37 @@ number_of(const WfWhenOperand *column, const char *type, WfTreeOp op)
 	return is_relation(op) ? psprintf("COALESCE(%s, '0'::pg_catalog.%s)", cast, type) : cast;
 }
 
+static bool
+is_numeric(WfWhenClass class)
+{
+	return class == WF_WHEN_SHORT_NUMERIC || class == WF_WHEN_NUMERIC;
+}
+
+static bool
+is_float(WfWhenClass class)
+{
+	return class == WF_WHEN_FLOAT4 || class == WF_WHEN_FLOAT8;
+}
+
+/* A float4 goes with its like alone, a float8 with all but numerics. */
+static bool
+goes_together(WfWhenClass a, WfWhenClass b)
+{
+	if (a == WF_WHEN_FLOAT4 || b == WF_WHEN_FLOAT4)
+		return a == b;
+	return !(is_float(a) && is_numeric(b)) && !(is_numeric(a) && is_float(b));
+}
+
 static WfWhen
 two_numbers(const WfWhenOperand *left, WfTreeOp op, const WfWhenOperand *right)
 {
 	WfWhenClass least = Min(left->class, right->class);
 	WfWhenClass most = Max(left->class, right->class);
-	bool		floats = most == WF_WHEN_FLOAT4 || most == WF_WHEN_FLOAT8;
-	bool		numerics = most == WF_WHEN_SHORT_NUMERIC || most == WF_WHEN_NUMERIC ||
-		(floats && (least == WF_WHEN_SHORT_NUMERIC || least == WF_WHEN_NUMERIC));
+	bool		floats = is_float(most);
+	bool		numerics = is_numeric(most);
 	bool		confused = most == WF_WHEN_NUMERIC || (numerics && least == WF_WHEN_INT8);
 
-	if (floats && (numerics || (most != least && least == WF_WHEN_FLOAT4) || (most == WF_WHEN_FLOAT4 && least != most)))
+	if (!goes_together(least, most))
 		return NOT_KNOWN;
 	if (most == WF_WHEN_INT)
 		return pair(true, number_of(left, "int4", op), op, number_of(right, "int4", op));

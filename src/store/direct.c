@@ -65,6 +65,14 @@ wf_store_insert_begin(Oid table)
 	return insert;
 }
 
+void
+wf_store_insert_skip_partial(WfInsert *insert)
+{
+	for (int i = 0; i < insert->target->ri_NumIndices; i++)
+		if (insert->target->ri_IndexRelationInfo[i]->ii_Predicate != NIL)
+			insert->target->ri_IndexRelationInfo[i]->ii_ReadyForInserts = false;
+}
+
 /* Writes what is buffered. */
 static void
 flush(WfInsert *insert)

@@ -26,6 +26,8 @@ typedef struct WfInsert WfInsert;
 extern WfInsert *wf_store_insert_begin(Oid table);
 extern void wf_store_insert_put(WfInsert *insert, Datum *values, bool *nulls);
 extern void wf_store_insert_end(WfInsert *insert);
+/* None of its rows belongs into a partial index of the table: nobody has to find out for each. Before the first put. */
+extern void wf_store_insert_skip_partial(WfInsert *insert);
 /* One row. */
 extern void wf_store_insert_one(Oid table, Datum *values, bool *nulls);
 

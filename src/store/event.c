@@ -74,30 +74,30 @@ event_message(const pg_uuid_t *event_id, const Jsonb *payload)
 }
 
 int
-wf_store_emit(const pg_uuid_t *tenant_id, const char *event, const char *correlation, Jsonb *payload, const char *unique_id)
+wf_store_emit(const pg_uuid_t *tenant_id, WfEvent *event)
 {
 	Datum		values[7];
-	char		nulls[7] = {' ', ' ', ' ', correlation == NULL ? 'n' : ' ', ' ', ' ', unique_id == NULL ? 'n' : ' '};
-	pg_uuid_t	event_id;
+	char		nulls[7] = {' ', ' ', ' ', event->correlation == NULL ? 'n' : ' ', ' ', ' ', event->unique_id == NULL ? 'n' : ' '};
 	pg_uuid_t	last = {{0}};
 	Jsonb	   *message;
 	WfMessage  *messages;
 	uint64		n;
 	int			n_runs = 0;
 
-	wf_uuid_make(&event_id);
+	wf_uuid_make(&event->event_id);
+	event->emitted_at = wf_clock_now();
 	values[0] = UUIDPGetDatum(tenant_id);
-	values[1] = UUIDPGetDatum(&event_id);
-	values[2] = CStringGetTextDatum(event);
-	values[3] = correlation == NULL ? (Datum) 0 : CStringGetTextDatum(correlation);
-	values[4] = JsonbPGetDatum(payload);
-	values[5] = TimestampTzGetDatum(wf_clock_now());
-	values[6] = unique_id == NULL ? (Datum) 0 : CStringGetTextDatum(unique_id);
+	values[1] = UUIDPGetDatum(&event->event_id);
+	values[2] = CStringGetTextDatum(event->event);
+	values[3] = event->correlation == NULL ? (Datum) 0 : CStringGetTextDatum(event->correlation);
+	values[4] = JsonbPGetDatum(event->payload);
+	values[5] = TimestampTzGetDatum(event->emitted_at);
+	values[6] = event->unique_id == NULL ? (Datum) 0 : CStringGetTextDatum(event->unique_id);
 	if (wf_store_execute(WF_SQL_INSERT_EVENT, values, nulls) == 0)
 		return -1;
-	wf_wake_keeper_at_commit(wf_clock_now());
+	wf_wake_keeper_at_commit(event->emitted_at);
 	WF_FAULT("event.inserted");
-	message = event_message(&event_id, payload);
+	message = event_message(&event->event_id, event->payload);
 	values[1] = values[2];
 	values[2] = values[3];
 	n = wf_store_execute_latest(WF_SQL_WAITS_FOR_EVENT, values, nulls + 1);

@@ -24,6 +24,7 @@
 #include "partitioning/partbounds.h"
 #include "partitioning/partdesc.h"
 #include "storage/lmgr.h"
+#include "storage/proc.h"
 #include "store/direct.h"
 #include "store/runtime.h"
 #include "store/statements.h"
@@ -189,11 +190,15 @@ last_end(List **ranges)
 	return end;
 }
 
-/* Waiting long for the locks would keep everybody else waiting behind us. Until the (sub)transaction ends. */
+/*
+ * Locks are not waited for long: whoever reads history would wait behind us. And for less than deadlock_timeout: a reader who
+ * has one of the tables and waits for the other, while we have that and wait for the first, must not be the one who fails.
+ */
 static void
 be_impatient(void)
 {
-	(void) set_config_option("lock_timeout", "1000", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
+	(void) set_config_option("lock_timeout", psprintf("%d", Max(DeadlockTimeout / 4, 1)), PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_LOCAL, true, 0, false);
 }
 
 /* What a statement says that gives one bool. */

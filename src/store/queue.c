@@ -80,6 +80,15 @@ fill_message(WfMessage *message, Datum *values, bool *nulls)
 	values[MESSAGE_OPTIONS] = wf_store_jsonb_value(message->options, &nulls[MESSAGE_OPTIONS]);
 }
 
+static bool
+all_starts(const WfMessage *messages, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (messages[i].kind != WF_MESSAGE_START)
+			return false;
+	return true;
+}
+
 void
 wf_store_send(WfMessage *messages, int n)
 {
@@ -91,6 +100,8 @@ wf_store_send(WfMessage *messages, int n)
 	if (n == 0)
 		return;
 	insert = wf_store_insert_begin(wf_store_table("queue"));
+	if (all_starts(messages, n))
+		wf_store_insert_skip_partial(insert);	/* queue_run is of all others */
 	for (int i = 0; i < n; i++)
 	{
 		fill_message(&messages[i], values, nulls);

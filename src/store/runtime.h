@@ -60,6 +60,10 @@ typedef struct WfRunKey
 extern WfMessage wf_store_message(const pg_uuid_t *tenant_id, const WfRunKey *run, WfMessageKind kind);
 /* Adds messages to the queue; when the transaction commits, a worker of the role is woken. */
 extern void wf_store_send(WfMessage *messages, int n);
+/* The same at the end of the statement, or earlier: for those that come one by one, and many of them (later.c). Copied. */
+extern void wf_store_send_later(const WfMessage *messages, int n);
+/* Registers hooks and callbacks; once. */
+extern void wf_store_later_init(void);
 /* Keeps a message back: of a paused run (gate NULL), or what a run begins with at a gate, of which `gate_size` may pass
  * at once; then workflow_id is to be set, whatever kind it is. */
 extern void wf_store_hold(WfMessage *message, const char *gate, int gate_size);
@@ -171,9 +175,47 @@ extern void wf_store_delete_wait(const pg_uuid_t *tenant_id, const pg_uuid_t *ru
 /* The oldest buffered event of this name and correlation (NULL: any) that is not in `seen` (uuid texts); false: none. */
 extern bool wf_store_find_event(const pg_uuid_t *tenant_id, const char *event, const char *correlation,
 								ArrayType *seen, pg_uuid_t *event_id, Jsonb **payload);
+/* An event as it is emitted. */
+typedef struct WfEvent
+{
+	const char *event;
+	const char *correlation;	/* or NULL */
+	Jsonb	   *payload;
+	const char *unique_id;		/* or NULL */
+	pg_uuid_t	event_id;		/* set by wf_store_emit, like the next */
+	TimestampTz emitted_at;
+} WfEvent;
+
 /* Sends an event to all that wait for it, and buffers it; how many runs were woken; -1: `unique_id` was there already. */
-extern int	wf_store_emit(const pg_uuid_t *tenant_id, const char *event, const char *correlation, Jsonb *payload,
-						  const char *unique_id);
+extern int	wf_store_emit(const pg_uuid_t *tenant_id, WfEvent *event);
+
+/* -- events that wait for a quiet time (debounce.c) -- */
+
+/* Events of one trigger and correlation; all but `n` and `due_at` is of the last one. */
+typedef struct WfBurst
+{
+	pg_uuid_t	tenant_id;
+	pg_uuid_t	trigger_id;
+	pg_uuid_t	event_id;
+	const char *event;
+	const char *correlation;	/* or NULL */
+	int64		n;				/* events */
+	TimestampTz emitted_at;
+	TimestampTz due_at;
+	Oid			role;			/* who emitted it */
+	int			chain;			/* triggers that led to it */
+	Jsonb	   *payload;
+} WfBurst;
+
+/* Adds to a burst; when it commits, the keeper looks no later than at due_at. Waits for nobody. */
+extern void wf_store_put_burst(const WfBurst *burst);
+/* Bursts of which something is due, of all tenants (WfBurst *, ids and correlation alone set); not all, if there are more than
+ * `most` rows. The keeper's, like the following. */
+extern List *wf_store_due_bursts(TimestampTz now, int most);
+/* Takes all there is of such a burst, and fills the rest; false: there is nothing, or somebody else has it (*is_locked). */
+extern bool wf_store_take_burst(WfBurst *burst, bool *is_locked);
+/* When the next one is due; 0: there is none. */
+extern TimestampTz wf_store_next_burst(void);
 
 /* -- tasks (task.c) -- */
 

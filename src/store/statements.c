@@ -42,6 +42,9 @@
 #define TRIGGERS "SELECT " TRIGGER_COLUMNS " FROM wf.trigger t JOIN wf.workflow w ON w.tenant_id" EQ "t.tenant_id" \
 	" AND w.workflow_id" EQ "t.workflow_id WHERE "
 
+/* Read by schedule.c. */
+#define SCHEDULES "SELECT tenant_id, trigger_id, next_at, last_at, last_run_id, n_missed, n_skipped FROM wf.schedule"
+
 typedef struct Statement
 {
 	const char *sql;
@@ -676,6 +679,9 @@ static const Statement statements[WF_SQL_COUNT] = {
 	[WF_SQL_FIND_TRIGGER] = {
 		TRIGGERS "t.tenant_id" EQ "$1 AND t.workflow_id" EQ "$2 AND t.node" EQ "$3",
 	3, {UUIDOID, UUIDOID, TEXTOID}},
+	[WF_SQL_FIND_TRIGGER_ID] = {
+		TRIGGERS "t.tenant_id" EQ "$1 AND t.trigger_id" EQ "$2",
+	2, {UUIDOID, UUIDOID}},
 	[WF_SQL_TRIGGERS_OF_TYPE] = {
 		TRIGGERS "t.tenant_id" EQ "$1 AND t.type" EQ "$2 AND t.installed ORDER BY t.trigger_id",
 	2, {UUIDOID, TEXTOID}},
@@ -701,6 +707,27 @@ static const Statement statements[WF_SQL_COUNT] = {
 	[WF_SQL_DELETE_TRIGGER] = {
 		"DELETE FROM wf.trigger WHERE tenant_id" EQ "$1 AND trigger_id" EQ "$2",
 	2, {UUIDOID, UUIDOID}},
+	/* -- events that wait for a quiet time -- */
+	[WF_SQL_PUT_BURST] = {
+		"INSERT INTO wf.debounce (tenant_id, trigger_id, event_id, event, correlation, n, emitted_at, due_at, role, chain, payload)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::pg_catalog.regrole, $10, $11)",
+	11, {UUIDOID, UUIDOID, UUIDOID, TEXTOID, TEXTOID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, OIDOID, INT4OID, JSONBOID}},
+	[WF_SQL_DUE_BURSTS] = {
+		"SELECT DISTINCT tenant_id, trigger_id, correlation FROM ("
+		"  SELECT tenant_id, trigger_id, correlation FROM wf.debounce WHERE due_at OPERATOR(pg_catalog.<=) $1"
+		"  ORDER BY due_at LIMIT $2) d",
+	2, {TIMESTAMPTZOID, INT4OID}},
+	/* all rows of it; what they say together */
+	[WF_SQL_TAKE_BURST] = {
+		"WITH taken AS ("
+		"  DELETE FROM wf.debounce WHERE tenant_id" EQ "$1 AND trigger_id" EQ "$2 AND correlation" EQ "$3 RETURNING *)"
+		" SELECT event_id, event, emitted_at, role::pg_catalog.oid, chain, payload, (pg_catalog.sum(n) OVER ())::pg_catalog.int8,"
+		"  pg_catalog.max(due_at) OVER ()"
+		" FROM taken ORDER BY emitted_at DESC, event_id DESC LIMIT 1",
+	3, {UUIDOID, UUIDOID, TEXTOID}},
+	[WF_SQL_NEXT_BURST] = {
+		"SELECT due_at FROM wf.debounce ORDER BY due_at LIMIT 1",
+	0, {0}},
 	/* -- what triggers did -- */
 	[WF_SQL_SAVE_FIRED] = {
 		"INSERT INTO wf.trigger_stat AS s (tenant_id, trigger_id, fired_at, n_fired, failed_at, n_failed, error)"
@@ -719,6 +746,47 @@ static const Statement statements[WF_SQL_COUNT] = {
 	[WF_SQL_PRUNE_FIRED] = {
 		"DELETE FROM wf.trigger_stat s WHERE NOT EXISTS (SELECT FROM wf.trigger t"
 		"  WHERE t.tenant_id" EQ "s.tenant_id AND t.trigger_id" EQ "s.trigger_id)",
+	0, {0}},
+
+	/* -- schedules -- */
+	[WF_SQL_LOCK_SCHEDULES] = {
+		SCHEDULES " WHERE next_at OPERATOR(pg_catalog.<=) $1 ORDER BY next_at LIMIT $2 FOR UPDATE SKIP LOCKED",
+	2, {TIMESTAMPTZOID, INT4OID}},
+	[WF_SQL_FIND_SCHEDULE] = {
+		SCHEDULES " WHERE tenant_id" EQ "$1 AND trigger_id" EQ "$2",
+	2, {UUIDOID, UUIDOID}},
+	[WF_SQL_PUT_SCHEDULE] = {
+		"INSERT INTO wf.schedule AS s (tenant_id, trigger_id, next_at, n_missed, n_skipped) VALUES ($1, $2, $3, 0, 0)"
+		" ON CONFLICT (tenant_id, trigger_id) DO UPDATE SET next_at = CASE WHEN $4 THEN s.next_at ELSE excluded.next_at END",
+	4, {UUIDOID, UUIDOID, TIMESTAMPTZOID, BOOLOID}},
+	[WF_SQL_UPDATE_SCHEDULE] = {
+		"UPDATE wf.schedule SET next_at = $3, last_at = $4, last_run_id = $5, n_missed = $6, n_skipped = $7"
+		" WHERE tenant_id" EQ "$1 AND trigger_id" EQ "$2",
+	7, {UUIDOID, UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID, UUIDOID, INT8OID, INT8OID}},
+	[WF_SQL_DELETE_SCHEDULE] = {
+		"DELETE FROM wf.schedule WHERE tenant_id" EQ "$1 AND trigger_id" EQ "$2",
+	2, {UUIDOID, UUIDOID}},
+	[WF_SQL_NEXT_SCHEDULE] = {
+		"SELECT pg_catalog.min(next_at) FROM wf.schedule WHERE next_at IS NOT NULL",
+	0, {0}},
+	[WF_SQL_HAS_SCHEDULES] = {
+		"SELECT 1 FROM wf.schedule WHERE next_at IS NOT NULL LIMIT 1",
+	0, {0}},
+	/* the functions of the extension pg_cron, and of nobody else: in C, and superusers', as it is itself; and whether the owner of
+	 * our extension may call them */
+	[WF_SQL_PG_CRON] = {
+		"SELECT p.oid, p.proname::pg_catalog.text, pg_catalog.oidvectortypes(p.proargtypes), w.extowner,"
+		" pg_catalog.has_schema_privilege(w.extowner, p.pronamespace, 'USAGE')"
+		"  AND pg_catalog.has_function_privilege(w.extowner, p.oid, 'EXECUTE')"
+		" FROM pg_catalog.pg_extension e"
+		" JOIN pg_catalog.pg_extension w ON w.extname" EQ "'workflow'"
+		" JOIN pg_catalog.pg_depend d ON d.refclassid" EQ "'pg_catalog.pg_extension'::pg_catalog.regclass"
+		"  AND d.refobjid" EQ "e.oid AND d.deptype" EQ "'e' AND d.classid" EQ "'pg_catalog.pg_proc'::pg_catalog.regclass"
+		" JOIN pg_catalog.pg_proc p ON p.oid" EQ "d.objid"
+		" JOIN pg_catalog.pg_language l ON l.oid" EQ "p.prolang AND l.lanname" EQ "'c'"
+		" JOIN pg_catalog.pg_roles r ON r.oid" EQ "p.proowner AND r.rolsuper"
+		" JOIN pg_catalog.pg_roles o ON o.oid" EQ "e.extowner AND o.rolsuper"
+		" WHERE e.extname" EQ "'pg_cron' AND p.proname" EQ "ANY ('{schedule,unschedule}'::pg_catalog.name[])",
 	0, {0}},
 };
 

@@ -71,6 +71,14 @@ wf_store_find_trigger(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, 
 	return first(WF_SQL_FIND_TRIGGER, values);
 }
 
+WfTriggerRow *
+wf_store_find_trigger_id(const pg_uuid_t *tenant_id, const pg_uuid_t *trigger_id)
+{
+	Datum		values[2] = {UUIDPGetDatum(tenant_id), UUIDPGetDatum(trigger_id)};
+
+	return first(WF_SQL_FIND_TRIGGER_ID, values);
+}
+
 List *
 wf_store_triggers_of_type(const pg_uuid_t *tenant_id, const char *type)
 {

@@ -35,6 +35,8 @@ typedef struct WfTriggerRow
 extern List *wf_store_triggers_of(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id);
 /* NULL when there is none. */
 extern WfTriggerRow *wf_store_find_trigger(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, const char *node);
+/* By its id, installed or not; NULL when there is none. */
+extern WfTriggerRow *wf_store_find_trigger_id(const pg_uuid_t *tenant_id, const pg_uuid_t *trigger_id);
 /* Those of a tenant that fire: of a type, and of an event (WfTriggerRow *). */
 extern List *wf_store_triggers_of_type(const pg_uuid_t *tenant_id, const char *type);
 extern List *wf_store_triggers_of_event(const pg_uuid_t *tenant_id, const char *event);

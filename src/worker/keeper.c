@@ -1,13 +1,15 @@
 /*
- * keeper.c: the process that looks after one database: timers, gates, events, escalations, and roles without workers.
+ * keeper.c: the process that looks after one database: timers, gates, events, escalations, and roles without
+ * workers.
  *
  * It is connected as the bootstrap superuser, and executes nothing but the store's static statements, each in a short
- * transaction of its own, as wf_engine: no tenant's SQL ever runs here.
+ * transaction of its own, as wf_engine: no tenant's SQL ever runs here. Of tenants' expressions it evaluates one, the
+ * `concurrencyKey` of runs that it starts for events that were put off (engine/emit.c).
  *
  * 1. It begins by asking whether the extension is there, and ends if not; then it counts what a crash left (executing.c).
  * 2. It sleeps until the next time that something is due, which it knows from its last look and from what commits told
- *    since (wf_wake_keeper_at_commit). A time that is past means: look at once, at timers, gates, events and
- *    escalations. At rest it has no statement to execute; it wakes once a minute if a time is ahead, as the clock may have been
+ *    since (wf_wake_keeper_at_commit). A time that is past means: look at once, at timers, schedules, gates, events, those
+ *    that were put off, and escalations. At rest it has no statement to execute; it wakes once a minute if a time is ahead, as the clock may have been
  *    moved, and not at all if none is.
  *    What triggers did is saved a second after it was told that there is something, and when it begins (fired.h).
  * 3. When told to look at everything (it begins; a prepared transaction committed; rows came by COPY; a role cannot
@@ -47,7 +49,9 @@
 #include "utils/wait_event.h"
 #include "worker/worker.h"
 
+#define MOST_BURSTS 1000			/* rows of events that were put off, in one transaction */
 #define MOST_WAITS 1000			/* that are fired in one transaction */
+#define MOST_SCHEDULED 100		/* due times of schedules that are dealt with in one transaction */
 #define MOST_FAILED 100			/* messages that are failed in one transaction */
 #define MOST_SAVED 500			/* triggers of which it is saved what they did, in one transaction */
 #define MOST_EXPIRED 1000		/* runs that are deleted in one transaction */
@@ -69,6 +73,8 @@ typedef struct Look
 	TimestampTz now;
 	TimestampTz next_wait;		/* 0: none */
 	TimestampTz next_escalation;
+	TimestampTz next_burst;
+	TimestampTz next_schedule;
 	List	   *roles;			/* that have messages */
 	Oid			role;			/* whose messages are failed */
 	const WfError *error;
@@ -129,6 +135,26 @@ escalate(void *arg)
 
 	wf_transaction_open(look_memory);
 	look->n = wf_store_escalate(wf_clock_now(), &look->next_escalation);
+	wf_transaction_close(look_memory);
+}
+
+static void
+fire_bursts(void *arg)
+{
+	Look	   *look = arg;
+
+	wf_transaction_open(look_memory);
+	look->n = wf_engine_fire_bursts(wf_clock_now(), MOST_BURSTS, &look->next_burst);
+	wf_transaction_close(look_memory);
+}
+
+static void
+fire_schedules(void *arg)
+{
+	Look	   *look = arg;
+
+	wf_transaction_open(look_memory);
+	look->n = wf_engine_fire_schedules(MOST_SCHEDULED, &look->next_schedule);
 	wf_transaction_close(look_memory);
 }
 
@@ -262,6 +288,13 @@ do_upkeep(Look *look)
 	upkeep_at = wf_clock_now() + UPKEEP_US;
 }
 
+/* The earlier of two times; 0: none. */
+static TimestampTz
+earlier(TimestampTz a, TimestampTz b)
+{
+	return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
 static void
 do_timers(Look *look)
 {
@@ -272,11 +305,19 @@ do_timers(Look *look)
 			WF_FAULT("keeper.waits_fired");
 	} while (look->n >= MOST_WAITS);
 	must(escalate, look);
-	next_due = DT_NOEND;
-	if (look->next_wait != 0)
-		next_due = look->next_wait;
-	if (look->next_escalation != 0 && look->next_escalation < next_due)
-		next_due = look->next_escalation;
+	do
+	{
+		must(fire_bursts, look);
+		if (look->n > 0)
+			WF_FAULT("keeper.bursts_fired");
+	} while (look->n >= MOST_BURSTS);
+	do
+	{
+		must(fire_schedules, look);
+		if (look->n > 0)
+			WF_FAULT("keeper.schedules_fired");
+	} while (look->n >= MOST_SCHEDULED);
+	next_due = earlier(DT_NOEND, earlier(earlier(look->next_wait, look->next_escalation), earlier(look->next_schedule, look->next_burst)));
 }
 
 /* It was looked at: are some left? Then ever later, up to the longest wait. */

@@ -1,8 +1,11 @@
-# triggers.sh: what a trigger costs whoever writes the table. Sourced by run.sh. Nobody carries out what is queued meanwhile:
-# the database is none of those that have workers.
-bench_cluster bench "autovacuum = off" "workflow.databases = 'none'"
+# triggers.sh: what a trigger costs whoever writes the table. Sourced by run.sh. What is queued is not carried out meanwhile: the
+# only worker has a run that sleeps, so that the writer pays for the queue and nothing else.
+bench_cluster bench "autovacuum = off" "workflow.max_workers = 1"
 sql -c "SET client_min_messages = warning" -f test/bench/triggers.sql >/dev/null
-VARIANTS="no_trigger plpgsql_empty plpgsql_queue when_false async_row async_statement sync_row"
+sql -c "SELECT wf_save('sleep', '{\"nodes\": [{\"id\": \"s\", \"type\": \"db.query\", \"config\": {\"sql\": \"SELECT pg_sleep(86400)\"}}], \"edges\": []}')" \
+	-c "SELECT wf_start('sleep')" >/dev/null
+until [ "$(sql -c "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")" = 1 ]; do :; done
+VARIANTS="no_trigger plpgsql_empty plpgsql_when plpgsql_queue when_false async_row async_statement sync_row"
 
 # insert_script <table> <rows>
 insert_script()
@@ -22,7 +25,7 @@ insert_rate()
 	PGOPTIONS="-c synchronous_commit=off" "$PRIVATE_BIN/pgbench" -n -M prepared -f "$(insert_script "$1" "$2")" -c "$3" -j "$3" \
 		-T "$SECONDS_EACH" bench 2>&1 | awk -v n="$2" '/^tps/ { printf "%.0f\n", $3 * n; found = 1 } END { exit !found }' ||
 		die "pgbench failed on $1"
-	sql -c "TRUNCATE $1, queue, wf.queue" -c "TRUNCATE wf.run, wf.segment"
+	sql -c "TRUNCATE $1"
 }
 
 # insert_table <rows> <clients>

@@ -22,6 +22,10 @@ BEGIN
 END $$;
 CREATE TRIGGER t AFTER INSERT ON plpgsql_queue FOR EACH ROW EXECUTE FUNCTION put_into_queue();
 
+-- what any WHEN clause costs: PostgreSQL reads and prepares it anew for each statement
+CREATE TABLE plpgsql_when (LIKE no_trigger INCLUDING ALL);
+CREATE TRIGGER t AFTER INSERT ON plpgsql_when FOR EACH ROW WHEN (new.total > 1000 AND new.status = 'paid') EXECUTE FUNCTION do_nothing();
+
 SELECT wf_save('when_false', '{"nodes": [{"id": "t", "type": "trigger.row", "config": {"table": "when_false", "events": ["insert"],
 	"when": "$trigger.new.total > 1000 && $trigger.new.status === ''paid''"}}], "edges": []}');
 SELECT wf_save('async_row', '{"nodes": [{"id": "t", "type": "trigger.row", "config": {"table": "async_row", "events": ["insert"]}}], "edges": []}');

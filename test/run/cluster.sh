@@ -23,20 +23,21 @@ if [ "$flavour" = all ]; then
 fi
 
 use_flavour "$flavour"
+demo_settings
 case $command in
 	start)
-		cluster_running || cluster_start "shared_preload_libraries = 'workflow'"
+		cluster_running || cluster_start "${DEMO_SETTINGS[@]}"
 		;;
 	stop)
 		cluster_running && cluster_stop
 		;;
 	restart)
 		cluster_running && cluster_stop
-		cluster_start "shared_preload_libraries = 'workflow'"
+		cluster_start "${DEMO_SETTINGS[@]}"
 		;;
 	psql)
 		[ -d "$DATA" ] || die "there is no cluster in $DATA yet: run \"make $flavour\""
-		cluster_running || cluster_start "shared_preload_libraries = 'workflow'"
+		cluster_running || cluster_start "${DEMO_SETTINGS[@]}"
 		[ $# -gt 0 ] || [ "$flavour" != demo ] || set -- -d demo
 		exec "$PRIVATE_BIN/psql" "$@"
 		;;

@@ -4,7 +4,7 @@
 # The cluster goes on running; its data are as durable as a server's defaults make them.
 . "$(dirname "$0")/lib.sh"
 
-bash test/run/deps.sh build || exit 1
+bash test/run/deps.sh build demo || exit 1
 need_postgres
 use_flavour demo
 [ -f docs/examples/demo.sql ] || [ -f docs/examples/demo.sh ] || die "docs/examples has no demonstration"
@@ -14,7 +14,8 @@ build_library plain || die "could not build"
 install_extension "$LIBRARY"
 # A library that was loaded before stays loaded until the server starts again.
 cluster_running && cluster_stop
-cluster_start "shared_preload_libraries = 'workflow'" || exit 1
+demo_settings
+cluster_start "${DEMO_SETTINGS[@]}" || exit 1
 "$PRIVATE_BIN/psql" -X -q -v ON_ERROR_STOP=1 -d postgres -c "DROP DATABASE IF EXISTS demo WITH (FORCE)" \
 	-c "CREATE DATABASE demo" 2>&1 | grep -v 'does not exist, skipping'
 "$PRIVATE_BIN/psql" -X -q -v ON_ERROR_STOP=1 -d demo -c "CREATE EXTENSION workflow" || die "could not create the extension"

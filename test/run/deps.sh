@@ -1,6 +1,6 @@
 #!/bin/bash
 # deps.sh <purpose ...>: installs what is missing, with apt, on Debian or Ubuntu. Purposes: build,
-# check, memory (sanitizers), roots (check-all), peers (of the bench), web (a server for the bench). Does nothing, and needs no rights, when all is there.
+# check, demo, memory (sanitizers), roots (check-all), peers (of the bench), web (a server for the bench). Does nothing, and needs no rights, when all is there.
 #
 # The major version of PostgreSQL is that of PG_CONFIG or PGVERSION when given, else the newest one
 # installed, else the distribution's own. No cluster is made by installing the server: Debian's
@@ -81,6 +81,7 @@ optional=()
 for purpose in "$@"; do
 	case $purpose in
 		build) ;;
+		demo) [ -z "$version" ] || optional+=("postgresql-$version-cron") ;;
 		check)
 			wanted+=(perl libipc-run-perl clang nodejs nginx-light)
 			optional+=(python3-psycopg2 python3-aiosmtpd)

@@ -211,6 +211,14 @@ cluster_start()
 		{ tail -n 20 "$HERE/log"; say "could not start the cluster in $DATA"; return 1; }
 }
 
+# The libraries of a cluster to look around in: pg_cron too, where it is installed. Its jobs are of the database "demo".
+demo_settings()
+{
+	DEMO_SETTINGS=("shared_preload_libraries = 'workflow'")
+	[ -e "$LIBDIR/pg_cron.so" ] || return 0
+	DEMO_SETTINGS=("shared_preload_libraries = 'workflow,pg_cron'" "cron.database_name = 'demo'" "cron.use_background_workers = on")
+}
+
 cluster_stop()
 {
 	as_server "$PRIVATE_BIN/pg_ctl" -D "$DATA" -m fast -w -t "${STOP_SECONDS:-60}" stop >/dev/null 2>&1

@@ -1,6 +1,6 @@
 #!/bin/bash
 # run.sh [name ...]: what takes longer than `make check` can spare: kills (test/t/runtime_kill.pl with 2,000 of them and
-# a heavier load), promotions of a standby, and 100,000 requests. T="kill promotion requests" chooses; WF_KILLS, WF_KILL_SEED,
+# a heavier load), promotions of a standby, 100,000 requests, and minutes of pg_cron. T="kill promotion requests cron" chooses; WF_KILLS, WF_KILL_SEED,
 # WF_KILL_RATE, WF_PROMOTIONS, WF_PROMOTION_SECONDS and WF_REQUESTS say how much.
 . "$(dirname "$0")/../run/lib.sh"
 . "$(dirname "$0")/../run/suites.sh"
@@ -13,7 +13,7 @@ build_library soak WF_TESTING=1 WERROR=1 >"$LOGS/build.log" 2>&1 || { show "$LOG
 install_extension "$LIBRARY"
 trap 'exit 130' INT TERM
 
-[ $# -gt 0 ] || set -- kill promotion requests
+[ $# -gt 0 ] || set -- kill promotion requests cron
 for name in "$@"; do
 	case $name in
 		kill)

@@ -92,8 +92,8 @@ SELECT due('@daily', 'UTC', 'infinity', 1), due('@daily', 'UTC', '-infinity', 1)
 SELECT due('@daily', 'UTC', '294276-12-30 12:00', 2), due('@yearly', 'Europe/Berlin', '4714-11-24 00:00 BC', 1), due('0 12 29 2 *', 'America/New_York', '294270-01-01', 1);
 
 -- zones
-SELECT z || ' => ' || test_cron_zone(z) FROM unnest(ARRAY['Europe/Berlin', 'europe/berlin', 'UTC', 'utc', 'GMT', 'Etc/GMT+5', 'EST5EDT', 'America/Argentina/Buenos_Aires',
-	'', 'Berlin', 'Europe/Berlni', 'New York', 'kathmandu', 'CEST', 'PDT', 'Foo/Bar5', 'Etc/GMT+99', 'UTC+3', '<+03>-3', 'CET-1CEST', 'EST5', 'EST5EDT4', '+02:00', '2', 'Europe', 'Europe/', '/Europe/Berlin',
+SELECT z || ' => ' || test_cron_zone(z) FROM unnest(ARRAY['Europe/Berlin', 'europe/berlin', 'UTC', 'utc', 'GMT', 'Etc/GMT+5', 'America/Argentina/Buenos_Aires',
+	'', 'Berlin', 'Europe/Berlni', 'New York', 'kathmandu', 'CEST', 'PDT', 'Foo/Bar5', 'Etc/GMT+99', 'UTC+3', '<+03>-3', 'CET-1CEST', 'EST5', '+02:00', '2', 'Europe', 'Europe/', '/Europe/Berlin',
 	'../../etc/passwd', 'Europe/../Europe/Berlin', 'Europe//Berlin', 'Zürich', 'Europe/Zürich', repeat('x', 300), ':UTC', ' UTC']) z;
 -- every zone of the server is known, and by that name
 SELECT name, test_cron_zone(name) FROM pg_timezone_names WHERE test_cron_zone(name) <> name;

@@ -94,6 +94,8 @@ our %workflows = (
 	askFan => [ 1, 'completed', $chain->($write->('a'), { id => 'l', type => 'loop', config => { items => [ 1, 2, 3 ], mode => 'workers', concurrency => 2 } },
 			$ask->('r', 'ms=10', parent => 'l', run => $parent, round => '{{ $item }}'), $write->('b', round => '{{ $node.l.output.count }}')), [qw(a b/3)] ],
 	# children; started by others only
+	# started by events that are put off: of all that came together, one
+	hit => [ 0, 'completed', $chain->({ id => 'on', type => 'trigger.event', config => { event => 'hit', debounce => 40 } }, { id => 'n', type => 'noop' }), [] ],
 	leaf => [ 0, 'completed', $chain->($write->('l1', run => $root, node => 'leaf1', round => '{{ $trigger.k }}'), { id => 's', type => 'delay', config => { duration => '100 milliseconds' } },
 			$write->('l2', run => $root, node => 'leaf2', round => '{{ $trigger.k }}')), [] ],
 	plain => [ 3, 'completed', $chain->($write->('a'), $write->('b'), $write->('c')), [qw(a b c)] ],
@@ -148,6 +150,10 @@ CREATE INDEX ON accepted (run_id);
 CREATE TABLE starts (workflow text NOT NULL, weight int NOT NULL);
 CREATE TABLE outcome (workflow text NOT NULL, status text NOT NULL, node text, round text, maybe bool);
 CREATE TABLE asked (workflow text NOT NULL, node text, state text);
+CREATE TABLE hits (correlation text NOT NULL);
+-- due times of a schedule, and what it has started
+CREATE TABLE ticked (at timestamptz NOT NULL);
+CREATE TABLE ticks (at timestamptz NOT NULL);
 CREATE TABLE received (path text NOT NULL, key uuid NOT NULL, times int NOT NULL);
 CREATE FUNCTION flaky(run uuid) RETURNS int LANGUAGE plpgsql AS $$
 BEGIN
@@ -418,10 +424,11 @@ sub prepare
 {
 	my ($cluster, @names) = @_;
 	my $json = JSON::PP->new->canonical;
+	my $ticks = !@names;
 	@names = sort keys %workflows if !@names;
 	$cluster->safe_psql('postgres', 'CREATE EXTENSION workflow; CREATE ROLE app LOGIN; CREATE ROLE boss LOGIN; GRANT CREATE ON SCHEMA public TO app;
 		SELECT wf_grant(r, \'default\', \'member\') FROM unnest(ARRAY[\'app\', \'boss\']::name[]) r');
-	$cluster->safe_psql('postgres', "SET ROLE app; $setup GRANT ALL ON ledger, accepted, starts, outcome, asked, received TO boss");
+	$cluster->safe_psql('postgres', "SET ROLE app; $setup GRANT ALL ON ledger, accepted, starts, outcome, asked, received, hits TO boss");
 	if (grep { $requests{$_} } @names)
 	{
 		end_server();
@@ -450,6 +457,14 @@ sub prepare
 		}
 	}
 	$cluster->safe_psql('postgres', $sql);
+	# a schedule that somebody makes due
+	$cluster->safe_psql('postgres', q{
+		CREATE FUNCTION tick() RETURNS void LANGUAGE sql SECURITY DEFINER AS $$
+			WITH t AS (UPDATE wf.schedule SET next_at = clock_timestamp() WHERE next_at > clock_timestamp() + interval '1 s' RETURNING next_at)
+			INSERT INTO ticked SELECT next_at FROM t $$;
+	});
+	$cluster->safe_psql('postgres', q{SET ROLE app; SELECT wf_save('tick', '{"nodes": [{"id": "at", "type": "trigger.schedule", "config": {"cron": "0 0 29 2 *", "overlap": "allow", "catchUp": "30 days"}},
+		{"id": "t", "type": "db.create", "config": {"table": "ticks", "values": {"at": "{{ $trigger.scheduledAt }}"}}}], "edges": [{"source": "at", "target": "t"}]}')}) if $ticks;
 	return;
 }
 
@@ -499,6 +514,8 @@ sub start_clients
 {
 	my ($cluster, $rate) = @_;
 	start_client($cluster, 'start', $_ % 2 ? 'app' : 'boss', $rate / 2, "SELECT start_or_not();\n") for 1 .. 2;
+	start_client($cluster, 'start', 'boss', 30, "WITH h AS (INSERT INTO hits SELECT (random() * 3)::int RETURNING *) SELECT wf_emit('hit', '{}', correlation) FROM h;\n");
+	start_client($cluster, 'start', 'app', 10, "SELECT tick();\n");
 	start_client($cluster, 'answer', 'app', 40, "SELECT answer();\n");
 	start_client($cluster, 'approve', 'boss', 10, "SELECT approve();\n");
 	start_client($cluster, 'work', $_ % 2 ? 'app' : 'boss', 10, "CALL work();\n") for 1 .. 2;
@@ -557,7 +574,7 @@ sub drain
 	my $left = '';
 	while (time < $end)
 	{
-		$left = try_sql($cluster, q{SELECT (SELECT count(*) FROM wf.queue) + (SELECT count(*) FROM wf.live) + (SELECT count(*) FROM wf.held) + (SELECT count(*) FROM wf.request)}) // 'no server';
+		$left = try_sql($cluster, q{SELECT (SELECT count(*) FROM wf.queue) + (SELECT count(*) FROM wf.live) + (SELECT count(*) FROM wf.held) + (SELECT count(*) FROM wf.request) + (SELECT count(*) FROM wf.debounce) + (SELECT count(*) FROM wf.schedule WHERE next_at < clock_timestamp())}) // 'no server';
 		return 1 if $left eq '0';
 		sleep 0.1;
 	}
@@ -632,9 +649,16 @@ sub check_result
 			workflow = 'delayed' AND (b.at - f.at < '150 ms' OR c.at - b.at < (input ->> 'seconds')::float8 * interval '1 s')
 			OR workflow = 'until' AND b.at < (input ->> 'at')::timestamptz
 			OR workflow = 'paused' AND b.at - f.at < '100 ms') LIMIT 20});
+	$none->('a schedule starts one run for each time', q{
+		SELECT at, w.n AS due, f.n AS fired FROM (SELECT at, count(*) AS n FROM ticked GROUP BY 1) w FULL JOIN (SELECT at, count(*) AS n FROM ticks GROUP BY 1) f USING (at)
+		WHERE f.n IS DISTINCT FROM w.n ORDER BY 1 LIMIT 20});
 	$none->('nothing is left behind', q{
-		SELECT * FROM (SELECT 'queue' AS place, count(*) FROM wf.queue UNION ALL SELECT 'live', count(*) FROM wf.live UNION ALL SELECT 'held', count(*) FROM wf.held UNION ALL SELECT 'wait', count(*) FROM wf.wait UNION ALL SELECT 'request', count(*) FROM wf.request
+		SELECT * FROM (SELECT 'queue' AS place, count(*) FROM wf.queue UNION ALL SELECT 'live', count(*) FROM wf.live UNION ALL SELECT 'held', count(*) FROM wf.held UNION ALL SELECT 'wait', count(*) FROM wf.wait UNION ALL SELECT 'request', count(*) FROM wf.request UNION ALL SELECT 'debounce', count(*) FROM wf.debounce
 			UNION ALL SELECT 'gate', count(*) FROM wf.gate UNION ALL SELECT 'open tasks', count(*) FROM wf.task WHERE status = 'open') s WHERE count > 0});
+	$none->('every event that was put off is in one run', q{
+		SELECT correlation, h.n AS events, g.n AS counted FROM (SELECT correlation, count(*) AS n FROM hits GROUP BY 1) h
+		FULL JOIN (SELECT input ->> 'correlation' AS correlation, sum((input ->> 'count')::int) AS n FROM wf.run WHERE trigger = 'event' GROUP BY 1) g USING (correlation)
+		WHERE h.n IS DISTINCT FROM g.n AND EXISTS (SELECT FROM wf.workflow WHERE name = 'hit')});
 	check_requests($cluster, $what, $none) if $server_port;
 	$none->('invariants', 'SELECT * FROM wf.check_invariants() LIMIT 20');
 	my @complaints = clients_complaints();

@@ -45,6 +45,7 @@ $from->safe_psql('shop', q{
 	SELECT wf_emit('e', '{"p": 1}', 'c', 'once');
 	INSERT INTO wf.task (tenant_id, task_id, run_id, step, workflow_id, node, kind, quorum, allow_self, status, attempt, max_attempts, started_by, role, priority, created_at) SELECT tenant_id, gen_random_uuid(), run_id, 1, workflow_id, 'n', 'approval', 1, true, 'open', 0, 0, 10, 10, 0, now() FROM wf.live;
 	INSERT INTO wf.trigger_stat VALUES ('00000000-0000-7000-8000-000000000001', '018f0000-0000-7000-8000-00000000000a', '2026-01-01 00:00Z', 5, '2026-01-02 00:00Z', 1, '{"code": "WF006", "message": "m"}');
+	INSERT INTO wf.debounce VALUES ('00000000-0000-7000-8000-000000000001', '018f0000-0000-7000-8000-00000000000a', '018f0000-0000-7000-8000-00000000000b', 'e', 'c', 3, '2026-01-01 00:00Z', 'infinity', current_user::regrole, 0, '{"x": 1}');
 	INSERT INTO wf.failed (tenant_id, run_id, workflow_id, version, role, priority, attempt, n_segments, n_steps, queued_at, failed_at) SELECT tenant_id, run_id, workflow_id, 1, 10, 0, 1, 1, 1, now(), now() FROM wf.live;
 	DROP SCHEMA test CASCADE;
 });
@@ -69,6 +70,7 @@ my $all = q{
 	SELECT 'idempotency', t.* FROM wf.idempotency t;
 	SELECT 'failed', t.* FROM wf.failed t;
 	SELECT 'trigger_stat', t.* FROM wf.trigger_stat t;
+	SELECT 'debounce', t.* FROM wf.debounce t;
 	SET workflow.tenant = 'default';
 	SELECT 'steps', run_id, seq, node, status, input, output, error FROM wf_steps ORDER BY 2, 3;
 };

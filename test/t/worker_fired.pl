@@ -25,6 +25,9 @@ sub prepare
 {
 	my ($database) = @_;
 	setup($cluster, $database, 'alice');
+	# what is of no trigger goes when a keeper begins
+	sql("INSERT INTO wf.trigger (tenant_id, trigger_id, workflow_id, node, version, type, role, enabled, installed, definer, priority, gate_size, config, search_path)
+		SELECT tenant_id, id, workflow_id, id, 1, 'trigger.manual', 'postgres', false, false, false, 0, 0, '{}', '' FROM wf.workflow, unnest('{$one,$two}'::uuid[]) id WHERE name = 'sql'", $database);
 	sql(q{
 		CREATE FUNCTION fault(text) RETURNS text LANGUAGE c AS 'workflow', 'wf_sql_test_fault';
 		CREATE FUNCTION note(tenant uuid, trigger uuid, n bigint, times int) RETURNS void LANGUAGE c AS 'workflow', 'wf_sql_test_fired_note';

@@ -1,0 +1,158 @@
+/*
+ * told.c: who is told of a run that failed.
+ *
+ * 1. The workflow that `errorWorkflow` of its settings names, and each other one with a trigger.error that is for it. They are
+ *    runs in the background, queued by the transaction that records the failure.
+ * 2. None of them is told of a run that was itself told of one: these have the trigger `error`. What such a run starts is
+ *    bounded by workflow.max_trigger_chain.
+ * 3. Being told is worth no failure of the record: what goes wrong is undone, and in the server's log; a trigger has it in
+ *    wf_triggers, too.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "base/text.h"
+#include "base/wake.h"
+#include "engine/listen.h"
+#include "engine/start.h"
+#include "utils/resowner.h"
+
+/* Whom to tell: a trigger, or a workflow by its name. */
+typedef struct Told
+{
+	Run		   *run;
+	Jsonb	   *input;
+	const char *workflow;
+	const WfTriggerRow *trigger;	/* or NULL */
+} Told;
+
+/* {run_id, workflow, version, node, error, input} */
+static Jsonb *
+failure_input(const Run *run, const char *workflow, const Jsonb *error)
+{
+	WfJsonWriter *w = wf_json_writer_begin();
+	JsonbValue	root;
+
+	wf_json_root(error, &root);
+	wf_json_begin_object(w);
+	wf_json_put_field_cstring(w, "run_id", wf_engine_uuid_text(&run->run_id));
+	wf_json_put_field_cstring(w, "workflow", workflow);
+	wf_json_put_field_int64(w, "version", run->version);
+	wf_json_put_field_cstring(w, "node", wf_json_get_cstring(&root, "node"));
+	wf_json_put_member(w, "error", error);
+	wf_json_put_member(w, "input", run->input);
+	wf_json_end_object(w);
+	return wf_json_finish(w);
+}
+
+static void
+tell(const Told *told)
+{
+	const Run  *run = told->run;
+	WfFire		how = {.role = run->role, .started_by = run->started_by, .correlation_id = run->options.correlation_id,
+	.chain = run->chain + 1};
+	Jsonb	   *input = told->input;
+	WfStarted	started;
+
+	if (told->trigger == NULL)
+		wf_start_error_workflow(told->run, told->workflow, input);
+	else
+		wf_engine_fire(told->trigger, &how, &input, 1, &started);
+}
+
+/* In a subtransaction. Throws on what is the session's own trouble, and what makes the whole transaction fail. */
+static void
+try_to_tell(const Told *told)
+{
+	MemoryContext memory = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(memory);
+	PG_TRY();
+	{
+		tell(told);
+		ReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(memory);
+		CurrentResourceOwner = owner;
+	}
+	PG_CATCH();
+	{
+		ErrorData  *data;
+
+		MemoryContextSwitchTo(memory);
+		data = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(memory);
+		CurrentResourceOwner = owner;
+		if (wf_error_is_fatal(data->sqlerrcode) ||
+			(data->sqlerrcode == ERRCODE_T_R_SERIALIZATION_FAILURE && IsolationUsesXactSnapshot()))
+			ReThrowError(data);
+		ereport(LOG, (errmsg("workflow \"%s\" could not be told of a failed run", told->workflow),
+					  errdetail("%s", data->message)));
+		FreeErrorData(data);
+	}
+	PG_END_TRY();
+}
+
+static bool
+is_for(const Listener *listener, const Run *run, const char *workflow)
+{
+	ListCell   *cell;
+
+	if (memcmp(&listener->row.workflow_id, &run->workflow_id, sizeof(pg_uuid_t)) == 0)
+		return false;
+	foreach(cell, listener->workflows)
+		if (strcmp(lfirst(cell), workflow) == 0)
+			return true;
+	return listener->workflows == NIL;
+}
+
+/* Its name; one that could not be compiled has it in its row alone. NULL: there is no such workflow any more. */
+static const char *
+name_of(const Run *run)
+{
+	const WfWorkflowRow *row;
+
+	if (run->compiled != NULL)
+		return run->compiled->name;
+	row = wf_store_find_workflow_id(&run->tenant.tenant_id, &run->workflow_id);
+	return row == NULL ? NULL : row->name;
+}
+
+void
+wf_tell_of_failure(Run *run, const Jsonb *error)
+{
+	const char *named = run->compiled == NULL ? NULL : run->compiled->graph->settings.error_workflow;
+	Told		told = {.run = run};
+	List	   *listeners;
+	ListCell   *cell;
+	const char *name;
+
+	if (!wf_wake_available() || strcmp(run->trigger, "error") == 0)
+		return;
+	/* the run around a branch tells, if it fails of it */
+	listeners = run->branch != NULL ? NIL : wf_listeners_of_type(&run->tenant.tenant_id, "trigger.error");
+	if (named == NULL && listeners == NIL)
+		return;
+	name = name_of(run);
+	if (name == NULL)
+		return;
+	told.input = failure_input(run, name, error);
+	if (named != NULL)
+	{
+		told.workflow = named;
+		try_to_tell(&told);
+	}
+	foreach(cell, listeners)
+	{
+		const Listener *listener = lfirst(cell);
+
+		if (!is_for(listener, run, name) || (named != NULL && strcmp(listener->row.workflow, named) == 0))
+			continue;
+		told.workflow = listener->row.workflow;
+		told.trigger = &listener->row;
+		try_to_tell(&told);
+	}
+}
