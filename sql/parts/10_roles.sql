@@ -1,17 +1,21 @@
--- The role of the engine's own statements, and the schema of its tables.
+-- The role of the engine's own statements, that of gateways (who may hand over webhooks, and do nothing else), and the schema of
+-- the engine's tables.
 
 DO $$
 DECLARE
+	wanted text;
 	r pg_catalog.pg_roles;
 BEGIN
-	SELECT * INTO r FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) 'wf_engine';
-	IF NOT FOUND THEN
-		CREATE ROLE wf_engine NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS;
-	ELSIF r.rolsuper OR r.rolcanlogin OR r.rolbypassrls OR r.rolcreaterole OR r.rolreplication THEN
-		RAISE EXCEPTION 'role "wf_engine" exists with attributes that it must not have'
-			USING ERRCODE = '42501',
-				  HINT = 'Use ALTER ROLE wf_engine NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEROLE NOREPLICATION.';
-	END IF;
+	FOREACH wanted IN ARRAY ARRAY['wf_engine', 'wf_gateway'] LOOP
+		SELECT * INTO r FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) wanted;
+		IF NOT FOUND THEN
+			EXECUTE pg_catalog.format('CREATE ROLE %I NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS', wanted);
+		ELSIF r.rolsuper OR r.rolcanlogin OR r.rolbypassrls OR r.rolcreaterole OR r.rolreplication THEN
+			RAISE EXCEPTION 'role "%" exists with attributes that it must not have', wanted
+				USING ERRCODE = '42501',
+					  HINT = pg_catalog.format('Use ALTER ROLE %I NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEROLE NOREPLICATION.', wanted);
+		END IF;
+	END LOOP;
 END
 $$;
 

@@ -23,3 +23,7 @@ COMMENT ON FUNCTION wf.fire_schedules() IS 'starts what schedules of all tenants
 CREATE FUNCTION wf.trigger_problem(workflow_id uuid, node text) RETURNS text
 	LANGUAGE c STABLE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_trigger_problem';
 COMMENT ON FUNCTION wf.trigger_problem(uuid, text) IS 'what keeps a trigger of the current tenant from firing; null: nothing';
+
+CREATE FUNCTION wf_webhook(path text, method text, headers jsonb, body bytea, query jsonb DEFAULT '{}') RETURNS jsonb
+	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_webhook';
+COMMENT ON FUNCTION wf_webhook(text, text, jsonb, bytea, jsonb) IS 'hands over an HTTP request to the webhook of its path; what to answer';

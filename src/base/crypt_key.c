@@ -124,9 +124,55 @@ wf_crypt_p256_spki(const uint8 x[WF_CRYPT_P256_BYTES], const uint8 y[WF_CRYPT_P2
 	return P256_SPKI_BYTES;
 }
 
+/* Keys that were read in this backend: reading one takes longer than what is verified with it. */
+typedef struct KnownKey
+{
+	uint8		spki[WF_CRYPT_SPKI_BYTES];
+	size_t		bytes;
+	WfCryptKeyKind kind;
+	EVP_PKEY   *key;			/* NULL: nothing is here */
+} KnownKey;
+
+#define MOST_KNOWN 8
+
+static KnownKey known[MOST_KNOWN];
+static int	next_known = 0;
+
+/* A reference of the caller's; NULL: it is not known. */
+static EVP_PKEY *
+find_known(const uint8 *spki, size_t bytes, WfCryptKeyKind *kind)
+{
+	for (int i = 0; i < MOST_KNOWN; i++)
+	{
+		const KnownKey *one = &known[i];
+
+		if (one->key != NULL && one->bytes == bytes && memcmp(one->spki, spki, bytes) == 0 && EVP_PKEY_up_ref(one->key) == 1)
+		{
+			*kind = one->kind;
+			return one->key;
+		}
+	}
+	return NULL;
+}
+
+static void
+remember(const uint8 *spki, size_t bytes, WfCryptKeyKind kind, EVP_PKEY *key)
+{
+	KnownKey   *one = &known[next_known];
+
+	if (EVP_PKEY_up_ref(key) != 1)
+		return;
+	EVP_PKEY_free(one->key);
+	memcpy(one->spki, spki, bytes);
+	one->bytes = bytes;
+	one->kind = kind;
+	one->key = key;
+	next_known = (next_known + 1) % MOST_KNOWN;
+}
+
 /* The key, which the caller frees, and its kind; NULL when it is of none. */
 static EVP_PKEY *
-read_key(const uint8 *spki, size_t bytes, WfCryptKeyKind *kind)
+parse_key(const uint8 *spki, size_t bytes, WfCryptKeyKind *kind)
 {
 	const unsigned char *at = spki;
 	bool		is_p256 = bytes == P256_SPKI_BYTES && memcmp(spki, p256_prefix, sizeof(p256_prefix)) == 0;
@@ -148,6 +194,20 @@ read_key(const uint8 *spki, size_t bytes, WfCryptKeyKind *kind)
 		return key;
 	EVP_PKEY_free(key);
 	return NULL;
+}
+
+/* The same, of one that may be known. */
+static EVP_PKEY *
+read_key(const uint8 *spki, size_t bytes, WfCryptKeyKind *kind)
+{
+	EVP_PKEY   *key = find_known(spki, bytes, kind);
+
+	if (key != NULL)
+		return key;
+	key = parse_key(spki, bytes, kind);
+	if (key != NULL)
+		remember(spki, bytes, *kind, key);
+	return key;
 }
 
 WfCryptKeyKind

@@ -27,6 +27,7 @@ int			wf_setting_max_depth;
 int			wf_setting_max_iterations;
 int			wf_setting_max_output_size;
 int			wf_setting_max_trigger_chain;
+int			wf_setting_webhook_max_size;
 int			wf_setting_max_context_size;
 int			wf_setting_max_definition_size;
 int			wf_setting_max_journal_size;
@@ -141,6 +142,8 @@ static const IntSetting int_settings[] = {
 	&wf_setting_max_workers, 4, 1, 256, PGC_POSTMASTER, 0},
 	{"workflow.retention", "Time that ended runs are kept; 0: for ever.",
 	&wf_setting_retention, 0, 0, INT_MAX, PGC_SUSET, GUC_UNIT_MIN},
+	{"workflow.webhook_max_size", "Size of the body of a webhook that comes in.",
+	&wf_setting_webhook_max_size, 1024, 1, 64 * 1024, PGC_SUSET, GUC_UNIT_KB},
 	{"workflow.worker_idle_timeout", "Time after which a worker that has nothing to do ends; 0: never.",
 	&wf_setting_worker_idle_timeout, 60 * 1000, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS},
 };

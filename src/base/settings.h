@@ -20,6 +20,7 @@ extern int	wf_setting_max_nodes;		/* nodes in a definition */
 extern int	wf_setting_max_depth;		/* nested containers, inline subworkflows, runs in runs */
 extern int	wf_setting_max_iterations;	/* steps of one run */
 extern int	wf_setting_max_output_size;		/* kB, of one node */
+extern int	wf_setting_webhook_max_size;	/* kB: body, or query, of a webhook that comes in */
 extern int	wf_setting_max_trigger_chain;	/* starts by triggers, one from another */
 extern int	wf_setting_max_context_size;	/* kB, of all outputs of a run */
 extern int	wf_setting_max_definition_size;	/* kB */

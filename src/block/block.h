@@ -156,6 +156,9 @@ typedef struct WfStepOps
 	void		(*set_memory) (WfStep *step, Jsonb *value);
 	/* In a dry run: notes rows that a db node wrote. */
 	void		(*note_rows) (WfStep *step, const char *table, const char *operation, const JsonbValue *rows);
+	/* Gives {status, headers, body} to who waits for the run to answer; copied. False: nobody does, or it was answered already.
+	 * Undone with the effects of the branch that it is part of. */
+	bool		(*respond) (WfStep *step, const Jsonb *answer);
 } WfStepOps;
 
 /* One incoming live edge, for `merge`. */

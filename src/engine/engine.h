@@ -104,6 +104,7 @@ typedef struct WfRunRequest
 	int			chain;
 	const char *idempotency_key;
 	const char *correlation_id;
+	bool		wants_answer;	/* of a `respond` block: result.answer */
 } WfRunRequest;
 
 typedef struct WfRunResult
@@ -113,6 +114,8 @@ typedef struct WfRunResult
 	Jsonb	   *output;			/* NULL: null */
 	Jsonb	   *error;			/* NULL: none */
 	Jsonb	   *steps;			/* dry runs: an array */
+	Jsonb	   *answer;			/* {status, headers, body} if it was wanted and given, and the run did not fail; else NULL */
+	bool		is_earlier;		/* nothing was executed: it is the run that has the idempotency key */
 } WfRunResult;
 
 /*
@@ -160,6 +163,7 @@ typedef struct WfFire
 	int			chain;			/* triggers that led to it, one from another, if more than to the run that executes now */
 	const char *gate;			/* a gate for one run, where the workflow has none of its own; or NULL */
 	bool		later;			/* one of many: it may be written at the end of the statement */
+	bool		wants_answer;	/* at once only: result.answer */
 } WfFire;
 
 /* Do its runs execute as who saved the version, whoever makes it fire? */
@@ -197,6 +201,27 @@ extern bool wf_engine_row_changed(const struct TriggerData *data);
 extern int	wf_engine_fire_schedules(int most, TimestampTz *next);
 /* The next times of all schedules of the active version, sorted, at most `most`; how many. Throws WF001, and 22023 when it has none. */
 extern int	wf_engine_next_runs(const WfTenant *tenant, const char *workflow, int most, TimestampTz **out);
+
+/* -- webhooks (webhook.c) -- */
+
+/* A request as whoever received it hands it over: a stranger's, all of it. */
+typedef struct WfWebhook
+{
+	const char *path;			/* /tenant/..., or NULL */
+	const char *method;			/* or NULL */
+	const Jsonb *headers;		/* or NULL */
+	const char *body;			/* as it came */
+	size_t		body_bytes;
+	const Jsonb *query;			/* or NULL */
+	bool		is_too_large;	/* body or query are over the limit, and not given */
+} WfWebhook;
+
+/*
+ * What to answer: {status, headers, body}. What is wrong with a request is an answer and no error. Throws 42501 when the
+ * current user is no gateway and may not execute workflows of the tenant; what ends the caller's statement whoever
+ * asks (cancel, serialization failures). May start a run, or execute one in the transaction.
+ */
+extern Jsonb *wf_engine_webhook(const WfWebhook *request);
 
 /* -- runs in the background (start.c, turn.c, control.c) -- */
 

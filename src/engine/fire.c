@@ -8,6 +8,8 @@
  * 3. A run is `definer`'s (or a schedule's, a webhook's): it executes as who saved the version. Else it executes as whoever
  *    made the trigger fire, who must be a member of the tenant, by a membership of its own: a superuser acts for any tenant when
  *    asked to, but does not execute what a tenant's people wrote because it touched a table.
+ *    A webhook's sender is a stranger, and whoever calls wf_webhook for it has that session for others, too: a run in it leaves
+ *    nothing behind that is done later with the caller's rights (deferred triggers, held cursors), and no setting.
  * 4. A firing is counted when it commits (base/fired.h); one that comes to nothing is noted at once, since its transaction is
  *    about to be undone: who looks at wf_triggers sees why a writer's statement failed.
  * 5. What a run does may fire triggers again, without end. Each start by a trigger carries how many led to it (`chain`).
@@ -201,11 +203,14 @@ require_role(const WfTriggerRow *trigger)
 static void
 assume(const WfTriggerRow *trigger, WfTenant *tenant, Identity *before)
 {
+	bool		is_webhook = strcmp(trigger->type, "trigger.webhook") == 0;
+
 	GetUserIdAndSecContext(&before->user, &before->context);
 	if (wf_engine_fires_as_owner(trigger))
 		require_role(trigger);
 	if (wf_engine_fires_as_owner(trigger) && trigger->role != before->user)
-		SetUserIdAndSecContext(trigger->role, before->context | SECURITY_LOCAL_USERID_CHANGE);
+		SetUserIdAndSecContext(trigger->role, before->context | SECURITY_LOCAL_USERID_CHANGE |
+							   (is_webhook ? SECURITY_RESTRICTED_OPERATION : 0));
 	require_member(trigger, tenant);
 	before->guc_level = NewGUCNestLevel();
 	(void) set_config_option("workflow.tenant", tenant->name, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
@@ -237,6 +242,7 @@ run_now(const WfTriggerRow *trigger, const WfFire *how, Jsonb *input, WfRunMode 
 	request.mode = mode;
 	request.idempotency_key = how->idempotency_key;
 	request.correlation_id = how->correlation_id;
+	request.wants_answer = how->wants_answer;
 	wf_engine_run(&request, result);
 	resume(&before);
 }
@@ -256,5 +262,6 @@ wf_engine_fire_now(const WfTriggerRow *trigger, const WfFire *how, Jsonb *input,
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
-	wf_fired_note(&trigger->tenant_id, &trigger->trigger_id, 1);
+	if (!result->is_earlier)
+		wf_fired_note(&trigger->tenant_id, &trigger->trigger_id, 1);
 }

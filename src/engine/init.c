@@ -3,6 +3,7 @@
  */
 #include "postgres.h"
 
+#include "engine/answer.h"
 #include "engine/custom.h"
 #include "engine/engine.h"
 #include "engine/trigger_row.h"
@@ -22,4 +23,5 @@ wf_engine_init(void)
 	wf_block_has_secret = has_secret;
 	wf_custom_init();
 	wf_trigger_row_init();
+	wf_answer_init();
 }

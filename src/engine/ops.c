@@ -4,6 +4,7 @@
 #include "postgres.h"
 
 #include "base/settings.h"
+#include "engine/answer.h"
 #include "engine/attempt.h"
 #include "utils/memutils.h"
 
@@ -93,4 +94,10 @@ note_rows(WfStep *step, const char *table, const char *operation, const JsonbVal
 	MemoryContextSwitchTo(old);
 }
 
-const WfStepOps wf_step_ops = {set_variable, add_log, get_memory, set_memory, note_rows};
+static bool
+respond(WfStep *step, const Jsonb *answer)
+{
+	return wf_answer_give(open_of(step)->scope.run, answer);
+}
+
+const WfStepOps wf_step_ops = {set_variable, add_log, get_memory, set_memory, note_rows, respond};

@@ -16,6 +16,7 @@
 #include "base/settings.h"
 #include "base/text.h"
 #include "base/uuid.h"
+#include "engine/answer.h"
 #include "engine/attempt.h"
 #include "engine/deadline.h"
 #include "engine/journal.h"
@@ -196,6 +197,7 @@ earlier_run(Run *run, const WfCompiled *compiled, WfRunResult *result)
 	if (run->options.conflict_is_error)
 		wf_run_refuse_key(compiled->name, run->options.idempotency_key, &earlier);
 	wf_run_result(&run->tenant.tenant_id, &earlier, result);
+	result->is_earlier = true;
 	if (run->mode == WF_RUN_RAISE && result->error != NULL)
 		raise_stored(result->error);
 	return true;
@@ -259,7 +261,7 @@ hand_out(WfRunResult *result, MemoryContext memory)
 {
 	MemoryContext old = MemoryContextSwitchTo(memory);
 	JsonbValue	root;
-	Jsonb	  **parts[] = {&result->output, &result->error, &result->steps};
+	Jsonb	  **parts[] = {&result->output, &result->error, &result->steps, &result->answer};
 
 	for (int i = 0; i < lengthof(parts); i++)
 	{
@@ -297,6 +299,8 @@ run_inside(const WfRunRequest *request, WfRunResult *result, MemoryContext memor
 		run->role = request->fired != NULL ? GetUserId() : wf_start_role(compiled);
 		run->priority = run->options.has_priority ? run->options.priority : compiled->graph->settings.priority;
 		wf_segment_apply_settings(run);
+		if (request->wants_answer)
+			(void) wf_answer_wait(run);
 		context.callback = wf_segment_add_context;
 		context.arg = run;
 		context.previous = error_context_stack;
@@ -307,6 +311,7 @@ run_inside(const WfRunRequest *request, WfRunResult *result, MemoryContext memor
 			wf_segment_execute(run, wf_segment_begin_graph, NULL);
 		error_context_stack = context.previous;
 		wf_segment_settle(run, result);
+		result->answer = run->error == NULL ? run->answer : NULL;
 	}
 	hand_out(result, memory);
 	MemoryContextDelete(run->memory);
@@ -317,6 +322,7 @@ wf_engine_run(const WfRunRequest *request, WfRunResult *result)
 {
 	MemoryContext memory = CurrentMemoryContext;
 	const TimestampTz armed = wf_deadline_arm(0);
+	Run		   *const waiting = wf_answer_waiting();
 
 	memset(result, 0, sizeof(*result));
 	check_stack_depth();
@@ -338,6 +344,7 @@ wf_engine_run(const WfRunRequest *request, WfRunResult *result)
 	PG_FINALLY();
 	{
 		run_depth--;
+		wf_answer_stop(waiting);
 		wf_deadline_restore(armed);
 	}
 	PG_END_TRY();

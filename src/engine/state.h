@@ -309,6 +309,10 @@ struct Run
 	bool		suspended;		/* every path is parked */
 	bool		cancelled;		/* the run's error is that it was cancelled */
 	bool		ended;
+	bool		wants_answer;	/* somebody waits for what a `respond` block says (answer.c) */
+	Jsonb	   *answer;			/* that; in run memory, or NULL */
+	SubTransactionId answered_in;	/* the subtransaction that it goes with */
+	Run		   *waiting_outside;	/* the run around it that somebody waits for, or NULL */
 	Jsonb	   *output;			/* in run memory */
 	WfError    *error;			/* why it failed, in run memory; NULL: it did not */
 };

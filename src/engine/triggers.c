@@ -19,6 +19,7 @@
 #include "base/uuid.h"
 #include "engine/listen.h"
 #include "engine/trigger_row.h"
+#include "engine/trigger_webhook.h"
 #include "engine/triggers.h"
 #include "miscadmin.h"
 #include "utils/syscache.h"
@@ -28,6 +29,7 @@ static const TriggerKind *const kinds[] = {
 	&wf_trigger_event_kind,
 	&wf_trigger_row_kind,
 	&wf_trigger_schedule_kind,
+	&wf_trigger_webhook_kind,
 };
 
 static const TriggerKind *
@@ -167,6 +169,46 @@ take_step(const Step *step)
 		kind->clear(change->row, change->before);
 }
 
+/* Writes a row. Throws 23505 with the route that another transaction has taken meanwhile. */
+static void
+write_row(const WfTriggerRow *row)
+{
+	MemoryContext memory = CurrentMemoryContext;
+
+	PG_TRY();
+	{
+		wf_store_put_trigger(row);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *data;
+
+		MemoryContextSwitchTo(memory);
+		data = CopyErrorData();
+		if (data->sqlerrcode == ERRCODE_UNIQUE_VIOLATION && row->route != NULL && data->constraint_name != NULL &&
+			strcmp(data->constraint_name, "trigger_route") == 0)
+		{
+			FlushErrorState();
+			wf_trigger_webhook_taken(row, NULL);
+		}
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+}
+
+/* The route of the row goes to another node, or to none: nobody has it until that is written. */
+static void
+give_up_route(const WfTriggerRow *row, const WfTriggerRow *before)
+{
+	WfTriggerRow without;
+
+	if (before == NULL || before->route == NULL || (row->route != NULL && strcmp(before->route, row->route) == 0))
+		return;
+	without = *before;
+	without.route = NULL;
+	wf_store_put_trigger(&without);
+}
+
 /* Writes the rows, and what belongs to them elsewhere. */
 static void
 apply(List *changes)
@@ -188,7 +230,14 @@ apply(List *changes)
 		const Change *change = lfirst(cell);
 
 		if (change->row != NULL)
-			wf_store_put_trigger(change->row);
+			give_up_route(change->row, change->before);
+	}
+	foreach(cell, changes)
+	{
+		const Change *change = lfirst(cell);
+
+		if (change->row != NULL)
+			write_row(change->row);
 		if (change->before != NULL)
 			add_step(steps, &n, change->before->relation, false, change);
 		if (change->row != NULL && change->row->installed)

@@ -29,3 +29,11 @@ wf_store_leave(const WfRoleScope *scope)
 {
 	SetUserIdAndSecContext(scope->user, scope->context);
 }
+
+bool
+wf_store_is_gateway(void)
+{
+	Oid			gateway = get_role_oid("wf_gateway", true);
+
+	return OidIsValid(gateway) && has_privs_of_role(GetUserId(), gateway);
+}

@@ -28,6 +28,9 @@ typedef struct WfRoleScope
 extern void wf_store_enter(WfRoleScope *scope);
 extern void wf_store_leave(const WfRoleScope *scope);
 
+/* Is current_user a gateway (a member of wf_gateway), which may hand over webhooks to all tenants? */
+extern bool wf_store_is_gateway(void);
+
 /* -- tenants and rights (tenant.c, rights.c) -- */
 
 typedef enum WfPermission
@@ -80,6 +83,8 @@ extern void wf_store_require(WfPermission permission, WfTenant *tenant);
 /* A tenant by name, or by id, if current_user may act in it. */
 extern bool wf_store_tenant_named(const char *name, WfTenant *tenant);
 extern bool wf_store_tenant_of(const pg_uuid_t *tenant_id, WfTenant *tenant);
+/* The id of a tenant by its name, whoever asks; false: there is none. */
+extern bool wf_store_find_tenant(const char *name, pg_uuid_t *tenant_id);
 
 /* The same by a membership of its own, in the tenant or above: a superuser is a member where one says so, and nowhere else. */
 extern bool wf_store_is_member(const pg_uuid_t *tenant_id, WfTenant *tenant);

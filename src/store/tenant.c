@@ -185,6 +185,18 @@ wf_store_tenant_named(const char *name, WfTenant *tenant)
 	return found && rights_from_above(role, tenant);
 }
 
+bool
+wf_store_find_tenant(const char *name, pg_uuid_t *tenant_id)
+{
+	Datum		values[1] = {CStringGetTextDatum(name)};
+	bool		found = wf_store_execute(WF_SQL_TENANT_BY_NAME, values, NULL) == 1;
+
+	if (found)
+		wf_store_uuid(0, 1, tenant_id);
+	SPI_freetuptable(SPI_tuptable);
+	return found;
+}
+
 /* The tenant's name; false when there is no such tenant. */
 static bool
 find_name(const pg_uuid_t *tenant_id, WfTenant *tenant)

@@ -56,3 +56,43 @@ if wants writers; then
 	insert_table 1 8
 	insert_table 10000 1
 fi
+
+# webhook_rate <headers> <path> <clients>: prints requests a second. Where deliveries have ids, each is another one: a client has its share of
+# the 400000 that there are.
+webhook_rate()
+{
+	local script=$WORK/webhook.$1.sql i='' at=0
+	if [ "$1" = hmac ]; then
+		i=$'\\set at mod(:at + 1, 400000 / :clients)\n'
+		at=':at + :client_id * (400000 / :clients)'
+	fi
+	echo "${i}SELECT wf_webhook('$2', 'POST', (SELECT headers FROM genuine WHERE name = '$1' AND i = $at), '{\"id\": 42, \"total\": 12.50, \"note\": \"two of the blue ones\"}');" >"$script"
+	PGOPTIONS="-c synchronous_commit=off" "$PRIVATE_BIN/pgbench" -n -M prepared -D at=0 -D clients="$3" -f "$script" -c "$3" -j "$3" \
+		-T "$SECONDS_EACH" bench 2>&1 | awk '/^tps/ { printf "%.0f\n", $3; found = 1 } END { exit !found }' || die "pgbench failed on $2"
+	sql -c "TRUNCATE wf.queue, wf.idempotency" -c "TRUNCATE wf.run, wf.segment"
+}
+
+webhook_table()
+{
+	local round variant name path
+	local variants="none:none/immediately none:none/whenDone hmac:hmac/immediately hmac:hmac/whenDone jwt:jwt/immediately jwt:jwt/whenDone forged:hmac/immediately none:nothing/here"
+	rm -f "$WORK"/webhooks.*
+	for ((round = 0; round <= ROUNDS; round++)); do
+		for variant in $(shuf -e $variants); do
+			name=${variant%%:*} path=${variant#*:}
+			rate=$(webhook_rate "$name" "/default/$path/42" "$1") || exit 1
+			[ "$round" = 0 ] || echo "$rate" >>"$WORK/webhooks.$name.${path//\//.}"
+		done
+	done
+	say ""
+	say "webhooks, $1 client(s), synchronous_commit off"
+	for variant in $variants; do
+		name=${variant%%:*} path=${variant#*:}
+		printf '  %-26s %12d /s\n' "$([ "$name" = forged ] && echo "hmac, forged" || echo "${path/\// }")" "$(median "$WORK/webhooks.$name.${path//\//.}")"
+	done
+}
+
+if wants webhooks; then
+	webhook_table 1
+	webhook_table 4
+fi

@@ -37,3 +37,28 @@ SELECT wf_save('sync_row', '{"nodes": [
 	{"id": "keep", "type": "set", "config": {"variables": {"customer": "{{ $trigger.new.customer }}"}}}],
 	"edges": [{"source": "t", "target": "large"}, {"source": "large", "sourceHandle": "false", "target": "keep"}],
 	"variables": [{"name": "customer", "type": "number"}]}');
+
+-- webhooks: each auth, answered at once (a run is queued) and with what a run gives
+CREATE EXTENSION pgcrypto;
+CREATE FUNCTION save_webhook(name text, auth jsonb) RETURNS SETOF int LANGUAGE sql AS $$
+	SELECT wf_save(name || '_' || respond, jsonb_build_object('nodes', jsonb_build_array(
+		jsonb_build_object('id', 'in', 'type', 'trigger.webhook', 'config', jsonb_build_object('path', '/' || name || '/' || respond || '/{id}', 'auth', auth, 'respond', respond)),
+		'{"id": "large", "type": "if", "config": {"condition": "$trigger.body.total > 1000"}}'::jsonb,
+		'{"id": "out", "type": "return", "config": {"value": {"order": "{{ $trigger.params.id }}"}}}'::jsonb),
+		'edges', '[{"source": "in", "target": "large"}, {"source": "large", "sourceHandle": "false", "target": "out"}]'::jsonb))
+	FROM unnest(ARRAY['immediately', 'whenDone']) respond $$;
+SELECT save_webhook('none', '{"type": "none"}');
+SELECT save_webhook('hmac', '{"type": "hmac", "scheme": "standard", "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "tolerance": "1 week"}');
+SELECT save_webhook('jwt', jsonb_build_object('type', 'jwt', 'algorithm', 'ES256', 'key', '-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAERW5e6uIjTVUuPDvrbAdkdWk61zPod+hG6/CQ8Lbq6KL9D5IEGJAgz0tn5abU9nfj5nd/wVkVyJw8vRFhVgYA+A==
+-----END PUBLIC KEY-----'));
+
+-- headers of genuine requests, each of another delivery where it is signed
+CREATE TABLE genuine (name text, i int, headers jsonb, PRIMARY KEY (name, i));
+INSERT INTO genuine SELECT 'none', 0, '{"content-type": "application/json", "user-agent": "bench"}';
+INSERT INTO genuine SELECT 'jwt', 0, '{"content-type": "application/json", "user-agent": "bench", "authorization": "Bearer eyJhbGciOiJFUzI1NiIsImtpZCI6ImsyIn0.eyJzdWIiOiJhIiwiZXhwIjoyMDAwMDAwMDAwLCJpYXQiOjE3MDAwMDAwMDB9.5O4KkZM0z2VStVUmA9u2Ju9LirdCtqGBYReeac7Bjot36b5I4cqWgq_R4GUW_SPHlHeTPmvQpGdYSBAhz9h7PA"}';
+INSERT INTO genuine SELECT 'hmac', i, jsonb_build_object('content-type', 'application/json', 'user-agent', 'bench', 'webhook-id', 'msg_' || i, 'webhook-timestamp', t, 'webhook-signature',
+		'v1,' || encode(hmac(convert_to('msg_' || i || '.' || t || '.{"id": 42, "total": 12.50, "note": "two of the blue ones"}', 'UTF8'), decode('MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', 'base64'), 'sha256'), 'base64'))
+	FROM generate_series(0, 399999) i, (SELECT extract(epoch FROM now())::bigint::text AS t) x;
+INSERT INTO genuine SELECT 'forged', 0, headers || '{"webhook-id": "another"}' FROM genuine WHERE name = 'hmac' AND i = 0;
+ANALYZE genuine;

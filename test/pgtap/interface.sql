@@ -55,6 +55,7 @@ INSERT INTO wanted VALUES
 	('wf_enable_trigger', 'workflow text, node text', 'void', 0),
 	('wf_disable_trigger', 'workflow text, node text', 'void', 0),
 	('wf_next_runs', 'workflow text, count integer DEFAULT 5', 'SETOF timestamp with time zone', 1),
+	('wf_webhook', 'path text, method text, headers jsonb, body bytea, query jsonb DEFAULT ''{}''::jsonb', 'jsonb', 1),
 	('wf_reset_circuit', 'host text', 'boolean', 0),
 	('wf_limit_host', 'host text, requests integer DEFAULT NULL::integer, per interval DEFAULT ''00:00:01''::interval, burst integer DEFAULT NULL::integer, concurrency integer DEFAULT NULL::integer', 'void', 4),
 	('wf_set_http_policy', 'allow text DEFAULT ''''::text, deny text DEFAULT ''''::text', 'void', 2);
