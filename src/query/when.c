@@ -85,7 +85,7 @@ static void
 take_side(const WfWhenTable *table, const WfTree *path, bool is_old, WfWhenOperand *out)
 {
 	bool		is_there = is_old ? wf_query_row_has_old(table->event) : wf_query_row_has_new(table->event);
-	WfTreeStep	step;
+	WfTreeStep	step = {0};
 
 	if (path->n_steps > 1)
 		wf_expr_tree_step(path, 1, &step);
