@@ -25,7 +25,8 @@ CREATE TABLE wf.trigger (
 	route        text,
 	PRIMARY KEY (tenant_id, trigger_id),
 	UNIQUE (tenant_id, workflow_id, node),
-	FOREIGN KEY (tenant_id, workflow_id) REFERENCES wf.workflow ON DELETE CASCADE
+	-- and so a dump restores it after the version that it is of: it fires at once
+	FOREIGN KEY (tenant_id, workflow_id, version) REFERENCES wf.version ON DELETE CASCADE
 );
 CREATE INDEX trigger_type ON wf.trigger (tenant_id, type) WHERE installed;
 CREATE INDEX trigger_event ON wf.trigger (tenant_id, event) WHERE event IS NOT NULL AND installed;

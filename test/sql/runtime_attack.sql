@@ -275,6 +275,7 @@ SELECT count(*), count(DISTINCT what) FROM effects;
 SELECT save('[{"id": "e", "type": "waitForEvent", "config": {"event": "s"}}, {"id": "v", "type": "set", "config": {"variables": {"n": "{{ ($vars.n ?? 0) + $input.payload }}", "ordered": "{{ ($vars.ordered ?? true) && $input.payload === $run.iteration.e }}"}}}, {"id": "r", "type": "return", "config": {"value": "{{ [$vars.n, $vars.ordered, $run.iteration.e] }}"}}]', '[{"source": "e", "target": "v"}, {"source": "v", "target": "e", "condition": "$run.iteration.e < 500", "maxIterations": 2000}, {"source": "v", "target": "r", "condition": "$run.iteration.e >= 500"}]');
 SELECT wf_start('go') AS id \gset
 SELECT count(*) FROM (SELECT wf_signal(:'id', 's', to_jsonb(n)) FROM generate_series(1, 500) n) x;
+SELECT wf_await(:'id', '5 min') ->> 'status';
 SELECT test.ends(:'id');
 -- thousands of timers of one run that are due at once do not hold up others, nor each other
 SELECT wf_save('fan', (SELECT jsonb_build_object('nodes', jsonb_agg(jsonb_build_object('id', 'n' || n, 'type', 'delay', 'config', '{"duration": 0.01}'::jsonb)) || '[{"id": "j", "type": "return", "config": {"value": 1}}]',

@@ -115,7 +115,9 @@ SELECT * FROM test.clean();
 DROP EXTENSION workflow CASCADE;
 BEGIN;
 ALTER ROLE wf_gateway LOGIN;
+\set SHOW_CONTEXT never
 CREATE EXTENSION workflow;
+\set SHOW_CONTEXT errors
 ROLLBACK;
 SET client_min_messages = error;
 DROP OWNED BY wf_test_ann, wf_test_bea;
