@@ -122,7 +122,11 @@ until_gone('the dispatcher leaves');
 value("$settings; ALTER DATABASE postgres SET DateStyle = German; ALTER DATABASE postgres SET TimeZone = 'Asia/Kathmandu'; ALTER DATABASE postgres SET extra_float_digits = -15");
 $r = $cluster->safe_psql('postgres', "SET ROLE app; SELECT wf_save('x', \$j\$" . encode(ask('/settings?fails=1', retry => { maxAttempts => 2, initialDelay => 0.05 })) . "\$j\$) AS v \\gset\nSELECT wf_run('x') ->> 'run_id'", extra_params => [ '-U', 'app' ]);
 is($cluster->safe_psql('postgres', "SELECT wf_await('$r', '${deadline}s') -> 'output' ->> 'attempts'", extra_params => [ '-U', 'app' ]), '2', 'settings of the superuser and of the database do not matter');
-$cluster->safe_psql('template1', 'BEGIN READ WRITE; SET LOCAL statement_timeout = 0; ALTER ROLE postgres RESET ALL; ALTER DATABASE postgres RESET ALL; COMMIT');
+{
+	# ours come before those of the role, one of which would end a session that takes a moment between two statements
+	local $ENV{PGOPTIONS} = '-c default_transaction_read_only=off -c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0';
+	$cluster->safe_psql('template1', 'ALTER ROLE postgres RESET ALL; ALTER DATABASE postgres RESET ALL');
+}
 value(q{CREATE ROLE gone LOGIN; SELECT wf_grant('gone', 'default', 'member')});
 value("SELECT wf_set_secret('MS', '600000')");
 my $slow = encode(ask('/gone?ms={{ $secrets.MS }}'));
