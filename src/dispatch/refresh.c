@@ -8,13 +8,12 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "base/error.h"
 #include "base/secret.h"
+#include "base/subtransaction.h"
 #include "dispatch/flight.h"
 #include "store/secret.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 
 typedef struct Kept
 {
@@ -114,36 +113,23 @@ wf_refresh_is_wanted(void)
 	return !dlist_is_empty(&kept);
 }
 
-/* In a subtransaction: a secret that cannot be set (the master key is gone) must not keep everything else from being recorded. */
+static void
+write_secret(void *arg)
+{
+	Kept	   *entry = arg;
+
+	if (wf_store_hold_secret(&entry->tenant_id, entry->name, entry->version, &entry->is_locked))
+		wf_store_set_secret(&entry->tenant_id, entry->name, entry->value, entry->len);
+}
+
+/* A secret that cannot be set (the master key is gone) must not keep everything else from being recorded. */
 static void
 write_one(Kept *entry)
 {
-	MemoryContext memory = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
+	ErrorData  *error = wf_subtransaction(write_secret, entry);
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(memory);
-	PG_TRY();
-	{
-		if (wf_store_hold_secret(&entry->tenant_id, entry->name, entry->version, &entry->is_locked))
-			wf_store_set_secret(&entry->tenant_id, entry->name, entry->value, entry->len);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(memory);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		if (wf_error_is_fatal(error->sqlerrcode))
-			ReThrowError(error);
+	if (error != NULL)
 		ereport(LOG, (errcode(error->sqlerrcode), errmsg("refresh token of secret \"%s\" could not be kept: %s", entry->name, error->message)));
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(memory);
-	CurrentResourceOwner = owner;
 }
 
 bool

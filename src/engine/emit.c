@@ -14,14 +14,13 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/fired.h"
+#include "base/subtransaction.h"
 #include "engine/listen.h"
 #include "engine/start.h"
 #include "miscadmin.h"
-#include "utils/resowner.h"
 #include "utils/timestamp.h"
 
 #define AGAIN_US (50 * INT64CONST(1000))	/* a burst that another keeper has */
@@ -55,42 +54,28 @@ event_input(const char *event, const Jsonb *payload, const char *correlation, in
 
 /* -- the condition -- */
 
-static WfScope *
-condition_scope(Jsonb *input)
+/* A condition to be tested. */
+typedef struct Question
 {
-	WfJsonWriter *w = wf_json_writer_begin();
+	const Listener *listener;
+	Jsonb	   *input;
+	bool		holds;
+} Question;
 
-	wf_json_begin_object(w);
-	wf_json_put_member(w, "input", input);
-	wf_json_put_member(w, "trigger", input);
-	wf_json_end_object(w);
-	return wf_scope_from_context(wf_json_finish(w));
-}
-
-/* The error of whoever catches it, in CurrentMemoryContext as of `memory`: thrown on when it is nobody's but the session's. */
-static ErrorData *
-caught(MemoryContext memory, ResourceOwner owner)
+static void
+test(void *arg)
 {
-	ErrorData  *data;
+	Question   *question = arg;
 
-	MemoryContextSwitchTo(memory);
-	data = CopyErrorData();
-	FlushErrorState();
-	RollbackAndReleaseCurrentSubTransaction();
-	MemoryContextSwitchTo(memory);
-	CurrentResourceOwner = owner;
-	if (wf_error_is_fatal(data->sqlerrcode))
-		ReThrowError(data);
-	return data;
+	question->holds = wf_expr_test(question->listener->condition, wf_start_scope(question->input));
 }
 
 static bool
 holds(const Listener *listener, Jsonb *input)
 {
 	const WfTriggerRow *row = &listener->row;
-	MemoryContext memory = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	volatile bool result = false;
+	Question	question = {listener, input, false};
+	ErrorData  *error;
 
 	if (listener->condition_source == NULL)
 		return true;
@@ -100,24 +85,13 @@ holds(const Listener *listener, Jsonb *input)
 						"\"condition\" does not compile any more");
 		return false;
 	}
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(memory);
-	PG_TRY();
+	error = wf_subtransaction(test, &question);
+	if (error != NULL)
 	{
-		result = wf_expr_test(listener->condition, condition_scope(input));
-		ReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(memory);
-		CurrentResourceOwner = owner;
+		wf_fired_failed(&row->tenant_id, &row->trigger_id, unpack_sql_state(error->sqlerrcode), error->message);
+		FreeErrorData(error);
 	}
-	PG_CATCH();
-	{
-		ErrorData  *data = caught(memory, owner);
-
-		wf_fired_failed(&row->tenant_id, &row->trigger_id, unpack_sql_state(data->sqlerrcode), data->message);
-		FreeErrorData(data);
-	}
-	PG_END_TRY();
-	return result;
+	return question.holds;
 }
 
 /* -- emitting -- */
@@ -185,37 +159,39 @@ still_fires(const WfTriggerRow *row, const WfBurst *burst)
 	return listener.debounce_ms > 0;
 }
 
+/* A run to be started for a burst. */
+typedef struct Start
+{
+	const WfTriggerRow *row;
+	const WfBurst *burst;
+} Start;
+
+static void
+start(void *arg)
+{
+	const WfBurst *burst = ((Start *) arg)->burst;
+	WfFire		how = {.role = burst->role, .started_by = burst->role, .correlation_id = burst->correlation, .chain = burst->chain};
+	Jsonb	   *input = event_input(burst->event, burst->payload, burst->correlation, burst->n);
+	WfStarted	started;
+
+	wf_engine_fire(((Start *) arg)->row, &how, &input, 1, &started);
+}
+
 /* Starts the run, or notes why not; false: something that it needs is locked. */
 static bool
 start_burst(const WfTriggerRow *row, const WfBurst *burst)
 {
-	Jsonb	   *input = event_input(burst->event, burst->payload, burst->correlation, burst->n);
-	WfFire		how = {.role = burst->role, .started_by = burst->role, .correlation_id = burst->correlation, .chain = burst->chain};
-	MemoryContext memory = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	WfStarted	started;
-	volatile bool is_locked = false;
+	Start		what = {row, burst};
+	ErrorData  *error = wf_subtransaction(start, &what);
+	bool		is_locked;
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(memory);
-	PG_TRY();
-	{
-		wf_engine_fire(row, &how, &input, 1, &started);
-		ReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(memory);
-		CurrentResourceOwner = owner;
-	}
-	PG_CATCH();
-	{
-		ErrorData  *data = caught(memory, owner);
-
-		is_locked = data->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE || data->sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED;
-		ereport(LOG, (errmsg("trigger \"%s\" of workflow \"%s\" could not start a run for " INT64_FORMAT " events",
-							 row->node, row->workflow, burst->n),
-					  errdetail("%s", data->message)));
-		FreeErrorData(data);
-	}
-	PG_END_TRY();
+	if (error == NULL)
+		return true;
+	is_locked = error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE || error->sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED;
+	ereport(LOG, (errmsg("trigger \"%s\" of workflow \"%s\" could not start a run for " INT64_FORMAT " events",
+						 row->node, row->workflow, burst->n),
+				  errdetail("%s", error->message)));
+	FreeErrorData(error);
 	return !is_locked;
 }
 

@@ -14,17 +14,16 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/fired.h"
+#include "base/subtransaction.h"
 #include "base/wake.h"
 #include "block/schedule.h"
 #include "engine/triggers.h"
 #include "miscadmin.h"
 #include "store/schedule.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/timestamp.h"
 
 #define MOST_COUNTED 100000		/* due times that were missed, at a time */
@@ -59,8 +58,9 @@ is_of_the_server(int sqlstate)
 }
 
 static void
-start(Due *due)
+start(void *arg)
 {
+	Due		   *due = arg;
 	WfFire		how = {0};
 	WfStarted	started;
 	Jsonb	   *input = wf_schedule_input(&due->schedule, due->row->next_at, due->now);
@@ -81,34 +81,16 @@ start(Due *due)
 static void
 try_start(Due *due)
 {
-	MemoryContext memory = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
+	ErrorData  *error = wf_subtransaction(start, due);
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(memory);
-	PG_TRY();
-	{
-		start(due);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(memory);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		if (is_of_the_server(error->sqlerrcode))
-			ReThrowError(error);
-		ereport(LOG, (errcode(error->sqlerrcode),
-					  errmsg("schedule \"%s\" of workflow \"%s\" did not start a run: %s", due->trigger->node, due->trigger->workflow,
-							 error->message)));
-		FreeErrorData(error);
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(memory);
-	CurrentResourceOwner = owner;
+	if (error == NULL)
+		return;
+	if (is_of_the_server(error->sqlerrcode))
+		ReThrowError(error);
+	ereport(LOG, (errcode(error->sqlerrcode),
+				  errmsg("schedule \"%s\" of workflow \"%s\" did not start a run: %s", due->trigger->node, due->trigger->workflow,
+						 error->message)));
+	FreeErrorData(error);
 }
 
 /* The run that it started last is not over. */
@@ -271,6 +253,7 @@ schedule_put(const WfTriggerRow *row, const WfTriggerRow *before)
 
 const TriggerKind wf_trigger_schedule_kind = {
 	.type = "trigger.schedule",
+	.as_owner = true,
 	.check = schedule_check,
 	.clear = schedule_clear,
 	.put = schedule_put,

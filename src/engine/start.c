@@ -274,20 +274,25 @@ wf_start_rules_of_trigger(const WfTriggerRow *trigger, const WfFire *fire, Start
 	}
 }
 
-/* `concurrencyKey` of the settings, evaluated over the input. */
-static char *
-evaluate_key(const WfExpr *key, Jsonb *input)
+WfScope *
+wf_start_scope(Jsonb *input)
 {
 	WfJsonWriter *w = wf_json_writer_begin();
-	WfScope    *scope;
-	JsonbValue	value;
 
 	wf_json_begin_object(w);
 	wf_json_put_member(w, "input", input);
 	wf_json_put_member(w, "trigger", input);
 	wf_json_end_object(w);
-	scope = wf_scope_from_context(wf_json_finish(w));
-	wf_expr_eval(key, scope, &value);
+	return wf_scope_from_context(wf_json_finish(w));
+}
+
+/* `concurrencyKey` of the settings, evaluated over the input. */
+static char *
+evaluate_key(const WfExpr *key, Jsonb *input)
+{
+	JsonbValue	value;
+
+	wf_expr_eval(key, wf_start_scope(input), &value);
 	if (value.type == jbvNull)
 		return NULL;
 	return value.type == jbvString ? wf_json_cstring(&value) : wf_json_text(&value);

@@ -30,6 +30,9 @@ typedef struct StartRules
 	bool		later;			/* it may be written at the end of the statement */
 } StartRules;
 
+/* A scope in which `$input` and `$trigger` are this, for expressions that are evaluated before there is a run. In
+ * CurrentMemoryContext. */
+extern WfScope *wf_start_scope(Jsonb *input);
 /* Those of a trigger's workflow; in CurrentMemoryContext. Throws WF002. */
 extern void wf_start_rules_of_trigger(const WfTriggerRow *trigger, const WfFire *fire, StartRules *rules);
 /* Queues a run for each input; of `run` all is set that they share. Needs an SPI connection. */

@@ -11,11 +11,11 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "base/subtransaction.h"
 #include "base/text.h"
 #include "base/wake.h"
 #include "engine/listen.h"
 #include "engine/start.h"
-#include "utils/resowner.h"
 
 /* Whom to tell: a trigger, or a workflow by its name. */
 typedef struct Told
@@ -46,8 +46,9 @@ failure_input(const Run *run, const char *workflow, const Jsonb *error)
 }
 
 static void
-tell(const Told *told)
+tell(void *arg)
 {
+	const Told *told = arg;
 	const Run  *run = told->run;
 	WfFire		how = {.role = run->role, .started_by = run->started_by, .correlation_id = run->options.correlation_id,
 	.chain = run->chain + 1};
@@ -60,40 +61,19 @@ tell(const Told *told)
 		wf_engine_fire(told->trigger, &how, &input, 1, &started);
 }
 
-/* In a subtransaction. Throws on what is the session's own trouble, and what makes the whole transaction fail. */
+/* Throws on what is the session's own trouble, and what makes the whole transaction fail. */
 static void
-try_to_tell(const Told *told)
+try_to_tell(Told *told)
 {
-	MemoryContext memory = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
+	ErrorData  *error = wf_subtransaction(tell, told);
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(memory);
-	PG_TRY();
-	{
-		tell(told);
-		ReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(memory);
-		CurrentResourceOwner = owner;
-	}
-	PG_CATCH();
-	{
-		ErrorData  *data;
-
-		MemoryContextSwitchTo(memory);
-		data = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(memory);
-		CurrentResourceOwner = owner;
-		if (wf_error_is_fatal(data->sqlerrcode) ||
-			(data->sqlerrcode == ERRCODE_T_R_SERIALIZATION_FAILURE && IsolationUsesXactSnapshot()))
-			ReThrowError(data);
-		ereport(LOG, (errmsg("workflow \"%s\" could not be told of a failed run", told->workflow),
-					  errdetail("%s", data->message)));
-		FreeErrorData(data);
-	}
-	PG_END_TRY();
+	if (error == NULL)
+		return;
+	if (error->sqlerrcode == ERRCODE_T_R_SERIALIZATION_FAILURE && IsolationUsesXactSnapshot())
+		ReThrowError(error);
+	ereport(LOG, (errmsg("workflow \"%s\" could not be told of a failed run", told->workflow),
+				  errdetail("%s", error->message)));
+	FreeErrorData(error);
 }
 
 static bool

@@ -17,9 +17,9 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "base/clock.h"
 #include "base/fault.h"
+#include "base/subtransaction.h"
 #include "engine/again.h"
 #include "engine/deadline.h"
 #include "engine/failure.h"
@@ -36,7 +36,6 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
 /* -- who and what -- */
@@ -186,13 +185,18 @@ execute(Run *run, void (*begin) (Run *run, void *arg), void *arg, TimestampTz sl
 	return settle(run);
 }
 
+static void
+prepare_anew(void *arg)
+{
+	prepare_run(arg, false);
+}
+
 /* Sets up the run; an error is its failure. False when it has failed. */
 static bool
 prepare_or_fail(Run *run)
 {
-	MemoryContext memory = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	volatile bool prepared = false;
+	ErrorData  *error;
+	MemoryContext old;
 
 	/* what is in the caches cannot fail, and needs no subtransaction */
 	if (wf_engine_is_ready(&run->tenant.tenant_id, &run->workflow_id, run->version))
@@ -200,33 +204,13 @@ prepare_or_fail(Run *run)
 		prepare_run(run, true);
 		return true;
 	}
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(memory);
-	PG_TRY();
-	{
-		prepare_run(run, false);
-		ReleaseCurrentSubTransaction();
-		prepared = true;
-	}
-	PG_CATCH();
-	{
-		ErrorData  *data;
-
-		MemoryContextSwitchTo(run->memory);
-		data = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(memory);
-		CurrentResourceOwner = owner;
-		if (wf_error_is_fatal(data->sqlerrcode))
-			ReThrowError(data);
-		MemoryContextSwitchTo(run->memory);
-		run->error = wf_error_from_data(data);
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(memory);
-	CurrentResourceOwner = owner;
-	return prepared;
+	error = wf_subtransaction(prepare_anew, run);
+	if (error == NULL)
+		return true;
+	old = MemoryContextSwitchTo(run->memory);
+	run->error = wf_error_from_data(error);
+	MemoryContextSwitchTo(old);
+	return false;
 }
 
 /* -- starts -- */

@@ -15,15 +15,14 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "base/clock.h"
 #include "base/fired.h"
+#include "base/subtransaction.h"
 #include "engine/start.h"
 #include "engine/webhook.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 
 typedef enum Stage
 {
@@ -285,8 +284,9 @@ fire(Delivery *d, Jsonb *input)
 /* -- the whole -- */
 
 static void
-attend(Delivery *d)
+attend(void *arg)
 {
+	Delivery   *d = arg;
 	Jsonb	   *body;
 
 	if (!ask(d))
@@ -306,7 +306,7 @@ attend(Delivery *d)
 static void
 answer_failure(Delivery *d, ErrorData *data)
 {
-	if (wf_error_is_fatal(data->sqlerrcode) || ERRCODE_TO_CATEGORY(data->sqlerrcode) == ERRCODE_TRANSACTION_ROLLBACK)
+	if (ERRCODE_TO_CATEGORY(data->sqlerrcode) == ERRCODE_TRANSACTION_ROLLBACK)
 		ReThrowError(data);
 	if (d->stage != STAGE_FIRING && d->route != NULL)
 		note(d, data->sqlerrcode, data->message);
@@ -316,35 +316,6 @@ answer_failure(Delivery *d, ErrorData *data)
 		answer_error(d, 422, "the body could not be checked", NULL, NULL);
 	else
 		answer_error(d, 500, "the workflow could not be started", NULL, NULL);
-}
-
-static void
-attend_guarded(Delivery *d)
-{
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData  *volatile caught = NULL;
-	const int	nest_level = GetCurrentTransactionNestLevel();
-
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(d->memory);
-	PG_TRY();
-	{
-		attend(d);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(d->memory);
-		caught = CopyErrorData();
-		FlushErrorState();
-		while (GetCurrentTransactionNestLevel() > nest_level)
-			RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(d->memory);
-	CurrentResourceOwner = owner;
-	if (caught != NULL)
-		answer_failure(d, caught);
 }
 
 /* What is wrong with the request whatever its path is; false: it was answered. */
@@ -393,7 +364,10 @@ receive(Delivery *d)
 		return;
 	PG_TRY();
 	{
-		attend_guarded(d);
+		ErrorData  *error = wf_subtransaction(attend, d);
+
+		if (error != NULL)
+			answer_failure(d, error);
 	}
 	PG_FINALLY();
 	{

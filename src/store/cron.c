@@ -8,7 +8,7 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
+#include "base/subtransaction.h"
 #include "catalog/pg_extension.h"
 #include "commands/extension.h"
 #include "fmgr.h"
@@ -18,7 +18,6 @@
 #include "store/statements.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 
 #define JOB_NAME "workflow"
 #define JOB_SCHEDULE "* * * * *"
@@ -90,42 +89,39 @@ call(const Cron *cron, bool wanted)
 		(void) OidFunctionCall1(cron->unschedule.id, job_name(&cron->unschedule));
 }
 
-/* As the extension's owner, in a subtransaction: what goes wrong is a WARNING. */
-static void
-try_call(const Cron *cron, bool wanted)
+/* A call to be made. */
+typedef struct Call
 {
-	MemoryContext memory = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
+	const Cron *cron;
+	bool		wanted;
+} Call;
+
+/* An ERROR restores the user. */
+static void
+call_as_owner(void *arg)
+{
+	const Call *what = arg;
 	WfRoleScope before;
 
 	GetUserIdAndSecContext(&before.user, &before.context);
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(memory);
-	PG_TRY();
-	{
-		SetUserIdAndSecContext(cron->owner, before.context | SECURITY_LOCAL_USERID_CHANGE);
-		call(cron, wanted);
-		SetUserIdAndSecContext(before.user, before.context);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
+	SetUserIdAndSecContext(what->cron->owner, before.context | SECURITY_LOCAL_USERID_CHANGE);
+	call(what->cron, what->wanted);
+	SetUserIdAndSecContext(before.user, before.context);
+}
 
-		MemoryContextSwitchTo(memory);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
-			ReThrowError(error);
-		ereport(WARNING, (errmsg(wanted ? "could not make job \"%s\" of pg_cron" : "could not remove job \"%s\" of pg_cron", JOB_NAME),
-						  errdetail_internal("%s", error->message),
-						  errhint("Schedules are fired by the background workers all the same; the job is for when these are not there.")));
-		FreeErrorData(error);
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(memory);
-	CurrentResourceOwner = owner;
+/* As the extension's owner; what goes wrong is a WARNING. */
+static void
+try_call(const Cron *cron, bool wanted)
+{
+	Call		what = {cron, wanted};
+	ErrorData  *error = wf_subtransaction(call_as_owner, &what);
+
+	if (error == NULL)
+		return;
+	ereport(WARNING, (errmsg(wanted ? "could not make job \"%s\" of pg_cron" : "could not remove job \"%s\" of pg_cron", JOB_NAME),
+					  errdetail_internal("%s", error->message),
+					  errhint("Schedules are fired by the background workers all the same; the job is for when these are not there.")));
+	FreeErrorData(error);
 }
 
 static void
