@@ -22,6 +22,7 @@
 #include "base/wake.h"
 #include "engine/segment.h"
 #include "engine/start.h"
+#include "engine/triggers.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
@@ -48,7 +49,7 @@ next_chain(const WfTriggerRow *trigger, const WfFire *how)
 bool
 wf_engine_fires_as_owner(const WfTriggerRow *trigger)
 {
-	return trigger->definer || strcmp(trigger->type, "trigger.schedule") == 0 || strcmp(trigger->type, "trigger.webhook") == 0;
+	return trigger->definer || wf_trigger_kind(trigger->type)->as_owner;
 }
 
 /* May the current user's run be started? Throws 42501. */
@@ -203,14 +204,14 @@ require_role(const WfTriggerRow *trigger)
 static void
 assume(const WfTriggerRow *trigger, WfTenant *tenant, Identity *before)
 {
-	bool		is_webhook = strcmp(trigger->type, "trigger.webhook") == 0;
+	bool		as_owner = wf_engine_fires_as_owner(trigger);
 
 	GetUserIdAndSecContext(&before->user, &before->context);
-	if (wf_engine_fires_as_owner(trigger))
+	if (as_owner)
 		require_role(trigger);
-	if (wf_engine_fires_as_owner(trigger) && trigger->role != before->user)
+	if (as_owner && trigger->role != before->user)
 		SetUserIdAndSecContext(trigger->role, before->context | SECURITY_LOCAL_USERID_CHANGE |
-							   (is_webhook ? SECURITY_RESTRICTED_OPERATION : 0));
+							   (wf_trigger_kind(trigger->type)->restricted ? SECURITY_RESTRICTED_OPERATION : 0));
 	require_member(trigger, tenant);
 	before->guc_level = NewGUCNestLevel();
 	(void) set_config_option("workflow.tenant", tenant->name, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);

@@ -28,26 +28,24 @@
 
 /* -- installing -- */
 
+/* Reads a config, which is at `path`; the diagnostics have what is wrong with it. */
+static bool
+read_config(const Jsonb *json, const char *node, const char *path, WfDiagnostics *found, WfRowConfig *config)
+{
+	JsonbValue	root;
+
+	wf_json_root(json, &root);
+	return wf_query_row_config(&root, node, path, found, config);
+}
+
 static void
 row_check(const TriggerNode *trigger, WfDiagnostics *found)
 {
 	const char *path = psprintf("%s.config", trigger->node->path);
 	WfRowConfig config;
-	JsonbValue	root;
 
-	wf_json_root(trigger->node->config, &root);
-	if (wf_query_row_config(&root, trigger->node->id, path, found, &config))
+	if (read_config(trigger->node->config, trigger->node->id, path, found, &config))
 		(void) wf_query_row_check(&config, trigger->search_path, trigger->node->id, path, found);
-}
-
-/* Reads the config; the diagnostics have what is wrong with it. */
-static bool
-read_config(const Jsonb *json, const char *node, WfDiagnostics *found, WfRowConfig *config)
-{
-	JsonbValue	root;
-
-	wf_json_root(json, &root);
-	return wf_query_row_config(&root, node, "config", found, config);
 }
 
 static void
@@ -56,7 +54,7 @@ row_fill(const TriggerNode *trigger, WfTriggerRow *row)
 	WfDiagnostics *found = wf_diagnostics_begin();
 	WfRowConfig config;
 
-	if (read_config(row->config, row->node, found, &config))
+	if (read_config(row->config, row->node, "config", found, &config))
 		row->relation = wf_query_row_check(&config, row->search_path, row->node, "config", found);
 	if (found->n_errors > 0)
 		wf_engine_refuse(trigger->workflow, found);
@@ -72,7 +70,7 @@ row_clear(const WfTriggerRow *row, const WfTriggerRow *before)
 		return;
 	if (row == NULL || !row->installed || row->relation != before->relation)
 		wf_query_row_remove(before->relation, &before->workflow_id, before->node);
-	else if (read_config(row->config, row->node, found, &config))
+	else if (read_config(row->config, row->node, "config", found, &config))
 		wf_query_row_remove_others(row->relation, &config, &row->workflow_id, row->node);
 }
 
@@ -83,7 +81,7 @@ row_put(const WfTriggerRow *row, const WfTriggerRow *before)
 	WfDiagnostics *found = wf_diagnostics_begin();
 	WfRowConfig config;
 
-	if (!read_config(row->config, row->node, found, &config))
+	if (!read_config(row->config, row->node, "config", found, &config))
 		wf_engine_refuse(row->workflow, found);
 	wf_query_row_install(row->relation, &config, &owner);
 }
@@ -94,12 +92,19 @@ row_problem(const WfTriggerRow *row)
 	WfDiagnostics *found = wf_diagnostics_begin();
 	WfRowConfig config;
 
-	if (!read_config(row->config, row->node, found, &config))
+	if (!read_config(row->config, row->node, "config", found, &config))
 		return NULL;
 	return wf_query_row_problem(row->relation, &config, row->installed, &row->workflow_id, row->node);
 }
 
-const TriggerKind wf_trigger_row_kind = {"trigger.row", row_check, row_fill, row_clear, row_put, row_problem};
+const TriggerKind wf_trigger_row_kind = {
+	.type = "trigger.row",
+	.check = row_check,
+	.fill = row_fill,
+	.clear = row_clear,
+	.put = row_put,
+	.problem = row_problem,
+};
 
 /* -- what is known of a trigger that fires -- */
 
@@ -172,7 +177,7 @@ look_up(const TriggerData *data, Facts *facts)
 	row = wf_store_find_trigger(&tenant, &workflow, argument(trigger, 2));
 	facts->row = row;
 	if (row == NULL || !row->installed || strcmp(row->type, wf_trigger_row_kind.type) != 0 ||
-		!read_config(row->config, row->node, found, &facts->config))
+		!read_config(row->config, row->node, "config", found, &facts->config))
 		return;
 	facts->fires = wf_query_row_is_genuine(data, row->relation, &facts->config, &workflow, row->node);
 	if (!facts->fires)

@@ -80,4 +80,10 @@ webhook_fill(const TriggerNode *trigger, WfTriggerRow *row)
 		wf_trigger_webhook_taken(row, owner->workflow);
 }
 
-const TriggerKind wf_trigger_webhook_kind = {"trigger.webhook", webhook_check, webhook_fill, NULL, NULL};
+const TriggerKind wf_trigger_webhook_kind = {
+	.type = "trigger.webhook",
+	.as_owner = true,
+	.restricted = true,
+	.check = webhook_check,
+	.fill = webhook_fill,
+};

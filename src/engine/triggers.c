@@ -32,8 +32,8 @@ static const TriggerKind *const kinds[] = {
 	&wf_trigger_webhook_kind,
 };
 
-static const TriggerKind *
-kind_of(const char *type)
+const TriggerKind *
+wf_trigger_kind(const char *type)
 {
 	static const TriggerKind none = {NULL};
 
@@ -57,8 +57,8 @@ wf_engine_check_triggers(const WfTenant *tenant, const char *workflow, const WfG
 	{
 		TriggerNode trigger = {tenant, workflow, graph, &graph->nodes[i], search_path};
 
-		if (is_trigger(trigger.node) && kind_of(trigger.node->type)->check != NULL)
-			kind_of(trigger.node->type)->check(&trigger, found);
+		if (is_trigger(trigger.node) && wf_trigger_kind(trigger.node->type)->check != NULL)
+			wf_trigger_kind(trigger.node->type)->check(&trigger, found);
 	}
 }
 
@@ -106,8 +106,8 @@ fill_row(const TriggerNode *trigger, const WfCompiled *compiled, const WfTrigger
 		row->trigger_id = before->trigger_id;
 	else
 		wf_uuid_make(&row->trigger_id);
-	if (kind_of(row->type)->fill != NULL)
-		kind_of(row->type)->fill(trigger, row);
+	if (wf_trigger_kind(row->type)->fill != NULL)
+		wf_trigger_kind(row->type)->fill(trigger, row);
 }
 
 /* What is to be done for one trigger. */
@@ -161,7 +161,7 @@ static void
 take_step(const Step *step)
 {
 	const Change *change = step->change;
-	const TriggerKind *kind = kind_of(change->row != NULL ? change->row->type : change->before->type);
+	const TriggerKind *kind = wf_trigger_kind(change->row != NULL ? change->row->type : change->before->type);
 
 	if (step->is_put && kind->put != NULL)
 		kind->put(change->row, change->before);
@@ -358,5 +358,5 @@ wf_engine_trigger_problem(const WfTenant *tenant, const pg_uuid_t *workflow_id, 
 		return NULL;
 	if (wf_engine_fires_as_owner(row) && !SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(row->role)))
 		return psprintf("owner of version %d does not exist any more", row->version);
-	return kind_of(row->type)->problem == NULL ? NULL : kind_of(row->type)->problem(row);
+	return wf_trigger_kind(row->type)->problem == NULL ? NULL : wf_trigger_kind(row->type)->problem(row);
 }

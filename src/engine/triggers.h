@@ -21,6 +21,8 @@ typedef struct TriggerNode
 typedef struct TriggerKind
 {
 	const char *type;
+	bool		as_owner;		/* its runs execute as who saved the version, whatever `security` says */
+	bool		restricted;		/* those that are executed at once leave nothing behind that is done later with the caller's rights */
 	/* When the definition is saved: reports as errors what the database alone can tell. Throws nothing for a wrong definition. */
 	void		(*check) (const TriggerNode *trigger, WfDiagnostics *found);
 	/* Fills what the row is found by: relation, event, route. The config was checked. */
@@ -35,6 +37,9 @@ typedef struct TriggerKind
 	 * for what it finds. */
 	const char *(*problem) (const WfTriggerRow *row);
 } TriggerKind;
+
+/* The kind of a type; one with nothing to it when there is nothing to do for it. */
+extern const TriggerKind *wf_trigger_kind(const char *type);
 
 extern const TriggerKind wf_trigger_schedule_kind;	/* schedule.c */
 
