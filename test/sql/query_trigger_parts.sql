@@ -1,45 +1,7 @@
 -- Row triggers where a change goes through more than one table: partitions, inheritance, foreign keys; and firings that are forged.
-\set VERBOSITY terse
-\set SHOW_CONTEXT never
-\pset format unaligned
-\pset tuples_only on
-SET client_min_messages = warning;
-CREATE EXTENSION workflow;
-SET TimeZone = 'UTC';
-CREATE OR REPLACE FUNCTION wf.row_trigger() RETURNS trigger AS '$libdir/workflow', 'wf_sql_test_row_trigger' LANGUAGE C;
-GRANT USAGE ON SCHEMA wf TO PUBLIC;
-GRANT EXECUTE ON FUNCTION wf.row_trigger() TO PUBLIC;
-CREATE FUNCTION tcheck(config jsonb, path text DEFAULT '') RETURNS text AS '$libdir/workflow', 'wf_sql_test_row_check' LANGUAGE C;
-CREATE FUNCTION tinstall(config jsonb, workflow uuid, name text, node text) RETURNS oid AS '$libdir/workflow', 'wf_sql_test_row_install' LANGUAGE C;
-CREATE FUNCTION tremove(relid oid, workflow uuid, node text) RETURNS void AS '$libdir/workflow', 'wf_sql_test_row_remove' LANGUAGE C;
-CREATE FUNCTION tfind(relid oid, workflow uuid, node text) RETURNS text AS '$libdir/workflow', 'wf_sql_test_row_find' LANGUAGE C;
-CREATE TABLE declared (workflow uuid, node text, relid oid, config jsonb, PRIMARY KEY (workflow, node));
-CREATE TABLE fired (n serial, genuine bool, passes bool, changed bool, firing jsonb);
-GRANT ALL ON declared, fired, fired_n_seq TO PUBLIC;
-CREATE FUNCTION put(config jsonb, node text DEFAULT 'changed', workflow uuid DEFAULT '00000000-0000-0000-0000-000000000001', name text DEFAULT 'orders') RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-	relid oid := tinstall(config, workflow, name, node);
-BEGIN
-	INSERT INTO declared VALUES (workflow, node, relid, config) ON CONFLICT ON CONSTRAINT declared_pkey DO UPDATE SET relid = excluded.relid, config = excluded.config;
-	RETURN tfind(relid, workflow, node);
-END
-$$;
-CREATE FUNCTION drop_all(node text DEFAULT 'changed', of uuid DEFAULT '00000000-0000-0000-0000-000000000001') RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-	relid oid;
-BEGIN
-	DELETE FROM declared d WHERE d.node = drop_all.node AND d.workflow = of RETURNING d.relid INTO relid;
-	PERFORM tremove(relid, of, node);
-	RETURN tfind(relid, of, node);
-END
-$$;
-CREATE FUNCTION defs(r regclass) RETURNS SETOF text LANGUAGE sql STABLE AS
-	$$ SELECT pg_get_triggerdef(oid) || CASE tgenabled WHEN 'O' THEN '' ELSE ' ' || tgenabled::text END FROM pg_trigger WHERE tgrelid = r AND NOT tgisinternal ORDER BY tgname $$;
--- what fired since the last time
-CREATE FUNCTION shots() RETURNS SETOF text LANGUAGE sql AS $$
-	WITH gone AS (DELETE FROM fired RETURNING *)
-	SELECT concat_ws(' ', firing->>'op', firing->>'schema', firing->>'table', 'new', firing->'new', 'old', firing->'old', CASE WHEN NOT genuine THEN 'FORGED' END,
-		CASE WHEN NOT passes THEN 'no' END, CASE WHEN NOT changed THEN 'unchanged' END) FROM gone ORDER BY n $$;
+\getenv root PG_ABS_SRCDIR
+\set lib :root '/lib/row_triggers.psql'
+\i :lib
 
 CREATE OR REPLACE FUNCTION again(config jsonb) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
