@@ -127,7 +127,7 @@ wf_claim_next(void)
 		return DT_NOEND;
 	if (look_at_all)
 		return 0;
-	next = wf_aside_next();
+	next = Min(wf_aside_next(), wf_cut_short_next());
 	hash_seq_init(&seq, dues.table);
 	while ((due = hash_seq_search(&seq)) != NULL)
 	{

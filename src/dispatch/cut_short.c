@@ -14,7 +14,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#define LOOK_AGAIN_MS 60000
+#define LOOK_AGAIN_MS 10000
 
 typedef struct Cut
 {
@@ -69,6 +69,12 @@ wf_cut_short_times(const WfRequestRow *row)
 	const Cut  *cut = cuts == NULL ? NULL : hash_search(cuts, &key.key, HASH_FIND, NULL);
 
 	return cut == NULL || cut->due_at != row->due_at ? 0 : cut->n;
+}
+
+TimestampTz
+wf_cut_short_next(void)
+{
+	return look_at;
 }
 
 void

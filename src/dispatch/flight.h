@@ -153,6 +153,7 @@ extern void wf_cut_short_init(MemoryContext parent);
 extern void wf_cut_short_read(void);	/* when the process begins; in a transaction */
 /* How many there were of the request as it is now. */
 extern int	wf_cut_short_times(const WfRequestRow *row);
+extern TimestampTz wf_cut_short_next(void);	/* when it is looked again which have gone; DT_NOEND: there are none */
 extern void wf_cut_short_sweep(void);	/* in a transaction */
 
 /* -- bodies.c -- */

@@ -324,7 +324,8 @@ SELECT wf_start('go') AS id \gset
 SELECT count(*) FROM wf_start_many('quick', array_fill('{}'::jsonb, ARRAY[10]));
 COMMIT;
 SELECT test.ends(:'id');
-SELECT until('SELECT NOT EXISTS (SELECT FROM wf.queue)'), count(*) FROM effects;
+SELECT until('SELECT NOT EXISTS (SELECT FROM wf.queue)');
+SELECT count(*) FROM effects;
 SELECT * FROM test.clean();
 
 -- what bad input gets
