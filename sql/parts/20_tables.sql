@@ -18,15 +18,33 @@ CREATE INDEX tenant_parent ON wf.tenant (parent_id);
 COMMENT ON TABLE wf.tenant IS 'owners of workflows, runs and tasks';
 
 CREATE TABLE wf.member (
-	tenant_id   uuid NOT NULL REFERENCES wf.tenant ON DELETE CASCADE,
-	role        regrole NOT NULL,
-	app_role    text NOT NULL CHECK (app_role OPERATOR(pg_catalog.=) ANY (ARRAY['viewer', 'member', 'admin', 'owner'])),
-	granted_at  timestamptz NOT NULL DEFAULT pg_catalog.now(),
-	granted_by  regrole NOT NULL,
-	PRIMARY KEY (tenant_id, role)
+	tenant_id    uuid NOT NULL REFERENCES wf.tenant ON DELETE CASCADE,
+	role         regrole NOT NULL,
+	app_role     text NOT NULL,
+	granted_at   timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	granted_by   regrole NOT NULL,
+	workflow_id  uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',
+	category     text NOT NULL DEFAULT '',
+	PRIMARY KEY (tenant_id, role, workflow_id, category),
+	CHECK (workflow_id OPERATOR(pg_catalog.=) '00000000-0000-0000-0000-000000000000' OR category OPERATOR(pg_catalog.=) ''),
+	CHECK (app_role OPERATOR(pg_catalog.<>) 'owner'
+		OR workflow_id OPERATOR(pg_catalog.=) '00000000-0000-0000-0000-000000000000' AND category OPERATOR(pg_catalog.=) '')
 );
 CREATE INDEX member_role ON wf.member (role);
-COMMENT ON TABLE wf.member IS 'database roles with their application role in a tenant';
+COMMENT ON TABLE wf.member IS 'database roles with their application role in a tenant, for all workflows of it or narrowed to some';
+COMMENT ON COLUMN wf.member.workflow_id IS 'zeros: not narrowed to a workflow';
+COMMENT ON COLUMN wf.member.category IS 'empty: not narrowed to a category';
+
+CREATE TABLE wf.app_role (
+	tenant_id    uuid NOT NULL REFERENCES wf.tenant ON DELETE CASCADE,
+	name         text NOT NULL CHECK (name OPERATOR(pg_catalog.<>) '' AND pg_catalog.octet_length(name) OPERATOR(pg_catalog.<=) 255
+		AND name OPERATOR(pg_catalog.<>) ALL (ARRAY['viewer', 'member', 'admin', 'owner'])),
+	permissions  text[] NOT NULL,
+	created_at   timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	created_by   regrole NOT NULL,
+	PRIMARY KEY (tenant_id, name)
+);
+COMMENT ON TABLE wf.app_role IS 'application roles of a tenant''s own making';
 
 CREATE TABLE wf.workflow (
 	tenant_id      uuid NOT NULL REFERENCES wf.tenant ON DELETE CASCADE,
@@ -151,6 +169,7 @@ SELECT pg_catalog.pg_extension_config_dump('wf.tenant',
 	'WHERE tenant_id <> ''00000000-0000-7000-8000-000000000001''');
 SELECT pg_catalog.pg_extension_config_dump('wf.member',
 	'WHERE NOT (tenant_id = ''00000000-0000-7000-8000-000000000001'' AND role = (SELECT t.created_by FROM wf.tenant t WHERE t.tenant_id = member.tenant_id))');
+SELECT pg_catalog.pg_extension_config_dump('wf.app_role', '');
 SELECT pg_catalog.pg_extension_config_dump('wf.workflow', '');
 SELECT pg_catalog.pg_extension_config_dump('wf.version', '');
 SELECT pg_catalog.pg_extension_config_dump('wf.block', '');
@@ -168,6 +187,8 @@ CREATE TRIGGER invalidate AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON wf.ten
 	FOR EACH STATEMENT EXECUTE FUNCTION wf.invalidate();
 CREATE TRIGGER invalidate AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON wf.member
 	FOR EACH STATEMENT EXECUTE FUNCTION wf.invalidate();
+CREATE TRIGGER invalidate AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON wf.app_role
+	FOR EACH STATEMENT EXECUTE FUNCTION wf.invalidate();
 CREATE TRIGGER invalidate AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON wf.workflow
 	FOR EACH STATEMENT EXECUTE FUNCTION wf.invalidate();
 CREATE TRIGGER invalidate AFTER UPDATE OR DELETE OR TRUNCATE ON wf.version
@@ -176,6 +197,7 @@ CREATE TRIGGER invalidate AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON wf.blo
 	FOR EACH STATEMENT EXECUTE FUNCTION wf.invalidate();
 COMMENT ON TRIGGER invalidate ON wf.tenant IS 'drops caches';
 COMMENT ON TRIGGER invalidate ON wf.member IS 'drops caches';
+COMMENT ON TRIGGER invalidate ON wf.app_role IS 'drops caches';
 COMMENT ON TRIGGER invalidate ON wf.workflow IS 'drops caches';
 COMMENT ON TRIGGER invalidate ON wf.version IS 'drops caches';
 COMMENT ON TRIGGER invalidate ON wf.block IS 'drops caches';

@@ -1,15 +1,38 @@
 -- Row-level security on every table, forced: the engine's role sees all, everybody else the rows of
--- the current tenant, if the role is a member of it.
+-- the current tenant, if the role is a member of it and has the permission to read them.
+--
+-- What a policy asks stands in sub-selects that are executed once a statement, if at all (store/policy.c). Who has a permission for
+-- some workflows only sees these, and what belongs to them.
 
 CREATE FUNCTION wf.current_tenant_id() RETURNS uuid LANGUAGE c STABLE LEAKPROOF PARALLEL RESTRICTED
 	AS 'MODULE_PATHNAME', 'wf_sql_current_tenant_id';
 COMMENT ON FUNCTION wf.current_tenant_id() IS 'the current tenant''s id; NULL when current_user is a member of none';
 
+CREATE FUNCTION wf.tenant_for(permission text) RETURNS uuid LANGUAGE c STABLE STRICT LEAKPROOF PARALLEL RESTRICTED
+	AS 'MODULE_PATHNAME', 'wf_sql_tenant_for';
+COMMENT ON FUNCTION wf.tenant_for(text) IS 'the current tenant''s id if current_user has the permission there, for some workflows at least';
+
+CREATE FUNCTION wf.sees_all(permission text) RETURNS bool LANGUAGE c STABLE STRICT LEAKPROOF PARALLEL RESTRICTED
+	AS 'MODULE_PATHNAME', 'wf_sql_sees_all';
+COMMENT ON FUNCTION wf.sees_all(text) IS 'whether current_user has the permission for all workflows of the current tenant';
+
+CREATE FUNCTION wf.workflows_for(permission text) RETURNS uuid[] LANGUAGE c STABLE STRICT LEAKPROOF PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'wf_sql_workflows_for';
+COMMENT ON FUNCTION wf.workflows_for(text) IS 'the workflows that current_user has the permission for; NULL: all';
+
+CREATE FUNCTION wf.sees_run(run_id uuid) RETURNS bool LANGUAGE c STABLE STRICT LEAKPROOF PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'wf_sql_sees_run';
+COMMENT ON FUNCTION wf.sees_run(uuid) IS 'whether current_user may read a run of the current tenant';
+
+CREATE FUNCTION wf.sees_trigger(trigger_id uuid) RETURNS bool LANGUAGE c STABLE STRICT LEAKPROOF PARALLEL RESTRICTED COST 1000
+	AS 'MODULE_PATHNAME', 'wf_sql_sees_trigger';
+COMMENT ON FUNCTION wf.sees_trigger(uuid) IS 'whether current_user may read the workflow of a trigger of the current tenant';
+
 DO $$
 DECLARE
 	t text;
 BEGIN
-	FOREACH t IN ARRAY ARRAY['tenant', 'member', 'workflow', 'version', 'block', 'trigger', 'run', 'segment', 'queue', 'held', 'gate',
+	FOREACH t IN ARRAY ARRAY['tenant', 'member', 'app_role', 'workflow', 'version', 'block', 'trigger', 'run', 'segment', 'queue', 'held', 'gate',
 		'live', 'wait', 'event', 'task', 'idempotency', 'failed', 'request', 'sending', 'request_log', 'circuit', 'host_limit',
 		'trigger_stat', 'debounce', 'schedule']
 	LOOP
@@ -26,6 +49,53 @@ BEGIN
 END
 $$;
 
+-- What else it takes to see a row than to be a member.
+DO $$
+DECLARE
+	asked CONSTANT text := '(SELECT wf.tenant_for(%1$L))';
+	narrowed CONSTANT text := ' AND ((SELECT wf.sees_all(%1$L)) OR %2$s)';
+	of_workflow CONSTANT text := 'workflow_id OPERATOR(pg_catalog.=) ANY ((SELECT wf.workflows_for(%1$L))::pg_catalog.uuid[])';
+	r record;
+BEGIN
+	FOR r IN
+		SELECT * FROM (VALUES
+			-- what is of a workflow
+			('workflow', 'workflow:read', of_workflow), ('version', 'workflow:read', of_workflow), ('trigger', 'workflow:read', of_workflow),
+			('trigger_stat', 'workflow:read', 'wf.sees_trigger(trigger_id)'), ('schedule', 'workflow:read', 'wf.sees_trigger(trigger_id)'),
+			('debounce', 'workflow:read', 'wf.sees_trigger(trigger_id)'),
+			('run', 'run:read', of_workflow), ('live', 'run:read', of_workflow), ('queue', 'run:read', of_workflow),
+			('held', 'run:read', of_workflow), ('gate', 'run:read', of_workflow), ('idempotency', 'run:read', of_workflow),
+			('failed', 'run:read', of_workflow), ('request', 'run:read', of_workflow), ('request_log', 'run:read', of_workflow),
+			('segment', 'run:read', 'wf.sees_run(run_id)'), ('wait', 'run:read', 'wf.sees_run(run_id)'),
+			-- what is of the tenant
+			('block', 'workflow:read', 'false'), ('event', 'run:read', 'false'), ('sending', 'run:read', 'true'),
+			('circuit', 'connector:read', 'false'), ('host_limit', 'connector:read', 'false')
+		) AS t (name, permission, narrowed)
+	LOOP
+		EXECUTE pg_catalog.format('ALTER POLICY tenant ON wf.%I USING (tenant_id OPERATOR(pg_catalog.=) %s%s)', r.name,
+			pg_catalog.format(asked, r.permission), pg_catalog.format(narrowed, r.permission, pg_catalog.format(r.narrowed, r.permission)));
+		EXECUTE pg_catalog.format('COMMENT ON POLICY tenant ON wf.%I IS %L', r.name,
+			'members of the tenant who have ' OPERATOR(pg_catalog.||) r.permission);
+	END LOOP;
+END
+$$;
+
+-- Tasks are for those who complete them, and for those who read runs.
+ALTER POLICY tenant ON wf.task USING (
+	tenant_id OPERATOR(pg_catalog.=) (SELECT coalesce(wf.tenant_for('task:complete'), wf.tenant_for('run:read')))
+	AND ((SELECT wf.sees_all('task:complete') OR wf.sees_all('run:read'))
+		OR workflow_id OPERATOR(pg_catalog.=) ANY ((SELECT wf.workflows_for('task:complete'))::pg_catalog.uuid[])
+		OR workflow_id OPERATOR(pg_catalog.=) ANY ((SELECT wf.workflows_for('run:read'))::pg_catalog.uuid[])));
+COMMENT ON POLICY tenant ON wf.task IS 'members of the tenant who have task:complete or run:read';
+
+-- No view needs these tables, or the other columns of these: what a run carries from one segment to the next is the engine's.
+REVOKE SELECT ON wf.block, wf.gate, wf.event, wf.idempotency, wf.debounce, wf.live, wf.queue, wf.held, wf.failed FROM PUBLIC;
+GRANT SELECT (tenant_id, run_id, workflow_id, version, role, priority, status, attempt, queued_at, started_at, deadline, n_segments,
+	n_steps, parent_run_id, input, options, current_nodes, progress) ON wf.live TO PUBLIC;
+GRANT SELECT (tenant_id, message_id, run_id, role, priority, kind, ready_at, workflow_id, version, payload, options) ON wf.queue TO PUBLIC;
+GRANT SELECT (tenant_id, message_id, run_id, role, priority, kind, ready_at, workflow_id, version, payload, options) ON wf.held TO PUBLIC;
+GRANT SELECT (tenant_id, run_id, workflow_id, version, role, priority, attempt, queued_at, started_at, failed_at) ON wf.failed TO PUBLIC;
+
 -- Partitions are read and written through their tables, or by superusers who dump and restore: nobody else may.
 ALTER TABLE wf.run_default ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 ALTER TABLE wf.segment_default ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
@@ -37,15 +107,17 @@ REVOKE SELECT ON wf.request FROM PUBLIC;
 GRANT SELECT (tenant_id, run_id, step, request_id, lane, due_at, role, priority, workflow_id, node, method, host, path, forget,
 	created_at, attempts, failures, duration_ms, error, trace) ON wf.request TO PUBLIC;
 
--- Secrets: members see their names and versions. Nobody but the engine may read a ciphertext, or what is known of keys.
+-- Secrets: who may use or manage them sees their names and versions. Nobody but the engine may read a ciphertext, or what is known of keys.
 REVOKE ALL ON wf.master_key, wf.secret FROM PUBLIC;
 ALTER TABLE wf.master_key ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 ALTER TABLE wf.secret ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CREATE POLICY engine ON wf.master_key TO wf_engine USING (true) WITH CHECK (true);
 CREATE POLICY engine ON wf.secret TO wf_engine USING (true) WITH CHECK (true);
-CREATE POLICY tenant ON wf.secret FOR SELECT USING (tenant_id OPERATOR(pg_catalog.=) (SELECT wf.current_tenant_id()));
+CREATE POLICY tenant ON wf.secret FOR SELECT USING (
+	tenant_id OPERATOR(pg_catalog.=) (SELECT coalesce(wf.tenant_for('credential:use'), wf.tenant_for('credential:read')))
+	AND (SELECT wf.sees_all('credential:use') OR wf.sees_all('credential:read')));
 COMMENT ON POLICY engine ON wf.master_key IS 'the engine''s own statements';
 COMMENT ON POLICY engine ON wf.secret IS 'the engine''s own statements';
-COMMENT ON POLICY tenant ON wf.secret IS 'members see their tenant';
+COMMENT ON POLICY tenant ON wf.secret IS 'members of the tenant who have credential:use or credential:read, for all workflows';
 GRANT SELECT, INSERT, UPDATE, DELETE ON wf.master_key, wf.secret TO wf_engine;
 GRANT SELECT (tenant_id, name, version, created_at, created_by, ended_at, dropped) ON wf.secret TO PUBLIC;

@@ -69,13 +69,26 @@ CREATE FUNCTION wf_create_tenant(name text, options jsonb DEFAULT '{}') RETURNS 
 	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_create_tenant';
 COMMENT ON FUNCTION wf_create_tenant(text, jsonb) IS 'creates a tenant whose owner is current_user; options: parent, quotas';
 
-CREATE FUNCTION wf_grant(role name, tenant text, app_role text) RETURNS void
+CREATE FUNCTION wf_grant(role name, tenant text, app_role text, options jsonb DEFAULT '{}') RETURNS void
 	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_grant';
-COMMENT ON FUNCTION wf_grant(name, text, text) IS 'makes a role a member of a tenant as viewer, member, admin or owner';
+COMMENT ON FUNCTION wf_grant(name, text, text, jsonb) IS 'makes a role a member of a tenant as viewer, member, admin, owner, or one of the tenant''s own roles; options: workflow or category, which narrow it';
 
-CREATE FUNCTION wf_revoke(role name, tenant text) RETURNS void
+CREATE FUNCTION wf_revoke(role name, tenant text, options jsonb DEFAULT '{}') RETURNS void
 	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_revoke';
-COMMENT ON FUNCTION wf_revoke(name, text) IS 'ends a role''s membership in a tenant';
+COMMENT ON FUNCTION wf_revoke(name, text, jsonb) IS 'ends a role''s membership in a tenant, or the one that is narrowed to a workflow or category; options: workflow or category';
+
+CREATE FUNCTION wf_define_role(name text, permissions text[]) RETURNS void
+	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_define_role';
+COMMENT ON FUNCTION wf_define_role(text, text[]) IS 'makes a set of permissions an application role of the current tenant, or changes one';
+
+CREATE FUNCTION wf_drop_role(name text) RETURNS void
+	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_drop_role';
+COMMENT ON FUNCTION wf_drop_role(text) IS 'drops an application role of the current tenant that no member has';
+
+CREATE FUNCTION wf_permissions()
+	RETURNS TABLE (permission text, functions text[], viewer bool, member bool, admin bool, owner bool)
+	LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE ROWS 25 AS 'MODULE_PATHNAME', 'wf_sql_permissions';
+COMMENT ON FUNCTION wf_permissions() IS 'permissions, with the functions that ask for them, and who has them';
 
 CREATE FUNCTION wf_use_tenant(tenant text) RETURNS void
 	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_use_tenant';
@@ -85,9 +98,9 @@ CREATE FUNCTION wf_current_tenant() RETURNS text
 	LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'wf_sql_current_tenant';
 COMMENT ON FUNCTION wf_current_tenant() IS 'the tenant that current_user acts for; NULL: none';
 
-CREATE FUNCTION wf_can(permission text) RETURNS bool
+CREATE FUNCTION wf_can(permission text, workflow text DEFAULT NULL) RETURNS bool
 	LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'wf_sql_can';
-COMMENT ON FUNCTION wf_can(text) IS 'whether current_user has a permission in the current tenant';
+COMMENT ON FUNCTION wf_can(text, text) IS 'whether current_user has a permission in the current tenant, for all workflows or for one';
 
 CREATE FUNCTION wf_set_secret(name text, value text) RETURNS void
 	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_set_secret';

@@ -70,7 +70,9 @@ wf_sql_await(PG_FUNCTION_ARGS)
 	WfTenant	tenant;
 
 	wf_store_catch_up();
-	wf_store_require(WF_RUN_READ, &tenant);
+	wf_store_require_some(WF_RUN_READ, &tenant);
+	if (!wf_store_allows_run(&tenant, WF_RUN_READ, run_id))
+		wf_api_no_run(run_id);
 	wf_wake_await_begin(run_id);
 	PG_TRY();
 	{

@@ -74,7 +74,7 @@ wf_sql_blocks(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, 0);
 	SPI_connect();
-	wf_store_require(WF_WORKFLOW_READ, &tenant);
+	wf_store_require_some(WF_WORKFLOW_READ, &tenant);
 	for (int i = 0; i < n; i++)
 	{
 		int			n_ports = 0;

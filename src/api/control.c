@@ -24,7 +24,7 @@ require(WfPermission permission)
 	WfTenant	tenant;
 
 	wf_store_catch_up();
-	wf_store_require(permission, &tenant);
+	wf_store_require_some(permission, &tenant);
 }
 
 PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_cancel);
@@ -101,7 +101,7 @@ wf_sql_executing(PG_FUNCTION_ARGS)
 	int			n;
 
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
-	if (!wf_store_current_tenant(&tenant, NULL) || (tenant.permissions & WF_RUN_READ) == 0)
+	if (!wf_store_current_tenant(&tenant, NULL) || ((tenant.permissions | tenant.narrowed) & WF_RUN_READ) == 0)
 		return (Datum) 0;
 	n = wf_wake_list_executing(&all);
 	if (n == 0)
@@ -113,7 +113,8 @@ wf_sql_executing(PG_FUNCTION_ARGS)
 		Datum		values[3];
 		bool		nulls[3] = {0};
 
-		if (!wf_store_is_alive(&tenant.tenant_id, &all[i].run_id, &key))
+		if (!wf_store_is_alive(&tenant.tenant_id, &all[i].run_id, &key) ||
+			!wf_store_allows_run(&tenant, WF_RUN_READ, &all[i].run_id))
 			continue;
 		values[0] = UUIDPGetDatum(&all[i].run_id);
 		values[1] = CStringGetTextDatum(all[i].node);

@@ -32,15 +32,25 @@ check_name(const char *name)
 							errmsg("name of a workflow must not contain control characters")));
 }
 
-/* The workflow's row, locked; throws WF001. */
+/* The workflow's row, if current_user has the permission for it; throws WF001 and 42501. */
 static WfWorkflowRow *
-lock_workflow(const WfTenant *tenant, const char *name)
+find_workflow(const WfTenant *tenant, const char *name, WfPermission permission, bool lock)
 {
-	WfWorkflowRow *row = wf_store_find_workflow(&tenant->tenant_id, name, true);
+	WfWorkflowRow *row = wf_store_find_workflow(&tenant->tenant_id, name, lock);
 
 	if (row == NULL)
 		wf_engine_not_found(tenant, name);
+	wf_engine_check_right(tenant, permission, &row->workflow_id, name);
 	return row;
+}
+
+/* The same, locked: nobody locks what is not his. */
+static WfWorkflowRow *
+lock_workflow(const WfTenant *tenant, const char *name, WfPermission permission)
+{
+	if ((tenant->permissions & permission) == 0)
+		(void) find_workflow(tenant, name, permission, false);
+	return find_workflow(tenant, name, permission, true);
 }
 
 /* -- wf_save -- */
@@ -95,31 +105,68 @@ same_as_last(const WfTenant *tenant, const WfWorkflowRow *row, const Jsonb *defi
 	return wf_json_equal(&a, &b);
 }
 
+/* The workflow's row or NULL, if current_user may create or update anything in the current tenant. */
+static WfWorkflowRow *
+require_saver(WfTenant *tenant, const char *name)
+{
+	WfError    *problem = NULL;
+	WfWorkflowRow *row;
+
+	if (!wf_store_current_tenant(tenant, &problem))
+		wf_error_raise(problem);
+	row = wf_store_find_workflow(&tenant->tenant_id, name, false);
+	if (((tenant->permissions | tenant->narrowed) & (WF_WORKFLOW_CREATE | WF_WORKFLOW_UPDATE)) == 0)
+		wf_store_refuse(tenant, row != NULL && wf_store_allows(tenant, WF_WORKFLOW_READ, &row->workflow_id) ?
+						WF_WORKFLOW_UPDATE : WF_WORKFLOW_CREATE);
+	return row;
+}
+
+/*
+ * Throws 42501 unless current_user may save it. A new workflow is created in a category that he may create in; one that he may update
+ * for what it is stays in its category, or gets into one that is his, too.
+ */
+static void
+check_saver(const WfTenant *tenant, const WfWorkflowRow *row, const char *category)
+{
+	WfPermission permission = row == NULL ? WF_WORKFLOW_CREATE : WF_WORKFLOW_UPDATE;
+
+	if ((tenant->permissions & permission) != 0)
+		return;
+	if (row == NULL ? !wf_store_allows_category(tenant, permission, category) :
+		!wf_store_allows(tenant, permission, &row->workflow_id))
+		wf_store_refuse(tenant, permission);
+	if (row != NULL && category != NULL && !wf_store_allows_category(tenant, permission, category) &&
+		!wf_store_has_category(&tenant->tenant_id, &row->workflow_id, category))
+		wf_store_refuse(tenant, permission);
+}
+
 static int
 save(const char *name, Jsonb *definition, const Jsonb *options)
 {
 	WfTenant	tenant;
 	WfWorkflowRow *row;
 	WfVersionRow version = {0};
+	const char *category = wf_api_option_text(options, "category");
 	char	   *search_path = wf_engine_search_path();
 
-	wf_store_require(WF_WORKFLOW_READ, &tenant);
-	row = wf_store_find_workflow(&tenant.tenant_id, name, false);
-	wf_store_require(row != NULL ? WF_WORKFLOW_UPDATE : WF_WORKFLOW_CREATE, &tenant);
+	row = require_saver(&tenant, name);
+	check_saver(&tenant, row, category);
 	check_definition(&tenant, name, definition, search_path);
 	/* another one may have made or deleted it meanwhile */
 	row = wf_store_find_workflow(&tenant.tenant_id, name, true);
+	check_saver(&tenant, row, category);
 	if (row == NULL)
 	{
 		pg_uuid_t	workflow_id;
 
-		wf_store_require(WF_WORKFLOW_CREATE, &tenant);
 		wf_uuid_make(&workflow_id);
 		wf_store_insert_workflow(&tenant.tenant_id, &workflow_id, name, GetUserId());
-		row = lock_workflow(&tenant, name);
+		row = wf_store_find_workflow(&tenant.tenant_id, name, true);
+		if (row == NULL)
+			wf_engine_not_found(&tenant, name);
+		if (memcmp(&row->workflow_id, &workflow_id, sizeof(workflow_id)) != 0)
+			check_saver(&tenant, row, category);	/* somebody else's, who was there first */
 	}
-	else
-		wf_store_require(WF_WORKFLOW_UPDATE, &tenant);
 	version.version = row->last_version;
 	if (!same_as_last(&tenant, row, definition, search_path))
 	{
@@ -131,7 +178,7 @@ save(const char *name, Jsonb *definition, const Jsonb *options)
 								wf_api_option_text(options, "comment"));
 	}
 	wf_store_touch_workflow(&tenant.tenant_id, &row->workflow_id, version.version,
-							wf_api_option_text(options, "description"), wf_api_option_text(options, "category"));
+							wf_api_option_text(options, "description"), category);
 	if (wf_api_option_bool(options, "activate", true) && row->active_version != version.version)
 	{
 		wf_store_set_active(&tenant.tenant_id, &row->workflow_id, version.version);
@@ -186,7 +233,7 @@ wf_sql_validate(PG_FUNCTION_ARGS)
 	found = wf_diagnostics_begin();
 	wf_store_catch_up();
 	SPI_connect();
-	wf_store_require(WF_WORKFLOW_READ, &tenant);
+	wf_store_require_some(WF_WORKFLOW_READ, &tenant);
 	search_path = wf_engine_search_path();
 	graph = wf_engine_compile(definition, search_path, true, CurrentMemoryContext, found);
 	if (graph != NULL)
@@ -225,8 +272,8 @@ wf_sql_activate(PG_FUNCTION_ARGS)
 	version = PG_GETARG_INT32(1);
 	wf_store_catch_up();
 	SPI_connect();
-	wf_store_require(WF_WORKFLOW_UPDATE, &tenant);
-	row = lock_workflow(&tenant, name);
+	wf_store_require_some(WF_WORKFLOW_UPDATE, &tenant);
+	row = lock_workflow(&tenant, name, WF_WORKFLOW_UPDATE);
 	if (version <= 0 || wf_store_find_version(&tenant.tenant_id, &row->workflow_id, version) == NULL)
 		ereport(ERROR, (errcode(WF_ERRCODE_WORKFLOW_NOT_FOUND),
 						errmsg("workflow \"%s\" has no version %d", name, version),
@@ -261,8 +308,8 @@ wf_sql_set_status(PG_FUNCTION_ARGS)
 	}
 	wf_store_catch_up();
 	SPI_connect();
-	wf_store_require(WF_WORKFLOW_UPDATE, &tenant);
-	row = lock_workflow(&tenant, name);
+	wf_store_require_some(WF_WORKFLOW_UPDATE, &tenant);
+	row = lock_workflow(&tenant, name, WF_WORKFLOW_UPDATE);
 	if (strcmp(status, "active") == 0 && row->active_version == 0)
 		ereport(ERROR, (errcode(WF_ERRCODE_RUN_STATE),
 						errmsg("workflow \"%s\" has no active version", name),
@@ -284,8 +331,8 @@ wf_sql_delete(PG_FUNCTION_ARGS)
 
 	wf_store_catch_up();
 	SPI_connect();
-	wf_store_require(WF_WORKFLOW_DELETE, &tenant);
-	row = lock_workflow(&tenant, name);
+	wf_store_require_some(WF_WORKFLOW_DELETE, &tenant);
+	row = lock_workflow(&tenant, name, WF_WORKFLOW_DELETE);
 	wf_store_set_status(&tenant.tenant_id, &row->workflow_id, "deleted");
 	wf_engine_install_triggers(&tenant, &row->workflow_id);
 	SPI_finish();
@@ -301,14 +348,10 @@ wf_sql_workflow_id(PG_FUNCTION_ARGS)
 	char	   *name = wf_api_text(fcinfo, 0, "name");
 	pg_uuid_t  *result = palloc(sizeof(pg_uuid_t));
 	WfTenant	tenant;
-	WfWorkflowRow *row;
 
 	SPI_connect();
-	wf_store_require(WF_WORKFLOW_READ, &tenant);
-	row = wf_store_find_workflow(&tenant.tenant_id, name, false);
-	if (row == NULL)
-		wf_engine_not_found(&tenant, name);
-	*result = row->workflow_id;
+	wf_store_require_some(WF_WORKFLOW_READ, &tenant);
+	*result = find_workflow(&tenant, name, WF_WORKFLOW_READ, false)->workflow_id;
 	SPI_finish();
 	PG_RETURN_UUID_P(result);
 }

@@ -69,7 +69,7 @@ wf_sql_eval(PG_FUNCTION_ARGS)
 	JsonbValue	result;
 	WfTenant	tenant;
 
-	wf_store_require(WF_WORKFLOW_READ, &tenant);
+	wf_store_require_some(WF_WORKFLOW_READ, &tenant);
 	if (expr != NULL)
 		wf_expr_eval(expr, scope, &result);
 	else if ((tpl = compile_text(s, len, &names)) != NULL)

@@ -57,8 +57,8 @@ wf_sql_signal(PG_FUNCTION_ARGS)
 	PreventCommandIfReadOnly("wf_signal()");
 	wf_store_catch_up();
 	SPI_connect();
-	wf_store_require(WF_WORKFLOW_EXECUTE, &tenant);
-	alive = wf_store_is_alive(&tenant.tenant_id, run_id, &key);
+	wf_store_require_some(WF_WORKFLOW_EXECUTE, &tenant);
+	alive = wf_store_allows_run(&tenant, WF_WORKFLOW_EXECUTE, run_id) && wf_store_is_alive(&tenant.tenant_id, run_id, &key);
 	if (alive)
 	{
 		message = wf_store_message(&tenant.tenant_id, &key, WF_MESSAGE_SIGNAL);

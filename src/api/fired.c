@@ -34,8 +34,8 @@ put(ReturnSetInfo *result, const WfFired *fired)
 PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_fired);
 
 /*
- * wf.fired(): to be added to wf.trigger_stat by the same statement, whose snapshot decides what is saved; one row a trigger. Nothing for
- * those who are members of no tenant.
+ * wf.fired(): to be added to wf.trigger_stat by the same statement, whose snapshot decides what is saved; one row a trigger. Nothing of
+ * workflows that current_user may not read.
  */
 Datum
 wf_sql_fired(PG_FUNCTION_ARGS)
@@ -50,6 +50,7 @@ wf_sql_fired(PG_FUNCTION_ARGS)
 		return (Datum) 0;
 	n = wf_fired_list(&tenant.tenant_id, &fired);
 	for (int i = 0; i < n; i++)
-		put(result, &fired[i]);
+		if (wf_store_allows_trigger(&tenant, WF_WORKFLOW_READ, &fired[i].trigger_id))
+			put(result, &fired[i]);
 	return (Datum) 0;
 }

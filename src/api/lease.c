@@ -46,9 +46,9 @@ wf_sql_poll_tasks(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	wf_store_catch_up();
 	SPI_connect();
-	wf_store_require(WF_TASK_COMPLETE, &tenant);
+	wf_store_require_some(WF_TASK_COMPLETE, &tenant);
 	foreach(cell, wf_store_poll_tasks(&tenant.tenant_id, queue, PG_GETARG_INT32(1), lease_ms,
-									  GetUserNameFromId(GetUserId(), false)))
+									  GetUserNameFromId(GetUserId(), false), wf_store_allowed(&tenant, WF_TASK_COMPLETE)))
 	{
 		WfLease    *lease = lfirst(cell);
 		Datum		values[4];
@@ -72,7 +72,9 @@ leased(const pg_uuid_t *task_id, int attempt)
 	WfTenant	tenant;
 	WfTask	   *task;
 
-	wf_store_require(WF_TASK_COMPLETE, &tenant);
+	wf_store_require_some(WF_TASK_COMPLETE, &tenant);
+	if (!wf_store_allows_task(&tenant, WF_TASK_COMPLETE, task_id))
+		return NULL;
 	task = wf_store_lock_task(&tenant.tenant_id, task_id);
 	if (task == NULL || strcmp(task->kind, "task") != 0 || strcmp(task->status, "open") != 0)
 		return NULL;

@@ -76,8 +76,8 @@ wf_sql_explain(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	wf_store_catch_up();
 	SPI_connect();
-	wf_store_require(WF_WORKFLOW_READ, &tenant);
-	compiled = wf_engine_find(&tenant, name, version);
+	wf_store_require_some(WF_WORKFLOW_READ, &tenant);
+	compiled = wf_engine_find_for(&tenant, name, version, WF_WORKFLOW_READ);
 	PG_TRY();
 	{
 		lines = wf_engine_explain(compiled, with_plan);

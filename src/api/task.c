@@ -80,6 +80,13 @@ is_mine(const WfTask *task)
 	return task->claimed_by != NULL ? acts_as(task->claimed_by) : is_assignee(task);
 }
 
+/* The task, locked; NULL: there is none, or not for current_user. */
+static WfTask *
+lock_task(const WfTenant *tenant, const pg_uuid_t *task_id)
+{
+	return wf_store_allows_task(tenant, WF_TASK_COMPLETE, task_id) ? wf_store_lock_task(&tenant->tenant_id, task_id) : NULL;
+}
+
 /* An approval that is open, locked; NULL for anything else. */
 static WfTask *
 open_approval(const pg_uuid_t *task_id)
@@ -87,8 +94,8 @@ open_approval(const pg_uuid_t *task_id)
 	WfTenant	tenant;
 	WfTask	   *task;
 
-	wf_store_require(WF_TASK_COMPLETE, &tenant);
-	task = wf_store_lock_task(&tenant.tenant_id, task_id);
+	wf_store_require_some(WF_TASK_COMPLETE, &tenant);
+	task = lock_task(&tenant, task_id);
 	if (task == NULL || strcmp(task->kind, "approval") != 0 || strcmp(task->status, "open") != 0)
 		return NULL;
 	return task;
@@ -100,7 +107,7 @@ open_approval(const pg_uuid_t *task_id)
 static WfTask *
 task_to_complete(const WfTenant *tenant, const pg_uuid_t *task_id)
 {
-	WfTask	   *task = wf_store_lock_task(&tenant->tenant_id, task_id);
+	WfTask	   *task = lock_task(tenant, task_id);
 	char	   *id = DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(task_id)));
 
 	if (task == NULL)
@@ -273,7 +280,7 @@ complete(const pg_uuid_t *task_id, const char *outcome, const Jsonb *data)
 	int			place;
 	int			n;
 
-	wf_store_require(WF_TASK_COMPLETE, &tenant);
+	wf_store_require_some(WF_TASK_COMPLETE, &tenant);
 	task = task_to_complete(&tenant, task_id);
 	check_person(task);
 	place = place_of_outcome(task, outcome);
@@ -408,8 +415,8 @@ wf_sql_comment_task(PG_FUNCTION_ARGS)
 	PreventCommandIfReadOnly("wf_comment_task()");
 	wf_store_catch_up();
 	SPI_connect();
-	wf_store_require(WF_TASK_COMPLETE, &tenant);
-	task = wf_store_lock_task(&tenant.tenant_id, task_id);
+	wf_store_require_some(WF_TASK_COMPLETE, &tenant);
+	task = lock_task(&tenant, task_id);
 	if (task != NULL)
 	{
 		WfJsonWriter *w = wf_json_writer_begin();

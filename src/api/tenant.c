@@ -1,41 +1,26 @@
 /*
- * tenant.c: wf_create_tenant, wf_grant, wf_revoke, wf_use_tenant, wf_current_tenant, wf_can.
+ * tenant.c: wf_create_tenant, wf_use_tenant, wf_current_tenant.
  */
 #include "postgres.h"
 
-#include "api/api.h"
+#include "api/tenant.h"
 #include "base/text.h"
 #include "base/uuid.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "store/store.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 
 #define NAME_BYTES 255
 
-static const char *const app_roles[] = {"admin", "member", "owner", "viewer"};
-
-/* The tenant if current_user may manage its members; throws 42501, the same for a tenant that does not exist. */
-static void
-require_manager(const char *name, WfTenant *tenant)
+void
+wf_api_require_manager(const char *name, WfTenant *tenant)
 {
 	if (!wf_store_tenant_named(name, tenant) || (tenant->permissions & WF_TEAM_MANAGE) == 0)
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 						errmsg("permission denied for tenant \"%s\"", wf_text_clip(name)),
 						errdetail("The permission \"team:manage\" is missing."),
 						errhint("An admin or owner of the tenant can give it with wf_grant().")));
-}
-
-/* As require_manager, with no change of members by anybody else until the transaction ends. */
-static void
-require_only_manager(const char *name, WfTenant *tenant)
-{
-	require_manager(name, tenant);
-	wf_store_lock_tenant(&tenant->tenant_id);
-	wf_store_catch_up();
-	require_manager(name, tenant);	/* the right may have gone while we waited */
 }
 
 static void
@@ -110,6 +95,7 @@ wf_sql_create_tenant(PG_FUNCTION_ARGS)
 	Jsonb	   *quotas;
 	WfTenant	parent;
 	pg_uuid_t  *tenant_id = palloc(sizeof(pg_uuid_t));
+	const WfGrantScope all = {.category = ""};
 
 	check_tenant_name(name);
 	wf_api_check_options(options, known, lengthof(known));
@@ -117,7 +103,7 @@ wf_sql_create_tenant(PG_FUNCTION_ARGS)
 	quotas = quotas_of(options);
 	SPI_connect();
 	if (parent_name != NULL)
-		require_manager(parent_name, &parent);
+		wf_api_require_manager(parent_name, &parent);
 	else if (!superuser())
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 						errmsg("permission denied to create a tenant without a parent"),
@@ -126,78 +112,9 @@ wf_sql_create_tenant(PG_FUNCTION_ARGS)
 		ereport(ERROR, (errcode(ERRCODE_DUPLICATE_OBJECT), errmsg("tenant \"%s\" already exists", name)));
 	wf_uuid_make(tenant_id);
 	wf_store_insert_tenant(tenant_id, name, parent_name != NULL ? &parent.tenant_id : NULL, quotas);
-	wf_store_put_member(tenant_id, GetUserId(), "owner");
+	wf_store_put_member(tenant_id, GetUserId(), "owner", &all);
 	SPI_finish();
 	PG_RETURN_UUID_P(tenant_id);
-}
-
-/* Only owners may name owners or take from one; the last owner stays. */
-static void
-check_owners(const WfTenant *tenant, Oid role, bool becomes_owner)
-{
-	const char *before = wf_store_member_role(&tenant->tenant_id, role);
-	bool		was_owner = before != NULL && strcmp(before, "owner") == 0;
-
-	if ((was_owner || becomes_owner) && !tenant->owner)
-		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-						errmsg("permission denied for tenant \"%s\"", tenant->name),
-						errdetail("Only an owner may name owners or change what an owner is.")));
-	if (was_owner && !becomes_owner && wf_store_count_owners(&tenant->tenant_id) < 2)
-		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("tenant \"%s\" must keep an owner", tenant->name),
-						errhint("Name another owner with wf_grant() first.")));
-}
-
-PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_grant);
-
-Datum
-wf_sql_grant(PG_FUNCTION_ARGS)
-{
-	char	   *tenant_name;
-	char	   *app_role;
-	WfTenant	tenant;
-	Oid			role;
-	const char *hint;
-
-	wf_api_not_null(fcinfo, 0, "role");
-	tenant_name = wf_api_text(fcinfo, 1, "tenant");
-	app_role = wf_api_text(fcinfo, 2, "app_role");
-	if (wf_store_permissions(app_role) == 0)
-	{
-		hint = wf_text_did_you_mean(wf_text_clip(app_role), app_roles, lengthof(app_roles));
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("unknown application role \"%s\"", wf_text_clip(app_role)),
-						errhint("%s", hint != NULL ? hint : "It is one of viewer, member, admin, owner.")));
-	}
-	SPI_connect();
-	require_only_manager(tenant_name, &tenant);
-	role = get_role_oid(NameStr(*PG_GETARG_NAME(0)), false);
-	check_owners(&tenant, role, strcmp(app_role, "owner") == 0);
-	wf_store_put_member(&tenant.tenant_id, role, app_role);
-	SPI_finish();
-	PG_RETURN_VOID();
-}
-
-PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_revoke);
-
-Datum
-wf_sql_revoke(PG_FUNCTION_ARGS)
-{
-	char	   *tenant_name;
-	WfTenant	tenant;
-	Oid			role;
-
-	wf_api_not_null(fcinfo, 0, "role");
-	tenant_name = wf_api_text(fcinfo, 1, "tenant");
-	SPI_connect();
-	require_only_manager(tenant_name, &tenant);
-	role = get_role_oid(NameStr(*PG_GETARG_NAME(0)), false);
-	check_owners(&tenant, role, false);
-	if (!wf_store_delete_member(&tenant.tenant_id, role))
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
-						errmsg("role \"%s\" is not a member of tenant \"%s\"", NameStr(*PG_GETARG_NAME(0)), tenant.name)));
-	SPI_finish();
-	PG_RETURN_VOID();
 }
 
 PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_use_tenant);
@@ -229,20 +146,4 @@ wf_sql_current_tenant(PG_FUNCTION_ARGS)
 	if (!wf_store_current_tenant(&tenant, NULL))
 		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(cstring_to_text(tenant.name));
-}
-
-PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_can);
-
-Datum
-wf_sql_can(PG_FUNCTION_ARGS)
-{
-	char	   *name = wf_api_text(fcinfo, 0, "permission");
-	uint32		permission = wf_store_permission(name);
-	WfTenant	tenant;
-
-	if (permission == 0)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("unknown permission \"%s\"", wf_text_clip(name)),
-						errhint("Permissions look like \"workflow:execute\"; docs/tenants.md lists them.")));
-	PG_RETURN_BOOL(wf_store_current_tenant(&tenant, NULL) && (tenant.permissions & permission) != 0);
 }

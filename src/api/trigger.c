@@ -26,7 +26,7 @@ enable(FunctionCallInfo fcinfo, bool enabled)
 
 	wf_store_catch_up();
 	SPI_connect();
-	wf_store_require(WF_WORKFLOW_UPDATE, &tenant);
+	wf_store_require_some(WF_WORKFLOW_UPDATE, &tenant);
 	wf_engine_enable_trigger(&tenant, workflow, node, enabled);
 	SPI_finish();
 	PG_RETURN_VOID();
@@ -68,7 +68,7 @@ wf_sql_next_runs(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	SPI_connect();
 	MemoryContextSwitchTo(memory);
-	wf_store_require(WF_WORKFLOW_READ, &tenant);
+	wf_store_require_some(WF_WORKFLOW_READ, &tenant);
 	n = wf_engine_next_runs(&tenant, workflow, count, &times);
 	for (int i = 0; i < n; i++)
 	{
@@ -109,7 +109,7 @@ wf_sql_trigger_problem(PG_FUNCTION_ARGS)
 	text	   *result = NULL;
 	WfTenant	tenant;
 
-	if (!wf_store_current_tenant(&tenant, NULL))
+	if (!wf_store_current_tenant(&tenant, NULL) || !wf_store_allows(&tenant, WF_WORKFLOW_READ, workflow))
 		PG_RETURN_NULL();
 	SPI_connect();
 	problem = wf_engine_trigger_problem(&tenant, workflow, node);

@@ -268,6 +268,7 @@ call_block(Run *run, Frame *frame, const WfReply *reply)
 
 		open->finding = true;
 		wf_frame_check_depth(frame);
+		wf_run_check_callee(run, call->workflow);
 		open->callee = wf_engine_find(&run->tenant, call->workflow, call->version);
 		wf_run_hold(run, open->callee);
 		open->finding = false;

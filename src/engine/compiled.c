@@ -280,14 +280,26 @@ load(const WfTenant *tenant, const WfWorkflowRow *row, int version)
 void
 wf_engine_not_found(const WfTenant *tenant, const char *name)
 {
-	int			n;
-	const char **names = wf_store_workflow_names(&tenant->tenant_id, 1000, &n);
-	const char *nearest = wf_text_nearest(name, names, n);
+	int			n = 0;
+	/* names are for those who may read them all */
+	const char **names = (tenant->permissions & WF_WORKFLOW_READ) == 0 ? NULL :
+		wf_store_workflow_names(&tenant->tenant_id, 1000, &n);
+	const char *nearest = n == 0 ? NULL : wf_text_nearest(name, names, n);
 
 	ereport(ERROR, (errcode(WF_ERRCODE_WORKFLOW_NOT_FOUND),
 					errmsg("workflow \"%s\" does not exist", name),
 					nearest != NULL ? errhint("Did you mean \"%s\"?", nearest) :
 					errhint("wf_save() makes one; the view wf_workflows lists those of tenant \"%s\".", tenant->name)));
+}
+
+void
+wf_engine_check_right(const WfTenant *tenant, WfPermission permission, const pg_uuid_t *workflow_id, const char *name)
+{
+	if (wf_store_allows(tenant, permission, workflow_id))
+		return;
+	if (wf_store_allows(tenant, WF_WORKFLOW_READ, workflow_id))
+		wf_store_refuse(tenant, permission);
+	wf_engine_not_found(tenant, name);
 }
 
 /* The version to run, from the workflow's row. */
@@ -398,6 +410,20 @@ wf_engine_find(const WfTenant *tenant, const char *name, int version)
 	if (row == NULL)
 		wf_engine_not_found(tenant, name);
 	return load_and_keep(tenant, row, version_of(row, version), version == 0, generation);
+}
+
+WfCompiled *
+wf_engine_find_for(const WfTenant *tenant, const char *name, int version, WfPermission permission)
+{
+	if ((tenant->permissions & permission) == 0)
+	{
+		WfWorkflowRow *row = wf_store_find_workflow(&tenant->tenant_id, name, false);
+
+		if (row == NULL)
+			wf_engine_not_found(tenant, name);
+		wf_engine_check_right(tenant, permission, &row->workflow_id, name);
+	}
+	return wf_engine_find(tenant, name, version);
 }
 
 /* The same by ids. */

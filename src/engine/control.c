@@ -98,8 +98,8 @@ wf_engine_cancel(const pg_uuid_t *run_id, const char *reason)
 	PreventCommandIfReadOnly("wf_cancel()");
 	SPI_connect();
 	MemoryContextSwitchTo(memory);
-	wf_store_require(WF_RUN_CANCEL, &tenant);
-	result = wf_control_cancel(&tenant, run_id, reason);
+	wf_store_require_some(WF_RUN_CANCEL, &tenant);
+	result = wf_store_allows_run(&tenant, WF_RUN_CANCEL, run_id) && wf_control_cancel(&tenant, run_id, reason);
 	SPI_finish();
 	return result;
 }
@@ -168,14 +168,16 @@ wf_engine_pause(const pg_uuid_t *run_id)
 	MemoryContext memory = CurrentMemoryContext;
 	WfTenant	tenant;
 	WfRunKey	key;
+	bool		is_there;
 	bool		result;
 
 	PreventCommandIfReadOnly("wf_pause()");
 	SPI_connect();
 	MemoryContextSwitchTo(memory);
-	wf_store_require(WF_RUN_CANCEL, &tenant);
-	result = pause_start(&tenant, run_id) || pause_live(&tenant, run_id);
-	if (!result && wf_store_is_alive(&tenant.tenant_id, run_id, &key))
+	wf_store_require_some(WF_RUN_CANCEL, &tenant);
+	is_there = wf_store_allows_run(&tenant, WF_RUN_CANCEL, run_id);
+	result = is_there && (pause_start(&tenant, run_id) || pause_live(&tenant, run_id));
+	if (is_there && !result && wf_store_is_alive(&tenant.tenant_id, run_id, &key))
 	{
 		WfMessage	message = wf_store_message(&tenant.tenant_id, &key, WF_MESSAGE_PAUSE);
 
@@ -213,13 +215,15 @@ wf_engine_resume(const pg_uuid_t *run_id)
 	WfTenant	tenant;
 	WfRunKey	key;
 	WfLiveRow  *live;
+	bool		is_there;
 	bool		result = false;
 
 	PreventCommandIfReadOnly("wf_resume()");
 	SPI_connect();
 	MemoryContextSwitchTo(memory);
-	wf_store_require(WF_RUN_CANCEL, &tenant);
-	live = wf_store_find_live(&tenant.tenant_id, run_id, WF_LOCK_WAIT);
+	wf_store_require_some(WF_RUN_CANCEL, &tenant);
+	is_there = wf_store_allows_run(&tenant, WF_RUN_CANCEL, run_id);
+	live = is_there ? wf_store_find_live(&tenant.tenant_id, run_id, WF_LOCK_WAIT) : NULL;
 	if (live != NULL && strcmp(live->status, "paused") == 0)
 	{
 		live->status = live->state == NULL ? "queued" : "waiting";
@@ -228,9 +232,9 @@ wf_engine_resume(const pg_uuid_t *run_id)
 		wf_store_release_held(&tenant.tenant_id, run_id);
 		result = true;
 	}
-	else if (take_pause(&tenant, run_id))
+	else if (is_there && take_pause(&tenant, run_id))
 		result = true;
-	else if (live != NULL || wf_store_is_alive(&tenant.tenant_id, run_id, &key))
+	else if (live != NULL || (is_there && wf_store_is_alive(&tenant.tenant_id, run_id, &key)))
 		ereport(ERROR, (errcode(WF_ERRCODE_RUN_STATE),
 						errmsg("run %s is not paused", wf_engine_uuid_text(run_id))));
 	SPI_finish();
@@ -352,12 +356,12 @@ wf_engine_retry(const pg_uuid_t *run_id, const char *from_node, const Jsonb *opt
 	PreventCommandIfReadOnly("wf_retry()");
 	SPI_connect();
 	MemoryContextSwitchTo(memory);
-	wf_store_require(WF_RUN_REPLAY, &tenant);
+	wf_store_require_some(WF_RUN_REPLAY, &tenant);
 	if (!wf_wake_available())
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("there are no workers that could go on with the run"),
 						errhint("Add workflow to shared_preload_libraries and restart the server.")));
-	live = wf_store_take_failed(&tenant.tenant_id, run_id);
+	live = wf_store_allows_run(&tenant, WF_RUN_REPLAY, run_id) ? wf_store_take_failed(&tenant.tenant_id, run_id) : NULL;
 	if (live == NULL)
 		ereport(ERROR, (errcode(WF_ERRCODE_RUN_STATE),
 						errmsg("run %s has not failed", wf_engine_uuid_text(run_id)),
@@ -391,12 +395,14 @@ wf_engine_migrate(const pg_uuid_t *run_id, int version)
 	WfTenant	tenant;
 	WfLiveRow  *live;
 	WfMessage  *start;
+	bool		is_there;
 
 	PreventCommandIfReadOnly("wf_migrate()");
 	SPI_connect();
 	MemoryContextSwitchTo(memory);
-	wf_store_require(WF_RUN_REPLAY, &tenant);
-	live = wf_store_find_live(&tenant.tenant_id, run_id, WF_LOCK_WAIT);
+	wf_store_require_some(WF_RUN_REPLAY, &tenant);
+	is_there = wf_store_allows_run(&tenant, WF_RUN_REPLAY, run_id);
+	live = is_there ? wf_store_find_live(&tenant.tenant_id, run_id, WF_LOCK_WAIT) : NULL;
 	if (live != NULL)
 	{
 		if (strcmp(live->status, "compensating") == 0)
@@ -406,7 +412,7 @@ wf_engine_migrate(const pg_uuid_t *run_id, int version)
 		live->version = version;
 		wf_store_update_live(live);
 	}
-	else if ((start = hold_start(&tenant.tenant_id, run_id)) != NULL)
+	else if (is_there && (start = hold_start(&tenant.tenant_id, run_id)) != NULL)
 	{
 		WfCompiled *compiled = wf_engine_find_id(&tenant, &start->workflow_id, version);
 		const char *gate = wf_turn_run_of_start(start)->gate;

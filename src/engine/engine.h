@@ -62,6 +62,8 @@ extern WfGraph *wf_engine_compile(const Jsonb *definition, const char *search_pa
  * named), WF002 when the definition does not compile any more. Needs an SPI connection.
  */
 extern WfCompiled *wf_engine_find(const WfTenant *tenant, const char *name, int version);
+/* The same, if current_user has the permission for it; throws what wf_engine_check_right does, too. */
+extern WfCompiled *wf_engine_find_for(const WfTenant *tenant, const char *name, int version, WfPermission permission);
 /* A version by the id of its workflow, whatever that's status: what a run that is alive goes on with. */
 extern WfCompiled *wf_engine_find_id(const WfTenant *tenant, const pg_uuid_t *workflow_id, int version);
 /* Is that version in the cache, so that finding it can not fail? */
@@ -73,6 +75,12 @@ extern const WfExpr *wf_engine_compile_key(const char *source);
 
 /* Throws WF001 with the nearest name as hint. */
 pg_noreturn extern void wf_engine_not_found(const WfTenant *tenant, const char *name);
+/*
+ * Throws 42501 when current_user lacks the permission for a workflow that was found by its name, or what wf_engine_not_found throws
+ * when it may not read that workflow either.
+ */
+extern void wf_engine_check_right(const WfTenant *tenant, WfPermission permission, const pg_uuid_t *workflow_id,
+								  const char *name);
 
 /* The schemas that unqualified names are resolved with now, as text for a version. */
 extern char *wf_engine_search_path(void);

@@ -56,7 +56,7 @@ wf_engine_fires_as_owner(const WfTriggerRow *trigger)
 static void
 require_member(const WfTriggerRow *trigger, WfTenant *tenant)
 {
-	if (wf_store_is_member(&trigger->tenant_id, tenant) && (tenant->permissions & WF_WORKFLOW_EXECUTE) != 0)
+	if (wf_store_is_member(&trigger->tenant_id, tenant) && wf_store_allows(tenant, WF_WORKFLOW_EXECUTE, &trigger->workflow_id))
 		return;
 	ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 					errmsg("permission denied for trigger \"%s\" of workflow \"%s\"", trigger->node, trigger->workflow),

@@ -51,6 +51,15 @@ names_of(const JsonbValue *config)
 	return list;
 }
 
+List *
+wf_listener_workflows(const Jsonb *config)
+{
+	JsonbValue	root;
+
+	wf_json_root(config, &root);
+	return names_of(&root);
+}
+
 void
 wf_listener_read(Listener *listener, const WfTriggerRow *row)
 {

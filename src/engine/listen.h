@@ -6,8 +6,9 @@
 
 #include "engine/triggers.h"
 
-/* trigger.event: emit.c */
+/* trigger.event: emit.c; trigger.error: told.c */
 extern const TriggerKind wf_trigger_event_kind;
+extern const TriggerKind wf_trigger_error_kind;
 
 typedef struct Listener
 {
@@ -22,6 +23,8 @@ typedef struct Listener
  * transaction ends. Need an SPI connection. */
 extern List *wf_listeners_of_event(const pg_uuid_t *tenant_id, const char *event);
 extern List *wf_listeners_of_type(const pg_uuid_t *tenant_id, const char *type);
+/* The names in a trigger.error's `workflows` (char *). */
+extern List *wf_listener_workflows(const Jsonb *config);
 /* Fills what the row's config says, in CurrentMemoryContext. */
 extern void wf_listener_read(Listener *listener, const WfTriggerRow *row);
 

@@ -71,7 +71,7 @@ wf_request_perform_now(Run *run, const Frame *frame, const WfWait *wait, WfReply
 	WfRequestRow row;
 	Jsonb	   *output = NULL;
 
-	if ((run->tenant.permissions & WF_CODE_WRITE) == 0)
+	if (!wf_store_allows(&run->tenant, WF_CODE_WRITE, &run->workflow_id))
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 						errmsg("permission denied for requests within the transaction"),
 						errdetail("The permission \"%s\" is missing.", wf_store_permission_name(WF_CODE_WRITE))));

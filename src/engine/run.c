@@ -274,6 +274,38 @@ hand_out(WfRunResult *result, MemoryContext memory)
 	MemoryContextSwitchTo(old);
 }
 
+bool
+wf_run_may_call(Run *run, const pg_uuid_t *workflow_id)
+{
+	WfTenant	tenant;
+	Oid			user;
+	int			context;
+	bool		result;
+
+	if ((run->tenant.permissions & WF_WORKFLOW_EXECUTE) != 0)
+		return true;
+	GetUserIdAndSecContext(&user, &context);
+	SetUserIdAndSecContext(run->role, context | SECURITY_LOCAL_USERID_CHANGE);
+	result = wf_store_tenant_of(&run->tenant.tenant_id, &tenant) && wf_store_allows(&tenant, WF_WORKFLOW_EXECUTE, workflow_id);
+	SetUserIdAndSecContext(user, context);
+	return result;
+}
+
+void
+wf_run_check_callee(Run *run, const char *name)
+{
+	WfWorkflowRow *row;
+
+	if ((run->tenant.permissions & WF_WORKFLOW_EXECUTE) != 0)
+		return;
+	row = wf_store_find_workflow(&run->tenant.tenant_id, name, false);
+	if (row != NULL && wf_run_may_call(run, &row->workflow_id))
+		return;
+	if (row != NULL && wf_store_allows(&run->tenant, WF_WORKFLOW_READ, &row->workflow_id))
+		wf_store_refuse(&run->tenant, WF_WORKFLOW_EXECUTE);
+	wf_engine_not_found(&run->tenant, name);
+}
+
 static void
 run_inside(const WfRunRequest *request, WfRunResult *result, MemoryContext memory)
 {
@@ -285,12 +317,12 @@ run_inside(const WfRunRequest *request, WfRunResult *result, MemoryContext memor
 	if (request->fired != NULL)
 		tenant = *request->tenant;
 	else
-		wf_store_require(WF_WORKFLOW_EXECUTE, &tenant);
+		wf_store_require_some(WF_WORKFLOW_EXECUTE, &tenant);
 	run = new_run(request, &tenant);
 	if (request->fired != NULL)
 		compiled = wf_engine_find_id(&tenant, &request->fired->workflow_id, request->fired->version);
 	else
-		compiled = wf_engine_find(&tenant, request->workflow, run->options.version);
+		compiled = wf_engine_find_for(&tenant, request->workflow, run->options.version, WF_WORKFLOW_EXECUTE);
 	wf_run_hold(run, compiled);
 	wf_run_check_nodes(run, compiled->graph);
 	if (request->mode == WF_RUN_DRY || !earlier_run(run, compiled, result))

@@ -297,6 +297,7 @@ wf_engine_next_runs(const WfTenant *tenant, const char *workflow, int most, Time
 
 	if (found == NULL)
 		wf_engine_not_found(tenant, workflow);
+	wf_engine_check_right(tenant, WF_WORKFLOW_READ, &found->workflow_id, workflow);
 	foreach(cell, wf_store_triggers_of(&tenant->tenant_id, &found->workflow_id))
 	{
 		const WfTriggerRow *row = lfirst(cell);

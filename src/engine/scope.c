@@ -236,7 +236,8 @@ check_secret(const Run *run, const char *name)
 {
 	WfTenant	tenant;
 
-	if (!wf_store_tenant_of(&run->tenant.tenant_id, &tenant) || (tenant.permissions & WF_CREDENTIAL_USE) == 0)
+	if (!wf_store_tenant_of(&run->tenant.tenant_id, &tenant) ||
+		!wf_store_allows(&tenant, WF_CREDENTIAL_USE, &run->workflow_id))
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 						errmsg("permission denied for tenant \"%s\"", run->tenant.name),
 						errdetail("The permission \"%s\" is missing.", wf_store_permission_name(WF_CREDENTIAL_USE)),

@@ -470,9 +470,10 @@ wf_start_error_workflow(Run *run, const char *name, Jsonb *input)
 	Run			child;
 	WfMessage	message;
 
-	if (row == NULL || row->active_version == 0 || strcmp(row->status, "active") != 0)
+	if (row == NULL || row->active_version == 0 || strcmp(row->status, "active") != 0 ||
+		!wf_run_may_call(run, &row->workflow_id))
 	{
-		ereport(LOG, (errmsg("workflow \"%s\" failed, and its error workflow \"%s\" is not active",
+		ereport(LOG, (errmsg("workflow \"%s\" failed, and its error workflow \"%s\" is not active, or not its role's to run",
 							 run->compiled->name, wf_text_clip(name))));
 		return;
 	}
@@ -590,15 +591,15 @@ wf_engine_start(const char *workflow, Jsonb **inputs, int n, const Jsonb *option
 	StartRules	rules;
 
 	PreventCommandIfReadOnly(n == 1 ? "wf_start()" : "wf_start_many()");
-	wf_start_require_workers();
 	wf_store_catch_up();
 	SPI_connect();
 	old = MemoryContextSwitchTo(memory);
 	memset(&run, 0, sizeof(run));
 	run.memory = memory;
-	wf_store_require(WF_WORKFLOW_EXECUTE, &run.tenant);
+	wf_store_require_some(WF_WORKFLOW_EXECUTE, &run.tenant);
+	wf_start_require_workers();
 	wf_engine_read_options(options, true, &run.options);
-	compiled = wf_engine_find(&run.tenant, workflow, run.options.version);
+	compiled = wf_engine_find_for(&run.tenant, workflow, run.options.version, WF_WORKFLOW_EXECUTE);
 	wf_run_hold(&run, compiled);
 	wf_run_check_nodes(&run, compiled->graph);
 	run.trigger = trigger;

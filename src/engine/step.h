@@ -38,6 +38,12 @@ extern void wf_step_journal_failure(Run *run, const WfError *error);
 
 /* run.c: the run holds a compiled workflow until its memory goes. */
 extern void wf_run_hold(Run *run, WfCompiled *compiled);
+/*
+ * May the run call this workflow, and so make it run with the rights of whoever that does? Whose rights: the role that the run
+ * executes as. What is refused is, by its name, what a workflow is that does not exist (WF001), or 42501 for one that may be read.
+ */
+extern bool wf_run_may_call(Run *run, const pg_uuid_t *workflow_id);
+extern void wf_run_check_callee(Run *run, const char *name);
 /* Options that name nodes (mocks, trigger): a node that does not exist would be none at all. Throws 22023. */
 extern void wf_run_check_nodes(const Run *run, const WfGraph *graph);
 /* Throws 23505: another run has the idempotency key. */

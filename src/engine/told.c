@@ -5,6 +5,7 @@
  *    runs in the background, queued by the transaction that records the failure.
  * 2. None of them is told of a run that was itself told of one: these have the trigger `error`. What such a run starts is
  *    bounded by workflow.max_trigger_chain.
+ *    Its input is that of the run that failed: who saves such a trigger must have `run:read` for the workflows that it is for.
  * 3. Being told is worth no failure of the record: what goes wrong is undone, and in the server's log; a trigger has it in
  *    wf_triggers, too.
  */
@@ -16,6 +17,7 @@
 #include "base/wake.h"
 #include "engine/listen.h"
 #include "engine/start.h"
+#include "miscadmin.h"
 
 /* Whom to tell: a trigger, or a workflow by its name. */
 typedef struct Told
@@ -136,3 +138,41 @@ wf_tell_of_failure(Run *run, const Jsonb *error)
 		try_to_tell(&told);
 	}
 }
+
+/* -- who may listen -- */
+
+static bool
+may_read(const TriggerNode *trigger, const char *workflow)
+{
+	WfWorkflowRow *row = wf_store_find_workflow(&trigger->tenant->tenant_id, workflow, false);
+
+	return row != NULL && wf_store_allows(trigger->tenant, WF_RUN_READ, &row->workflow_id);
+}
+
+static void
+error_check(const TriggerNode *trigger, WfDiagnostics *found)
+{
+	List	   *names;
+	ListCell   *cell;
+	bool		may = false;
+
+	if ((trigger->tenant->permissions & WF_RUN_READ) != 0)
+		return;
+	names = wf_listener_workflows(trigger->node->config);
+	foreach(cell, names)
+	{
+		may = may_read(trigger, lfirst(cell));
+		if (!may)
+			break;
+	}
+	if (!may)
+		wf_diagnostics_add(found, WF_SEVERITY_ERROR, ERRCODE_INSUFFICIENT_PRIVILEGE, trigger->node->id, NULL,
+						   "Name workflows whose runs you may read in \"workflows\".",
+						   "trigger \"%s\" would be told of runs that role \"%s\" may not read", trigger->node->id,
+						   GetUserNameFromId(GetUserId(), false));
+}
+
+const TriggerKind wf_trigger_error_kind = {
+	.type = "trigger.error",
+	.check = error_check,
+};

@@ -26,6 +26,7 @@
 
 /* Types that there is something to do for. */
 static const TriggerKind *const kinds[] = {
+	&wf_trigger_error_kind,
 	&wf_trigger_event_kind,
 	&wf_trigger_row_kind,
 	&wf_trigger_schedule_kind,
@@ -334,10 +335,14 @@ wf_engine_install_triggers(const WfTenant *tenant, const pg_uuid_t *workflow_id)
 void
 wf_engine_enable_trigger(const WfTenant *tenant, const char *workflow, const char *node, bool enabled)
 {
-	WfWorkflowRow *row = wf_store_find_workflow(&tenant->tenant_id, workflow, true);
+	bool		is_narrowed = (tenant->permissions & WF_WORKFLOW_UPDATE) == 0;
+	WfWorkflowRow *row = wf_store_find_workflow(&tenant->tenant_id, workflow, !is_narrowed);
 	WfTriggerRow *trigger;
 
 	if (row == NULL)
+		wf_engine_not_found(tenant, workflow);
+	wf_engine_check_right(tenant, WF_WORKFLOW_UPDATE, &row->workflow_id, workflow);
+	if (is_narrowed && wf_store_find_workflow(&tenant->tenant_id, workflow, true) == NULL)
 		wf_engine_not_found(tenant, workflow);
 	trigger = wf_store_find_trigger(&tenant->tenant_id, &row->workflow_id, node);
 	if (trigger == NULL)

@@ -50,10 +50,8 @@ check_tenant(Run *run)
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 						errmsg("role \"%s\" is not a member of the run's tenant", GetUserNameFromId(GetUserId(), false)),
 						errhint("An admin or owner of the tenant can add the role with wf_grant(). Then wf_retry() goes on with the run.")));
-	if ((run->tenant.permissions & WF_WORKFLOW_EXECUTE) == 0)
-		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-						errmsg("permission denied for tenant \"%s\"", run->tenant.name),
-						errdetail("The permission \"%s\" is missing.", wf_store_permission_name(WF_WORKFLOW_EXECUTE))));
+	if (!wf_store_allows(&run->tenant, WF_WORKFLOW_EXECUTE, &run->workflow_id))
+		wf_store_refuse(&run->tenant, WF_WORKFLOW_EXECUTE);
 }
 
 /* SQL of the run, and what is compiled, sees the run's tenant as the current one. */

@@ -121,12 +121,14 @@ begin_workflow(Run *run, Activation *activation, const Undo *undo)
 {
 	const WfPrepared *prepared = undo->node->prepared;
 	Frame	   *sight = wf_frame_begin(activation, NULL, undo->node->region, NULL);
-	WfCompiled *callee = wf_engine_find(&run->tenant, undo->node->compensate_workflow, 0);
+	WfCompiled *callee;
 	JsonbValue	input;
 	StepScope	scope;
 	Activation *called;
 	Frame	   *frame;
 
+	wf_run_check_callee(run, undo->node->compensate_workflow);
+	callee = wf_engine_find(&run->tenant, undo->node->compensate_workflow, 0);
 	wf_run_hold(run, callee);
 	set_sight(sight, undo);
 	input = sight->input;

@@ -37,6 +37,8 @@ typedef struct Delivery
 	MemoryContext memory;		/* of all that is made for it */
 	Stage		stage;
 	WfHookPath *path;			/* NULL: it is none */
+	bool		is_gateway;		/* who acts for nobody; else: */
+	WfTenant	caller;			/* what who calls may do in the tenant */
 	bool		has_tenant;
 	pg_uuid_t	tenant_id;
 	const char *method;			/* NULL: it is none */
@@ -122,19 +124,21 @@ static void
 enter(Delivery *d)
 {
 	const char *name = d->path != NULL && d->path->n > 0 ? d->path->segments[0].text : NULL;
-	WfTenant	tenant;
+	WfTenant   *tenant = &d->caller;
 
 	if (wf_store_is_gateway())
 	{
+		d->is_gateway = true;
 		d->has_tenant = name != NULL && wf_store_find_tenant(name, &d->tenant_id);
 		return;
 	}
-	if (name == NULL || !wf_store_tenant_named(name, &tenant) || (tenant.permissions & WF_WORKFLOW_EXECUTE) == 0)
+	if (name == NULL || !wf_store_tenant_named(name, tenant) ||
+		((tenant->permissions | tenant->narrowed) & WF_WORKFLOW_EXECUTE) == 0)
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 						errmsg("permission denied for wf_webhook()"),
 						errhint("Members of the role \"wf_gateway\" may call it, and those of the tenant in the path who have \"workflow:execute\".")));
 	d->has_tenant = true;
-	d->tenant_id = tenant.tenant_id;
+	d->tenant_id = tenant->tenant_id;
 }
 
 /* -- who sends -- */
@@ -153,6 +157,10 @@ ask(Delivery *d)
 		d->routes = wf_webhook_routes(&d->tenant_id);
 	if (d->routes != NULL && d->method != NULL)
 		d->route = wf_webhook_match(d->routes, d->method, d->path, &d->params);
+	/* to who may not execute its workflow it is not there */
+	if (d->route != NULL && !d->is_gateway &&
+		!wf_store_allows(&d->caller, WF_WORKFLOW_EXECUTE, &d->route->row->workflow_id))
+		d->route = NULL;
 	if (d->route != NULL)
 		wf_webhook_check(d->route, &check, &d->verdict);
 	else

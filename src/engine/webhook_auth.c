@@ -194,7 +194,7 @@ open_secrets(const WfTriggerRow *row, const char *const *names, Opened *opened)
 
 	GetUserIdAndSecContext(&user, &context);
 	SetUserIdAndSecContext(row->role, context | SECURITY_LOCAL_USERID_CHANGE);
-	if (!wf_store_is_member(&row->tenant_id, &tenant) || (tenant.permissions & WF_CREDENTIAL_USE) == 0)
+	if (!wf_store_is_member(&row->tenant_id, &tenant) || !wf_store_allows(&tenant, WF_CREDENTIAL_USE, &row->workflow_id))
 		problem = wf_error_make(ERRCODE_INSUFFICIENT_PRIVILEGE, "An admin or owner of the tenant can give it with wf_grant().",
 								"role \"%s\", who saved the version, may not use secrets of the tenant",
 								GetUserNameFromId(row->role, true));

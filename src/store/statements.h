@@ -19,7 +19,20 @@ typedef enum WfStatementId
 	WF_SQL_INSERT_TENANT,
 	WF_SQL_PUT_MEMBER,
 	WF_SQL_DELETE_MEMBER,
+	WF_SQL_DELETE_MEMBER_WORKFLOW,
+	WF_SQL_DELETE_MEMBER_CATEGORY,
 	WF_SQL_MEMBER_ROLE,
+	WF_SQL_MEMBER_RIGHTS,
+	WF_SQL_FIND_ROLE,
+	WF_SQL_PUT_ROLE,
+	WF_SQL_DELETE_ROLE,
+	WF_SQL_ROLE_IS_USED,
+	WF_SQL_ROLE_NAMES,
+	WF_SQL_CATEGORY,
+	WF_SQL_ALLOWED,
+	WF_SQL_WORKFLOW_OF_RUN,
+	WF_SQL_WORKFLOW_OF_TASK,
+	WF_SQL_WORKFLOW_OF_TRIGGER,
 	WF_SQL_COUNT_OWNERS,
 	WF_SQL_LOCK_TENANT,
 	WF_SQL_FIND_WORKFLOW,
@@ -150,6 +163,8 @@ typedef enum WfStatementId
  * Whoever reads rows frees SPI_tuptable. Throws what the statement throws.
  */
 extern uint64 wf_store_execute(WfStatementId id, Datum *values, const char *nulls);
+/* The same for a query, with the active snapshot, so that it may be run for a row of another one. */
+extern uint64 wf_store_execute_here(WfStatementId id, Datum *values);
 /* The same for a query, on what is committed now, whatever the transaction's isolation level. */
 extern uint64 wf_store_execute_latest(WfStatementId id, Datum *values, const char *nulls);
 
@@ -160,6 +175,8 @@ extern int	wf_store_int(uint64 row, int column);
 extern Oid	wf_store_oid(uint64 row, int column);
 extern void wf_store_uuid(uint64 row, int column, pg_uuid_t *out);
 extern bool wf_store_bool(uint64 row, int column);
+/* False: the column is null. */
+extern bool wf_store_has(uint64 row, int column);
 extern int64 wf_store_int64(uint64 row, int column);
 extern TimestampTz wf_store_time(uint64 row, int column);
 extern ArrayType *wf_store_array(uint64 row, int column);

@@ -54,20 +54,41 @@ typedef enum WfPermission
 	WF_CODE_WRITE = 1 << 16,
 	WF_TEAM_MANAGE = 1 << 17,
 	WF_AUDIT_READ = 1 << 18,
+	WF_PII_READ = 1 << 19,
+	WF_WORKFLOW_APPROVE = 1 << 20,
 } WfPermission;
 
-/* Permissions of an application role; 0 for an unknown one. */
+/* Those that can be given for some workflows only; the others are for what a tenant has but once. */
+#define WF_OF_WORKFLOWS (WF_WORKFLOW_CREATE | WF_WORKFLOW_READ | WF_WORKFLOW_UPDATE | WF_WORKFLOW_DELETE | \
+	WF_WORKFLOW_EXECUTE | WF_WORKFLOW_APPROVE | WF_RUN_READ | WF_RUN_CANCEL | WF_RUN_REPLAY | WF_TASK_COMPLETE | \
+	WF_CREDENTIAL_USE | WF_CODE_WRITE | WF_PII_READ)
+
+/* Permissions of a built-in application role; 0 for any other. */
 extern uint32 wf_store_permissions(const char *app_role);
 /* The permission of this name (`workflow:create`), or 0. */
 extern uint32 wf_store_permission(const char *name);
 /* The name of a single permission. */
 extern const char *wf_store_permission_name(WfPermission permission);
+/* The permissions of names as a text[] has them, as a set; names that are none do not count. */
+extern uint32 wf_store_permission_set(ArrayType *names);
+/* Names of all permissions, sorted. */
+extern const char *const *wf_store_permission_names(int *n);
+
+/* What a function of the SQL interface asks for: a permission, or `membership`, or `none`. */
+typedef struct WfFunctionRight
+{
+	const char *function;
+	const char *permission;
+} WfFunctionRight;
+
+extern const WfFunctionRight *wf_store_function_rights(int *n);
 
 typedef struct WfTenant
 {
 	pg_uuid_t	tenant_id;
 	char		name[256];
 	uint32		permissions;	/* of current_user in it */
+	uint32		narrowed;		/* those that it has for some workflows of it, whatever else it has */
 	bool		owner;			/* may name owners */
 } WfTenant;
 
@@ -77,8 +98,43 @@ typedef struct WfTenant
  */
 extern bool wf_store_current_tenant(WfTenant *tenant, WfError **problem);
 
-/* The current tenant; throws 42501 when there is none or current_user lacks the permission. */
+/* The current tenant; throws 42501 when there is none or current_user lacks the permission, or has it for some workflows only. */
 extern void wf_store_require(WfPermission permission, WfTenant *tenant);
+
+/*
+ * For what is done to one workflow: has current_user the permission for any? Throws 42501 as above. Whoever has found the
+ * workflow then asks wf_store_allows.
+ */
+extern void wf_store_require_some(WfPermission permission, WfTenant *tenant);
+/* Throws 42501: the permission is missing. */
+pg_noreturn extern void wf_store_refuse(const WfTenant *tenant, WfPermission permission);
+
+/* -- some workflows of a tenant (narrow.c) -- */
+
+/* Has current_user, whose rights in the tenant these are, the permission for this workflow? */
+extern bool wf_store_is_narrowed_to(const WfTenant *tenant, uint32 permission, const pg_uuid_t *workflow_id);
+static inline bool
+wf_store_allows(const WfTenant *tenant, uint32 permission, const pg_uuid_t *workflow_id)
+{
+	return (tenant->permissions & permission) != 0 ||
+		((tenant->narrowed & permission) != 0 && wf_store_is_narrowed_to(tenant, permission, workflow_id));
+}
+
+/* Is that the workflow's category? */
+extern bool wf_store_has_category(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, const char *category);
+/* The same for one that there is not yet, by its category (or NULL). */
+extern bool wf_store_allows_category(const WfTenant *tenant, uint32 permission, const char *category);
+
+/*
+ * The same for the workflow of a run or a task. False when the caller is to be told what is said of one that does not exist; throws
+ * 42501 when current_user may read it, but lacks the permission. Own SPI.
+ */
+extern bool wf_store_allows_run(const WfTenant *tenant, WfPermission permission, const pg_uuid_t *run_id);
+extern bool wf_store_allows_task(const WfTenant *tenant, WfPermission permission, const pg_uuid_t *task_id);
+/* The same for the workflow of a trigger; never throws. */
+extern bool wf_store_allows_trigger(const WfTenant *tenant, WfPermission permission, const pg_uuid_t *trigger_id);
+/* Ids of the workflows that current_user has the permission for as a uuid[]; NULL: all. Needs an SPI connection. */
+extern ArrayType *wf_store_allowed(const WfTenant *tenant, WfPermission permission);
 
 /* A tenant by name, or by id, if current_user may act in it. */
 extern bool wf_store_tenant_named(const char *name, WfTenant *tenant);
@@ -91,14 +147,38 @@ extern bool wf_store_is_member(const pg_uuid_t *tenant_id, WfTenant *tenant);
 
 extern void wf_store_insert_tenant(const pg_uuid_t *tenant_id, const char *name, const pg_uuid_t *parent, Jsonb *quotas);
 extern bool wf_store_tenant_exists(const char *name);
-extern void wf_store_put_member(const pg_uuid_t *tenant_id, Oid role, const char *app_role);
+
+/* -- members, and roles of a tenant's own making (member.c) -- */
+
+/* What a membership is for. */
+typedef struct WfGrantScope
+{
+	pg_uuid_t	workflow_id;	/* zeros: not narrowed to a workflow */
+	const char *category;		/* empty: not narrowed to a category */
+} WfGrantScope;
+
+extern void wf_store_put_member(const pg_uuid_t *tenant_id, Oid role, const char *app_role, const WfGrantScope *scope);
+/* All memberships of the role in the tenant. */
 extern bool wf_store_delete_member(const pg_uuid_t *tenant_id, Oid role);
-/* Application role of exactly this role in the tenant, or NULL. */
+/* The one that is narrowed to a workflow of this name, deleted ones too, or (else) to this category. */
+extern bool wf_store_delete_narrowed(const pg_uuid_t *tenant_id, Oid role, const char *workflow, const char *category);
+/* Application role of exactly this role in the tenant, not narrowed, or NULL. */
 extern const char *wf_store_member_role(const pg_uuid_t *tenant_id, Oid role);
+/* All that its memberships in the tenant hold; 0: none. */
+extern uint32 wf_store_member_permissions(const pg_uuid_t *tenant_id, Oid role);
 /* Owners that still exist as roles. */
 extern int	wf_store_count_owners(const pg_uuid_t *tenant_id);
 /* Waits for whoever changes the tenant's members and keeps others waiting until the transaction ends. */
 extern void wf_store_lock_tenant(const pg_uuid_t *tenant_id);
+
+/* Permissions of an application role, built in or the tenant's; false: there is no such role. */
+extern bool wf_store_find_role(const pg_uuid_t *tenant_id, const char *name, uint32 *permissions);
+extern void wf_store_put_role(const pg_uuid_t *tenant_id, const char *name, ArrayType *permissions);
+extern bool wf_store_delete_role(const pg_uuid_t *tenant_id, const char *name);
+/* Has any member this application role? */
+extern bool wf_store_role_is_used(const pg_uuid_t *tenant_id, const char *name);
+/* Names of the tenant's own roles, for hints. */
+extern const char **wf_store_role_names(const pg_uuid_t *tenant_id, int *n);
 
 /* -- workflows (workflow.c) -- */
 

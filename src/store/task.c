@@ -205,11 +205,13 @@ wf_store_answer_task(const WfTask *task, const char *key, const Jsonb *value)
 }
 
 List *
-wf_store_poll_tasks(const pg_uuid_t *tenant_id, const char *queue, int most, int64 lease_ms, const char *role_name)
+wf_store_poll_tasks(const pg_uuid_t *tenant_id, const char *queue, int most, int64 lease_ms, const char *role_name,
+					const ArrayType *workflows)
 {
-	Datum		values[6] = {UUIDPGetDatum(tenant_id), CStringGetTextDatum(queue), TimestampTzGetDatum(wf_clock_now()),
-	Int32GetDatum(most), CStringGetTextDatum(role_name), Int64GetDatum(lease_ms)};
-	uint64		n = wf_store_execute(WF_SQL_POLL_TASKS, values, NULL);
+	Datum		values[7] = {UUIDPGetDatum(tenant_id), CStringGetTextDatum(queue), TimestampTzGetDatum(wf_clock_now()),
+	Int32GetDatum(most), CStringGetTextDatum(role_name), Int64GetDatum(lease_ms), PointerGetDatum(workflows)};
+	char		nulls[7] = {' ', ' ', ' ', ' ', ' ', ' ', workflows == NULL ? 'n' : ' '};
+	uint64		n = wf_store_execute(WF_SQL_POLL_TASKS, values, nulls);
 	List	   *leases = NIL;
 
 	for (uint64 i = 0; i < n; i++)

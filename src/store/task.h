@@ -48,8 +48,8 @@ typedef struct WfLease
 	int			attempt;
 } WfLease;
 
-/* Leases at most `most` tasks of the queue to the role of this name (WfLease *). */
+/* Leases at most `most` tasks of the queue, of these workflows (NULL: all), to the role of this name (WfLease *). */
 extern List *wf_store_poll_tasks(const pg_uuid_t *tenant_id, const char *queue, int most, int64 lease_ms,
-								 const char *role_name);
+								 const char *role_name, const ArrayType *workflows);
 
 #endif

@@ -3,9 +3,9 @@
  *
  * A role is a member of a tenant by a row of wf.member that names it or a role whose rights it has
  * (has_privs_of_role: inheritance counts, the superuser's universal membership does not). Of several
- * rows for one tenant the strongest counts. Owners and admins of a tenant act as admins in the
- * tenants below it; a superuser may act in any tenant, but has to name it when it is a member of none
- * or of several.
+ * rows for one tenant the permissions add up; those of rows that are narrowed to some workflows are kept
+ * apart (narrow.c). Who manages the team of a tenant has the rights that he has there in the tenants below it, too; a superuser
+ * may act in any tenant, but has to name it when it is a member of none or of several.
  *
  * The memberships of the last role asked for are kept until the generation of cache.c moves.
  */
@@ -13,11 +13,9 @@
 
 #include "base/settings.h"
 #include "base/uuid.h"
-#include "fmgr.h"
-#include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "store/member.h"
 #include "store/statements.h"
-#include "store/store.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
@@ -25,6 +23,7 @@ typedef struct Membership
 {
 	WfTenant	tenant;
 	bool		direct;			/* by a row that names the role itself */
+	bool		complete;		/* has what comes from the tenants above, too */
 } Membership;
 
 /* Memberships of one role. */
@@ -35,6 +34,8 @@ typedef struct Memberships
 	uint64		generation;		/* 0: not to be kept */
 	int			n;
 	Membership *items;
+	int			n_narrowings;
+	WfNarrowing *narrowings;
 } Memberships;
 
 static Memberships kept;
@@ -55,27 +56,59 @@ same_tenant(const pg_uuid_t *a, const pg_uuid_t *b)
 	return memcmp(a, b, sizeof(pg_uuid_t)) == 0;
 }
 
-/* Adds a row's membership, or strengthens the one that is there. */
-static void
-add_membership(Memberships *all, const pg_uuid_t *tenant_id, const char *name, const char *app_role, bool direct)
+/* What an application role stands for: the built-in one of this name, else what the row says. */
+static uint32
+permissions_of(const char *app_role, ArrayType *own)
 {
 	uint32		permissions = wf_store_permissions(app_role);
-	bool		owner = strcmp(app_role, "owner") == 0;
-	Membership *item = NULL;
 
-	for (int i = 0; i < all->n && item == NULL; i++)
+	return permissions != 0 ? permissions : wf_store_permission_set(own);
+}
+
+/* The tenant's membership, made when there is none yet. */
+static Membership *
+membership_in(Memberships *all, const pg_uuid_t *tenant_id, const char *name)
+{
+	Membership *item;
+
+	for (int i = 0; i < all->n; i++)
 		if (same_tenant(&all->items[i].tenant.tenant_id, tenant_id))
-			item = &all->items[i];
-	if (item == NULL)
+			return &all->items[i];
+	item = &all->items[all->n++];
+	memset(item, 0, sizeof(*item));
+	item->tenant.tenant_id = *tenant_id;
+	strlcpy(item->tenant.name, name, sizeof(item->tenant.name));
+	return item;
+}
+
+/* Adds row i of WF_SQL_MEMBERSHIPS. */
+static void
+add_membership(Memberships *all, uint64 i)
+{
+	const char *app_role = wf_store_text(i, 3);
+	uint32		permissions = permissions_of(app_role, wf_store_array(i, 5));
+	const char *category = wf_store_text(i, 7);
+	pg_uuid_t	tenant_id;
+	Membership *item;
+	WfNarrowing narrowing = {{{0}}};
+	bool		for_workflow;
+
+	wf_store_uuid(i, 1, &tenant_id);
+	for_workflow = wf_store_has(i, 6);
+	item = membership_in(all, &tenant_id, wf_store_text(i, 2));
+	item->direct |= wf_store_bool(i, 4);
+	if (!for_workflow && category == NULL)
 	{
-		item = &all->items[all->n++];
-		memset(item, 0, sizeof(*item));
-		item->tenant.tenant_id = *tenant_id;
-		strlcpy(item->tenant.name, name, sizeof(item->tenant.name));
+		item->tenant.permissions |= permissions;
+		item->tenant.owner |= strcmp(app_role, "owner") == 0;
+		return;
 	}
-	item->tenant.permissions |= permissions;
-	item->tenant.owner |= owner;
-	item->direct |= direct;
+	narrowing.tenant_id = tenant_id;
+	narrowing.permissions = permissions & WF_OF_WORKFLOWS;
+	wf_store_uuid(i, 6, &narrowing.workflow_id);
+	narrowing.category = category == NULL ? NULL : MemoryContextStrdup(all->memory, category);
+	item->tenant.narrowed |= narrowing.permissions;
+	all->narrowings[all->n_narrowings++] = narrowing;
 }
 
 /* The memberships of a role, from the cache or by a look-up. Valid until the next call. */
@@ -91,6 +124,7 @@ memberships_of(Oid role)
 		return &kept;
 	kept.generation = 0;
 	kept.n = 0;
+	kept.n_narrowings = 0;
 	if (kept.memory == NULL)
 		kept.memory = AllocSetContextCreate(TopMemoryContext, "workflow memberships", ALLOCSET_SMALL_SIZES);
 	MemoryContextReset(kept.memory);
@@ -99,13 +133,9 @@ memberships_of(Oid role)
 	n = wf_store_execute(WF_SQL_MEMBERSHIPS, values, NULL);
 	rows = SPI_tuptable;
 	kept.items = MemoryContextAllocZero(kept.memory, sizeof(Membership) * Max(n, 1));
+	kept.narrowings = MemoryContextAllocZero(kept.memory, sizeof(WfNarrowing) * Max(n, 1));
 	for (uint64 i = 0; i < n; i++)
-	{
-		pg_uuid_t	tenant_id;
-
-		wf_store_uuid(i, 1, &tenant_id);
-		add_membership(&kept, &tenant_id, wf_store_text(i, 2), wf_store_text(i, 3), wf_store_bool(i, 4));
-	}
+		add_membership(&kept, i);
 	SPI_freetuptable(rows);
 	SPI_finish();
 	kept.role = role;
@@ -114,33 +144,70 @@ memberships_of(Oid role)
 	return &kept;
 }
 
-/* Makes a role an admin of a tenant when it is one of a tenant above. */
-static bool
-rights_of_parents(Oid role, WfTenant *tenant)
+const WfNarrowing *
+wf_store_narrowings(Oid role, int *n)
 {
-	Datum		values[1] = {UUIDPGetDatum(&tenant->tenant_id)};
 	Memberships *mine = memberships_of(role);
+
+	*n = mine->n_narrowings;
+	return mine->narrowings;
+}
+
+/* What a role may do in a tenant because it manages the team of one above: all that it may do there. */
+static uint32
+permissions_from_above(const Memberships *mine, const pg_uuid_t *tenant_id)
+{
+	Datum		values[1] = {UUIDPGetDatum(tenant_id)};
 	SPITupleTable *chain;
 	uint64		n;
-	bool		found = false;
+	uint32		found = 0;
 
 	SPI_connect();
 	n = wf_store_execute(WF_SQL_TENANT_CHAIN, values, NULL);
 	chain = SPI_tuptable;
-	for (uint64 i = 0; i < n && !found; i++)
+	for (uint64 i = 0; i < n; i++)
 	{
 		pg_uuid_t	above;
 
 		wf_store_uuid(i, 1, &above);
-		for (int j = 0; j < mine->n && !found; j++)
-			found = same_tenant(&mine->items[j].tenant.tenant_id, &above) &&
-				(mine->items[j].tenant.permissions & WF_TEAM_MANAGE) != 0;
+		for (int j = 0; j < mine->n; j++)
+			if (same_tenant(&mine->items[j].tenant.tenant_id, &above) &&
+				(mine->items[j].tenant.permissions & WF_TEAM_MANAGE) != 0)
+				found |= mine->items[j].tenant.permissions;
 	}
 	SPI_freetuptable(chain);
 	SPI_finish();
-	tenant->permissions = found ? wf_store_permissions("admin") : 0;
-	tenant->owner = false;
 	return found;
+}
+
+/* Rights in a tenant that the role is no member of. */
+static bool
+rights_of_parents(Oid role, WfTenant *tenant)
+{
+	tenant->permissions = permissions_from_above(memberships_of(role), &tenant->tenant_id);
+	tenant->narrowed = 0;
+	tenant->owner = false;
+	return tenant->permissions != 0;
+}
+
+/* A membership with what its role has from above. */
+static const WfTenant *
+completed(Memberships *mine, Membership *item)
+{
+	if (!item->complete && mine->n > 1)
+		item->tenant.permissions |= permissions_from_above(mine, &item->tenant.tenant_id);
+	item->complete = true;
+	return &item->tenant;
+}
+
+/* The role's membership of a tenant, or NULL. */
+static const WfTenant *
+membership_of(Memberships *mine, const pg_uuid_t *tenant_id)
+{
+	for (int i = 0; i < mine->n; i++)
+		if (same_tenant(&mine->items[i].tenant.tenant_id, tenant_id))
+			return completed(mine, &mine->items[i]);
+	return NULL;
 }
 
 /* Makes current_user an admin (or, as a superuser, an owner) of a tenant that it is no member of. */
@@ -150,6 +217,7 @@ rights_from_above(Oid role, WfTenant *tenant)
 	if (!superuser_arg(role))
 		return rights_of_parents(role, tenant);
 	tenant->permissions = wf_store_permissions("owner");
+	tenant->narrowed = 0;
 	tenant->owner = true;
 	return true;
 }
@@ -166,7 +234,7 @@ wf_store_tenant_named(const char *name, WfTenant *tenant)
 	{
 		if (strcmp(mine->items[i].tenant.name, name) == 0)
 		{
-			*tenant = mine->items[i].tenant;
+			*tenant = *completed(mine, &mine->items[i]);
 			if (superuser_arg(role))
 				return rights_from_above(role, tenant);
 			return true;
@@ -220,14 +288,13 @@ bool
 wf_store_is_member(const pg_uuid_t *tenant_id, WfTenant *tenant)
 {
 	Oid			role = GetUserId();
-	Memberships *mine = memberships_of(role);
+	const WfTenant *found = membership_of(memberships_of(role), tenant_id);
 
-	for (int i = 0; i < mine->n; i++)
-		if (same_tenant(&mine->items[i].tenant.tenant_id, tenant_id))
-		{
-			*tenant = mine->items[i].tenant;
-			return true;
-		}
+	if (found != NULL)
+	{
+		*tenant = *found;
+		return true;
+	}
 	return find_name(tenant_id, tenant) && rights_of_parents(role, tenant);
 }
 
@@ -235,15 +302,12 @@ bool
 wf_store_tenant_of(const pg_uuid_t *tenant_id, WfTenant *tenant)
 {
 	Oid			role = GetUserId();
-	Memberships *mine = memberships_of(role);
+	const WfTenant *found = membership_of(memberships_of(role), tenant_id);
 
-	for (int i = 0; i < mine->n; i++)
+	if (found != NULL)
 	{
-		if (same_tenant(&mine->items[i].tenant.tenant_id, tenant_id))
-		{
-			*tenant = mine->items[i].tenant;
-			return !superuser_arg(role) || rights_from_above(role, tenant);
-		}
+		*tenant = *found;
+		return !superuser_arg(role) || rights_from_above(role, tenant);
 	}
 	return find_name(tenant_id, tenant) && rights_from_above(role, tenant);
 }
@@ -271,7 +335,7 @@ only_tenant(Oid role, WfTenant *tenant, WfError **problem)
 			chosen = i;
 	if (chosen >= 0)
 	{
-		*tenant = mine->items[chosen].tenant;
+		*tenant = *completed(mine, &mine->items[chosen]);
 		if (superuser_arg(role))
 			return rights_from_above(role, tenant);
 		return true;
@@ -327,17 +391,40 @@ wf_store_current_tenant(WfTenant *tenant, WfError **problem)
 }
 
 void
-wf_store_require(WfPermission permission, WfTenant *tenant)
+wf_store_refuse(const WfTenant *tenant, WfPermission permission)
+{
+	ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+					errmsg("permission denied for tenant \"%s\"", tenant->name),
+					(tenant->narrowed & permission) != 0 ?
+					errdetail("The permission \"%s\" is given for some workflows only.", wf_store_permission_name(permission)) :
+					errdetail("The permission \"%s\" is missing.", wf_store_permission_name(permission)),
+					errhint("An admin or owner of the tenant can give it with wf_grant().")));
+}
+
+/* Throws 42501 when there is no current tenant. */
+static void
+require_tenant(WfTenant *tenant)
 {
 	WfError    *problem = NULL;
 
 	if (!wf_store_current_tenant(tenant, &problem))
 		wf_error_raise(problem);
+}
+
+void
+wf_store_require(WfPermission permission, WfTenant *tenant)
+{
+	require_tenant(tenant);
 	if ((tenant->permissions & permission) == 0)
-		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-						errmsg("permission denied for tenant \"%s\"", tenant->name),
-						errdetail("The permission \"%s\" is missing.", wf_store_permission_name(permission)),
-						errhint("An admin or owner of the tenant can give it with wf_grant().")));
+		wf_store_refuse(tenant, permission);
+}
+
+void
+wf_store_require_some(WfPermission permission, WfTenant *tenant)
+{
+	require_tenant(tenant);
+	if (((tenant->permissions | tenant->narrowed) & permission) == 0)
+		wf_store_refuse(tenant, permission);
 }
 
 /* -- changes -- */
@@ -361,59 +448,9 @@ wf_store_tenant_exists(const char *name)
 }
 
 void
-wf_store_put_member(const pg_uuid_t *tenant_id, Oid role, const char *app_role)
-{
-	Datum		values[4] = {UUIDPGetDatum(tenant_id), ObjectIdGetDatum(role), CStringGetTextDatum(app_role),
-	ObjectIdGetDatum(GetUserId())};
-
-	wf_store_execute(WF_SQL_PUT_MEMBER, values, NULL);
-}
-
-bool
-wf_store_delete_member(const pg_uuid_t *tenant_id, Oid role)
-{
-	Datum		values[2] = {UUIDPGetDatum(tenant_id), ObjectIdGetDatum(role)};
-
-	return wf_store_execute(WF_SQL_DELETE_MEMBER, values, NULL) > 0;
-}
-
-const char *
-wf_store_member_role(const pg_uuid_t *tenant_id, Oid role)
-{
-	Datum		values[2] = {UUIDPGetDatum(tenant_id), ObjectIdGetDatum(role)};
-
-	return wf_store_execute(WF_SQL_MEMBER_ROLE, values, NULL) > 0 ? wf_store_text(0, 1) : NULL;
-}
-
-void
 wf_store_lock_tenant(const pg_uuid_t *tenant_id)
 {
 	Datum		values[1] = {UUIDPGetDatum(tenant_id)};
 
 	wf_store_execute(WF_SQL_LOCK_TENANT, values, NULL);
-}
-
-int
-wf_store_count_owners(const pg_uuid_t *tenant_id)
-{
-	Datum		values[1] = {UUIDPGetDatum(tenant_id)};
-
-	wf_store_execute(WF_SQL_COUNT_OWNERS, values, NULL);
-	return wf_store_int(0, 1);
-}
-
-PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_current_tenant_id);
-
-/* wf.current_tenant_id(): what the policies compare with. NULL when there is none; never throws 42501. */
-Datum
-wf_sql_current_tenant_id(PG_FUNCTION_ARGS)
-{
-	WfTenant	tenant;
-	pg_uuid_t  *result;
-
-	if (!wf_store_current_tenant(&tenant, NULL))
-		PG_RETURN_NULL();
-	result = palloc(sizeof(pg_uuid_t));
-	*result = tenant.tenant_id;
-	PG_RETURN_UUID_P(result);
 }
