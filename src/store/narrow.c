@@ -4,7 +4,8 @@
  * 1. WfTenant.permissions holds for all workflows, WfTenant.narrowed for some. What is in the first is never asked of here, so
  *    that members whose rights are not narrowed pay a test of a bit.
  * 2. A membership is narrowed to one workflow, by its id: what gets the name of a deleted one is another workflow. Or to a
- *    category: a folder, with those below it. The category is that which the workflow has now.
+ *    category: a folder, with those below it. The category is that which the workflow has now. What they give for the workflow
+ *    that was asked for last is kept until the generation of cache.c moves.
  * 3. Of a workflow, run or task that somebody may not read he learns what he would learn if it did not exist.
  */
 #include "postgres.h"
@@ -24,7 +25,7 @@ is_below(const char *category, const char *folder)
 	return strncmp(category, folder, length) == 0 && (category[length] == '\0' || category[length] == '/');
 }
 
-/* A workflow's category, or NULL. Own SPI: the result is in the caller's context. */
+/* A workflow's category, or NULL, as it is by now: what comes of it may be kept. Own SPI: the result is in the caller's context. */
 static char *
 category_of(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id)
 {
@@ -33,7 +34,7 @@ category_of(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id)
 	char	   *category = NULL;
 
 	SPI_connect();
-	if (wf_store_execute_here(WF_SQL_CATEGORY, values) > 0)
+	if (wf_store_execute(WF_SQL_CATEGORY, values, NULL) > 0)
 	{
 		MemoryContext old = MemoryContextSwitchTo(memory);
 
@@ -59,27 +60,56 @@ is_of(const WfNarrowing *item, const WfTenant *tenant, uint32 permission)
 		memcmp(&item->tenant_id, &tenant->tenant_id, sizeof(pg_uuid_t)) == 0;
 }
 
-bool
-wf_store_is_narrowed_to(const WfTenant *tenant, uint32 permission, const pg_uuid_t *workflow_id)
+/* What current_user's narrowed memberships give for a workflow. */
+static uint32
+permissions_for(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id)
 {
+	char	   *category = category_of(tenant_id, workflow_id);
 	int			n;
 	const WfNarrowing *items = wf_store_narrowings(GetUserId(), &n);
-	bool		by_category = false;
-	char	   *category;
+	uint32		permissions = 0;
 
 	for (int i = 0; i < n; i++)
 	{
-		if (!is_of(&items[i], tenant, permission))
+		if (memcmp(&items[i].tenant_id, tenant_id, sizeof(pg_uuid_t)) != 0)
 			continue;
-		if (items[i].category != NULL)
-			by_category = true;
-		else if (memcmp(&items[i].workflow_id, workflow_id, sizeof(pg_uuid_t)) == 0)
-			return true;
+		if (items[i].category == NULL ? memcmp(&items[i].workflow_id, workflow_id, sizeof(pg_uuid_t)) == 0 :
+			category != NULL && is_below(category, items[i].category))
+			permissions |= items[i].permissions;
 	}
-	if (!by_category)
-		return false;
-	category = category_of(&tenant->tenant_id, workflow_id);
-	return category != NULL && wf_store_allows_category(tenant, permission, category);
+	return permissions;
+}
+
+bool
+wf_store_is_narrowed_to(const WfTenant *tenant, uint32 permission, const pg_uuid_t *workflow_id)
+{
+	/* the last answer */
+	static struct
+	{
+		uint64		generation; /* 0: none is kept */
+		Oid			role;
+		pg_uuid_t	tenant_id;
+		pg_uuid_t	workflow_id;
+		uint32		permissions;
+	}			last;
+	uint64		generation = wf_store_generation();
+	uint32		permissions;
+
+	if (last.generation == generation && last.role == GetUserId() &&
+		memcmp(&last.workflow_id, workflow_id, sizeof(pg_uuid_t)) == 0 &&
+		memcmp(&last.tenant_id, &tenant->tenant_id, sizeof(pg_uuid_t)) == 0)
+		return (last.permissions & permission) != 0;
+	last.generation = 0;
+	permissions = permissions_for(&tenant->tenant_id, workflow_id);
+	if (wf_store_may_cache(generation))
+	{
+		last.generation = generation;
+		last.role = GetUserId();
+		last.tenant_id = tenant->tenant_id;
+		last.workflow_id = *workflow_id;
+		last.permissions = permissions;
+	}
+	return (permissions & permission) != 0;
 }
 
 bool

@@ -88,8 +88,10 @@ SELECT wf_can('team:manage'), wf_can('team:manage', 'pay'), wf_can('code:write',
 SELECT count(*) > 20 FROM wf_blocks();
 SELECT wf_eval('1 + 1'), count(*) FROM wf_validate('{"nodes": [{"id": "a", "type": "noop"}]}');
 
--- -- runs and tasks
+-- -- runs and tasks; in a transaction that nobody sees, so that no worker deals with what is sent
 RESET ROLE;
+\set ON_ERROR_ROLLBACK on
+BEGIN;
 SET workflow.tenant = 't';
 INSERT INTO wf.live (tenant_id, run_id, workflow_id, version, role, priority, status, attempt, queued_at, n_segments, n_steps)
 	SELECT tenant_id, u(n), workflow_id, 1, 'regress_wf_folder', 0, 'waiting', 1, now(), 0, 0 FROM wf_workflows JOIN wf.workflow USING (workflow_id) JOIN (VALUES ('pay', 1), ('mail', 2)) v (w, n) ON v.w = wf_workflows.name;
@@ -110,13 +112,14 @@ SELECT wf_complete_task(u(22), 'ok'); SELECT wf_complete_task(u(23), 'ok'); SELE
 SELECT wf_cancel(u(1));
 -- who may read a run is told what is missing
 SET ROLE regress_wf_mixed;
-SELECT wf_cancel(u(1)), wf_await(u(2), '0') ->> 'status', wf_cancel(u(2));
+SELECT wf_cancel(u(1)), wf_cancel(u(2));
 RESET ROLE;
 INSERT INTO wf.live (tenant_id, run_id, workflow_id, version, role, priority, status, attempt, queued_at, n_segments, n_steps)
 	SELECT tenant_id, u(4), workflow_id, 1, 'regress_wf_folder', 0, 'waiting', 1, now(), 0, 0 FROM wf.workflow WHERE name = 'books';
 UPDATE wf.task SET workflow_id = l.workflow_id, run_id = u(4), status = 'open' FROM wf.live l WHERE l.run_id = u(4) AND task_id = u(22);
 SET ROLE regress_wf_mixed;
 SELECT wf_cancel(u(4)); SELECT wf_signal(u(4), 'e'); SELECT wf_complete_task(u(22), 'ok');
+ROLLBACK;
 
 -- -- granting
 RESET ROLE;
