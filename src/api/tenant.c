@@ -1,11 +1,11 @@
 /*
- * tenant.c: wf_create_tenant, wf_grant, wf_revoke, wf_use_tenant, wf_current_tenant, wf_can.
+ * tenant.c: wf_grant, wf_revoke, wf_use_tenant, wf_current_tenant, wf_can.
  */
 #include "postgres.h"
 
 #include "api/api.h"
+#include "api/tenant.h"
 #include "base/text.h"
-#include "base/uuid.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "store/store.h"
@@ -13,13 +13,10 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 
-#define NAME_BYTES 255
-
 static const char *const app_roles[] = {"admin", "member", "owner", "viewer"};
 
-/* The tenant if current_user may manage its members; throws 42501, the same for a tenant that does not exist. */
-static void
-require_manager(const char *name, WfTenant *tenant)
+void
+wf_api_require_manager(const char *name, WfTenant *tenant)
 {
 	if (!wf_store_tenant_named(name, tenant) || (tenant->permissions & WF_TEAM_MANAGE) == 0)
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
@@ -28,107 +25,13 @@ require_manager(const char *name, WfTenant *tenant)
 						errhint("An admin or owner of the tenant can give it with wf_grant().")));
 }
 
-/* As require_manager, with no change of members by anybody else until the transaction ends. */
-static void
-require_only_manager(const char *name, WfTenant *tenant)
+void
+wf_api_require_only_manager(const char *name, WfTenant *tenant)
 {
-	require_manager(name, tenant);
+	wf_api_require_manager(name, tenant);
 	wf_store_lock_tenant(&tenant->tenant_id);
 	wf_store_catch_up();
-	require_manager(name, tenant);	/* the right may have gone while we waited */
-}
-
-static void
-check_tenant_name(const char *name)
-{
-	if (name[0] == '\0' || strlen(name) > NAME_BYTES)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("name of a tenant must have 1 to %d bytes", NAME_BYTES)));
-	for (const char *c = name; *c != '\0'; c++)
-		if ((unsigned char) *c < ' ' || *c == 0x7f || *c == '/')
-			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-							errmsg("name of a tenant must not contain control characters or slashes")));
-}
-
-/* How long a tenant keeps its ended runs; 0: for ever. */
-static void
-check_retention(const JsonbValue *value)
-{
-	char	   *text = value->type == jbvString ? wf_json_cstring(value) :
-		value->type == jbvNumeric ? wf_json_text(value) : NULL;
-	int64		ms;
-
-	if (text == NULL || !wf_text_duration_ms(text, &ms))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("quota \"retention\" must be a duration"),
-						errhint("Use something like \"30 days\"; 0 keeps runs for ever.")));
-}
-
-static Jsonb *
-quotas_of(const Jsonb *options)
-{
-	static const char *const known[] = {
-		"concurrentRuns", "queuedRuns", "requestsPerMinute", "retention", "runsPerMinute", "storedBytes",
-		"workflows"
-	};
-	JsonbValue	root;
-	JsonbValue	quotas;
-	JsonbValue	key;
-	JsonbValue	value;
-	WfJsonIter	it;
-	Jsonb	   *copy;
-	int64		number;
-
-	wf_json_root(options, &root);
-	if (!wf_json_field(&root, "quotas", &quotas))
-		return wf_json_empty_object();
-	copy = wf_json_copy(&quotas);
-	wf_api_check_options(copy, known, lengthof(known));
-	wf_json_iter_begin(&it, &quotas);
-	while (wf_json_iter_next(&it, &key, &value))
-	{
-		char	   *name = wf_json_cstring(&key);
-
-		if (strcmp(name, "retention") == 0)
-			check_retention(&value);
-		else if (!wf_json_int64(&value, &number) || number < 0)
-			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-							errmsg("quota \"%s\" must be a whole number, zero or more", name)));
-	}
-	return copy;
-}
-
-PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_create_tenant);
-
-Datum
-wf_sql_create_tenant(PG_FUNCTION_ARGS)
-{
-	static const char *const known[] = {"parent", "quotas"};
-	char	   *name = wf_api_text(fcinfo, 0, "name");
-	Jsonb	   *options = wf_api_jsonb_or_empty(fcinfo, 1);
-	char	   *parent_name;
-	Jsonb	   *quotas;
-	WfTenant	parent;
-	pg_uuid_t  *tenant_id = palloc(sizeof(pg_uuid_t));
-
-	check_tenant_name(name);
-	wf_api_check_options(options, known, lengthof(known));
-	parent_name = wf_api_option_text(options, "parent");
-	quotas = quotas_of(options);
-	SPI_connect();
-	if (parent_name != NULL)
-		require_manager(parent_name, &parent);
-	else if (!superuser())
-		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-						errmsg("permission denied to create a tenant without a parent"),
-						errhint("A superuser may; admins and owners of a tenant may create one below it with the option \"parent\".")));
-	if (wf_store_tenant_exists(name))
-		ereport(ERROR, (errcode(ERRCODE_DUPLICATE_OBJECT), errmsg("tenant \"%s\" already exists", name)));
-	wf_uuid_make(tenant_id);
-	wf_store_insert_tenant(tenant_id, name, parent_name != NULL ? &parent.tenant_id : NULL, quotas);
-	wf_store_put_member(tenant_id, GetUserId(), "owner");
-	SPI_finish();
-	PG_RETURN_UUID_P(tenant_id);
+	wf_api_require_manager(name, tenant);	/* the right may have gone while we waited */
 }
 
 /* Only owners may name owners or take from one; the last owner stays. */
@@ -170,7 +73,8 @@ wf_sql_grant(PG_FUNCTION_ARGS)
 						errhint("%s", hint != NULL ? hint : "It is one of viewer, member, admin, owner.")));
 	}
 	SPI_connect();
-	require_only_manager(tenant_name, &tenant);
+	wf_api_require_only_manager(tenant_name, &tenant);
+	wf_store_require_open(&tenant, WF_TEAM_MANAGE);
 	role = get_role_oid(NameStr(*PG_GETARG_NAME(0)), false);
 	check_owners(&tenant, role, strcmp(app_role, "owner") == 0);
 	wf_store_put_member(&tenant.tenant_id, role, app_role);
@@ -190,7 +94,8 @@ wf_sql_revoke(PG_FUNCTION_ARGS)
 	wf_api_not_null(fcinfo, 0, "role");
 	tenant_name = wf_api_text(fcinfo, 1, "tenant");
 	SPI_connect();
-	require_only_manager(tenant_name, &tenant);
+	wf_api_require_only_manager(tenant_name, &tenant);
+	wf_store_require_open(&tenant, WF_TEAM_MANAGE);
 	role = get_role_oid(NameStr(*PG_GETARG_NAME(0)), false);
 	check_owners(&tenant, role, false);
 	if (!wf_store_delete_member(&tenant.tenant_id, role))
