@@ -6,16 +6,25 @@
 
 CREATE TABLE wf.tenant (
 	tenant_id   uuid NOT NULL PRIMARY KEY,
-	name        text NOT NULL UNIQUE CHECK (name OPERATOR(pg_catalog.<>) '' AND pg_catalog.octet_length(name) OPERATOR(pg_catalog.<=) 255),
+	name        text NOT NULL CHECK (name OPERATOR(pg_catalog.<>) '' AND pg_catalog.octet_length(name) OPERATOR(pg_catalog.<=) 255),
 	parent_id   uuid REFERENCES wf.tenant,
 	quotas      jsonb NOT NULL DEFAULT '{}',
+	settings    jsonb NOT NULL DEFAULT '{}',
 	created_at  timestamptz NOT NULL DEFAULT pg_catalog.now(),
 	created_by  regrole NOT NULL,
 	http_allow  text,
-	http_deny   text
+	http_deny   text,
+	status      text NOT NULL DEFAULT 'active' CHECK (status OPERATOR(pg_catalog.=) ANY (ARRAY['active', 'suspended', 'archived', 'deleting'])),
+	reserved_workers int NOT NULL DEFAULT 0 CHECK (reserved_workers OPERATOR(pg_catalog.>=) 0)
 );
+-- the name of one that is being deleted is free
+CREATE UNIQUE INDEX tenant_name ON wf.tenant (name) WHERE status OPERATOR(pg_catalog.<>) 'deleting';
 CREATE INDEX tenant_parent ON wf.tenant (parent_id);
+CREATE INDEX tenant_halted ON wf.tenant (tenant_id) WHERE status OPERATOR(pg_catalog.<>) 'active';
+CREATE INDEX tenant_reserving ON wf.tenant (tenant_id) WHERE reserved_workers OPERATOR(pg_catalog.>) 0;
 COMMENT ON TABLE wf.tenant IS 'owners of workflows, runs and tasks';
+COMMENT ON COLUMN wf.tenant.quotas IS 'its own: what is missing is that of the nearest tenant above that has it; so are settings';
+COMMENT ON COLUMN wf.tenant.status IS 'its own: one below a tenant that is suspended is suspended, too';
 
 CREATE TABLE wf.member (
 	tenant_id    uuid NOT NULL REFERENCES wf.tenant ON DELETE CASCADE,
@@ -165,8 +174,7 @@ END
 $$;
 COMMENT ON TABLE wf.segment_default IS 'the journal of runs of times that no partition was made for';
 
-SELECT pg_catalog.pg_extension_config_dump('wf.tenant',
-	'WHERE tenant_id <> ''00000000-0000-7000-8000-000000000001''');
+SELECT pg_catalog.pg_extension_config_dump('wf.tenant', '');
 SELECT pg_catalog.pg_extension_config_dump('wf.member',
 	'WHERE NOT (tenant_id = ''00000000-0000-7000-8000-000000000001'' AND role = (SELECT t.created_by FROM wf.tenant t WHERE t.tenant_id = member.tenant_id))');
 SELECT pg_catalog.pg_extension_config_dump('wf.app_role', '');

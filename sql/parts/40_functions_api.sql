@@ -67,7 +67,7 @@ COMMENT ON FUNCTION wf_explain(text, int, bool) IS 'order, transactions, and the
 
 CREATE FUNCTION wf_create_tenant(name text, options jsonb DEFAULT '{}') RETURNS uuid
 	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_create_tenant';
-COMMENT ON FUNCTION wf_create_tenant(text, jsonb) IS 'creates a tenant whose owner is current_user; options: parent, quotas';
+COMMENT ON FUNCTION wf_create_tenant(text, jsonb) IS 'creates a tenant whose owner is current_user; options: parent, quotas, reservedWorkers, settings';
 
 CREATE FUNCTION wf_grant(role name, tenant text, app_role text, options jsonb DEFAULT '{}') RETURNS void
 	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_grant';

@@ -23,14 +23,12 @@
 
 static const char *const built_in[] = {"viewer", "member", "admin", "owner"};
 
-/* As wf_api_require_manager, with no change of members by anybody else until the transaction ends. */
+/* As wf_api_require_only_manager, of a tenant whose members can be changed. */
 static void
 require_only_manager(const char *name, WfTenant *tenant)
 {
-	wf_api_require_manager(name, tenant);
-	wf_store_lock_tenant(&tenant->tenant_id);
-	wf_store_catch_up();
-	wf_api_require_manager(name, tenant);
+	wf_api_require_only_manager(name, tenant);
+	wf_store_require_open(tenant, WF_TEAM_MANAGE);
 }
 
 /* The same for the current tenant. */

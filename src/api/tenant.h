@@ -12,5 +12,7 @@
  * does not exist. Needs an SPI connection.
  */
 extern void wf_api_require_manager(const char *name, WfTenant *tenant);
+/* The same, with no change of the tenant or its members by anybody else until the transaction ends. */
+extern void wf_api_require_only_manager(const char *name, WfTenant *tenant);
 
 #endif

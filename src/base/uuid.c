@@ -71,3 +71,34 @@ wf_uuid_time(const pg_uuid_t *id)
 		ms = ms << 8 | id->data[i];
 	return (TimestampTz) ms * 1000 - UNIX_EPOCH_OFFSET_USEC;
 }
+
+bool
+wf_uuid_read(const char *text, pg_uuid_t *out)
+{
+	static const int dashes[] = {8, 13, 18, 23};
+	int			n = 0;
+
+	memset(out, 0, sizeof(*out));
+	if (text == NULL || strlen(text) != 36)
+		return false;
+	for (int i = 0; i < 36; i++)
+	{
+		int			digit;
+
+		if (n < lengthof(dashes) && i == dashes[n])
+		{
+			if (text[i] != '-')
+				return false;
+			n++;
+			continue;
+		}
+		if (text[i] >= '0' && text[i] <= '9')
+			digit = text[i] - '0';
+		else if (text[i] >= 'a' && text[i] <= 'f')
+			digit = text[i] - 'a' + 10;
+		else
+			return false;
+		out->data[(i - n) / 2] |= digit << ((i - n) % 2 == 0 ? 4 : 0);
+	}
+	return true;
+}

@@ -17,4 +17,7 @@ extern void wf_uuid_set_time(pg_uuid_t *id, TimestampTz time);
 /* The time of an identifier, to the millisecond. */
 extern TimestampTz wf_uuid_time(const pg_uuid_t *id);
 
+/* Reads an identifier of any version from its usual text, in lower case. False when it is none; `out` is zero then, or in part. */
+extern bool wf_uuid_read(const char *text, pg_uuid_t *out);
+
 #endif

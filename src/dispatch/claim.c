@@ -15,11 +15,13 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/settings.h"
+#include "base/uuid.h"
 #include "base/wake.h"
 #include "dispatch/flight.h"
 #include "dispatch/named.h"
 #include "miscadmin.h"
 #include "store/secret.h"
+#include "store/store.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
@@ -323,7 +325,16 @@ is_passed_over(const pg_uuid_t *request_id, void *unused)
 	return false;
 }
 
-/* When to look at the lane again; 0: there is nothing in it. */
+/* Is the tenant that the lane's name begins with suspended? */
+static bool
+is_halted(const char *lane)
+{
+	pg_uuid_t	tenant_id;
+
+	return wf_uuid_read(pnstrdup(lane, strcspn(lane, " ")), &tenant_id) && wf_store_tenant_status(&tenant_id) != WF_TENANT_ACTIVE;
+}
+
+/* When to look at the lane again; 0: there is nothing in it that may be sent. */
 static TimestampTz
 claim_lane(WfOutbox *outbox, const char *name, TimestampTz now, List **begun, TimestampTz *floor)
 {
@@ -334,6 +345,8 @@ claim_lane(WfOutbox *outbox, const char *name, TimestampTz now, List **begun, Ti
 	TimestampTz next;
 	List	   *rows;
 
+	if (is_halted(name))
+		return 0;				/* told again when the tenant is active */
 	if (!has_room() || n_claimed >= most_claimed)
 		return n_claimed > 0 ? now : DT_NOEND;
 	wf_limits_of(name, wf_dispatch_unix_ms(now), &above);

@@ -153,6 +153,9 @@ extern void wf_engine_check_triggers(const WfTenant *tenant, const char *workflo
  */
 extern void wf_engine_put_triggers(const WfTenant *tenant, const pg_uuid_t *workflow_id);
 /* The workflow's status has changed: its triggers are installed, removed or (deleted) dropped, as its row says now. As above. */
+/* Deletes some of what is left of deleted tenants, at most `most` rows and a few triggers. How many; *some_wait: there is something that
+ * cannot go yet. As a superuser. Needs an SPI connection. (remove_tenant.c) */
+extern int	wf_engine_delete_some(int most, bool *some_wait);
 extern void wf_engine_install_triggers(const WfTenant *tenant, const pg_uuid_t *workflow_id);
 /* Throws WF001, and 22023 when the active version has no such trigger. */
 extern void wf_engine_enable_trigger(const WfTenant *tenant, const char *workflow, const char *node, bool enabled);

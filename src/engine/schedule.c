@@ -38,6 +38,7 @@ typedef struct Due
 	WfTriggerRow *trigger;
 	WfSchedule	schedule;
 	TimestampTz now;
+	bool		is_quiet;		/* the tenant is not active: what is due is left out */
 	int			n;				/* due times that were dealt with */
 } Due;
 
@@ -159,6 +160,7 @@ fire_schedule(WfScheduleRow *row, TimestampTz now, int most)
 	WfScheduleProblem problem;
 
 	due.trigger = wf_store_find_trigger_id(&row->tenant_id, &row->trigger_id);
+	due.is_quiet = wf_store_tenant_status(&row->tenant_id) != WF_TENANT_ACTIVE;
 	if (due.trigger == NULL || !due.trigger->installed)
 		row->next_at = 0;
 	else if (!wf_schedule_read(due.trigger->config, &due.schedule, &problem))
@@ -168,7 +170,7 @@ fire_schedule(WfScheduleRow *row, TimestampTz now, int most)
 	for (; is_due(&due) && due.n < most; due.n++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (is_busy(&due))
+		if (due.is_quiet || is_busy(&due))
 			row->n_skipped++;
 		else
 			try_start(&due);

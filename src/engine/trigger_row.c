@@ -114,7 +114,7 @@ typedef struct Facts
 	MemoryContext memory;
 	int			n_users;		/* firings under way */
 	bool		is_retired;		/* goes with its last user */
-	bool		fires;			/* it is genuine, and its row is installed */
+	bool		fires;			/* it is genuine, its row is installed, and its tenant active */
 	bool		needs_when;
 	bool		is_sync;
 	WfTriggerRow *row;			/* NULL: there is none */
@@ -177,6 +177,7 @@ look_up(const TriggerData *data, Facts *facts)
 	row = wf_store_find_trigger(&tenant, &workflow, argument(trigger, 2));
 	facts->row = row;
 	if (row == NULL || !row->installed || strcmp(row->type, wf_trigger_row_kind.type) != 0 ||
+		wf_store_tenant_status(&tenant) != WF_TENANT_ACTIVE ||
 		!read_config(row->config, row->node, "config", found, &facts->config))
 		return;
 	facts->fires = wf_query_row_is_genuine(data, row->relation, &facts->config, &workflow, row->node);

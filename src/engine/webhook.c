@@ -119,6 +119,13 @@ note(const Delivery *d, int sqlstate, const char *reason)
 
 /* -- who may call -- */
 
+/* A tenant that is not active is as one that does not exist. */
+static bool
+is_open(const pg_uuid_t *tenant_id)
+{
+	return wf_store_tenant_status(tenant_id) == WF_TENANT_ACTIVE;
+}
+
 /* Finds the tenant of the path; throws 42501 for who may not ask. */
 static void
 enter(Delivery *d)
@@ -129,7 +136,7 @@ enter(Delivery *d)
 	if (wf_store_is_gateway())
 	{
 		d->is_gateway = true;
-		d->has_tenant = name != NULL && wf_store_find_tenant(name, &d->tenant_id);
+		d->has_tenant = name != NULL && wf_store_find_tenant(name, &d->tenant_id) && is_open(&d->tenant_id);
 		return;
 	}
 	if (name == NULL || !wf_store_tenant_named(name, tenant) ||
@@ -137,8 +144,8 @@ enter(Delivery *d)
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 						errmsg("permission denied for wf_webhook()"),
 						errhint("Members of the role \"wf_gateway\" may call it, and those of the tenant in the path who have \"workflow:execute\".")));
-	d->has_tenant = true;
 	d->tenant_id = tenant->tenant_id;
+	d->has_tenant = is_open(&d->tenant_id);
 }
 
 /* -- who sends -- */

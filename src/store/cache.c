@@ -30,9 +30,11 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
+/* the first is what the generation of tenants counts */
 static const char *const watched[] = {"tenant", "member", "app_role", "workflow", "version", "block", "step", "trigger"};
 
 static uint64 generation = 1;
+static uint64 tenants_generation = 1;	/* of wf.tenant alone */
 static Oid	watched_ids[lengthof(watched)];
 static bool watching = false;	/* watched_ids is filled */
 
@@ -69,6 +71,7 @@ relation_changed(Datum arg, Oid relid)
 	{
 		watching = false;
 		generation++;
+		tenants_generation++;
 		return;
 	}
 	for (int i = 0; i < lengthof(watched); i++)
@@ -77,6 +80,7 @@ relation_changed(Datum arg, Oid relid)
 		{
 			watching = false;
 			generation++;
+			tenants_generation += i == 0 ? 1 : 0;
 			return;
 		}
 	}
@@ -107,6 +111,13 @@ wf_store_generation(void)
 		}
 	}
 	return generation;
+}
+
+uint64
+wf_store_tenants_generation(void)
+{
+	(void) wf_store_generation();
+	return tenants_generation;
 }
 
 Oid

@@ -9,7 +9,8 @@
  *    more than all the rest. So a backend remembers parts, which are pairs of a priority and a tenant, with the first
  *    living message of each (its floor), and begins there. Between the parts that it knows it looks for others, where
  *    there is nothing to walk over.
- * 3. Ids are in the order of time, but commits are not: a message may come to be below a floor. So before a claim comes
+ * 3. Messages of tenants that are not active stay where they are. The list of these is empty as a rule (tenant_status.c).
+ * 4. Ids are in the order of time, but commits are not: a message may come to be below a floor. So before a claim comes
  *    back empty, and once a second, everything is looked at (look_at_all), more seldom if that takes long. A message
  *    that comes late waits that long at most, and the worker that its commit wakes finds it.
  */
@@ -267,18 +268,29 @@ typedef struct Share
 	bool		has_more;
 } Share;
 
-/* Tenants of the priority, in turn from behind *last: at most `most`. */
+/* The tenant that was found gets a share, unless it is suspended. Behind whom to go on. */
+static const pg_uuid_t *
+take_tenant(Share *shares, int *n, pg_uuid_t *halted)
+{
+	if (wf_store_tenant_status(&shares[*n].tenant_id) == WF_TENANT_ACTIVE)
+		return &shares[(*n)++].tenant_id;
+	*halted = shares[*n].tenant_id;
+	return halted;
+}
+
+/* Tenants of the priority that are active, in turn from behind *last: at most `most`. */
 static int
 list_tenants(WfWalk *walk, Oid role, int priority, const pg_uuid_t *last, int most, Share *shares)
 {
 	const pg_uuid_t *after = last;
 	int			n = 0;
+	pg_uuid_t	halted;			/* the last that was passed over */
 
 	while (n < most && next_tenant(walk, role, priority, after, NULL, &shares[n].tenant_id))
-		after = &shares[n++].tenant_id;
+		after = take_tenant(shares, &n, &halted);
 	after = NULL;
 	while (n < most && next_tenant(walk, role, priority, after, last, &shares[n].tenant_id))
-		after = &shares[n++].tenant_id;
+		after = take_tenant(shares, &n, &halted);
 	return n;
 }
 
@@ -378,6 +390,8 @@ claim(WfWalk *walk, Oid role, int most, pg_uuid_t *last_tenant)
 	return messages;
 }
 
+static const pg_uuid_t no_tenant = {{0}};
+
 List *
 wf_store_claim(Oid role, int most, pg_uuid_t *last_tenant)
 {
@@ -387,6 +401,7 @@ wf_store_claim(Oid role, int most, pg_uuid_t *last_tenant)
 	WfWalk		walk;
 
 	known.claimed_at = now;
+	(void) wf_store_tenant_status(&no_tenant);	/* read before the walk */
 	wf_store_walk_begin(&walk, "queue_ready");
 	if (known.role != role || known.table != RelationGetRelid(walk.heap))
 	{

@@ -21,11 +21,11 @@
 
 /* The one time that a statement gave; 0 when there is none. */
 static TimestampTz
-time_of(WfStatementId id)
+time_of(WfStatementId id, Datum *values)
 {
 	TimestampTz time = 0;
 
-	if (wf_store_execute(id, NULL, NULL) > 0)
+	if (wf_store_execute(id, values, NULL) > 0)
 		time = wf_store_time(0, 1);
 	SPI_freetuptable(SPI_tuptable);
 	return time;
@@ -61,7 +61,7 @@ wf_store_fire_waits(TimestampTz now, int most, TimestampTz *next)
 	if (n > 0)
 		WF_FAULT("keeper.wait_sent");
 	pfree(messages);
-	*next = time_of(WF_SQL_NEXT_WAIT);
+	*next = time_of(WF_SQL_NEXT_WAIT, NULL);
 	if ((int) n < most)
 		*next = not_at_once(*next, now);
 	return (int) n;
@@ -69,9 +69,9 @@ wf_store_fire_waits(TimestampTz now, int most, TimestampTz *next)
 
 /* The task's last lease has run out: its run gets to know. */
 static void
-fail_lost_tasks(TimestampTz now)
+fail_lost_tasks(TimestampTz now, ArrayType *halted)
 {
-	Datum		values[1] = {TimestampTzGetDatum(now)};
+	Datum		values[2] = {TimestampTzGetDatum(now), PointerGetDatum(halted)};
 	uint64		n = wf_store_execute(WF_SQL_LOST_TASKS, values, NULL);
 	WfMessage  *messages = palloc0(sizeof(WfMessage) * Max(n, 1));
 
@@ -102,11 +102,13 @@ fail_lost_tasks(TimestampTz now)
 int
 wf_store_escalate(TimestampTz now, TimestampTz *next)
 {
-	Datum		values[1] = {TimestampTzGetDatum(now)};
+	ArrayType  *halted = wf_store_halted_tenants();	/* whose tasks wait */
+	Datum		values[2] = {TimestampTzGetDatum(now), PointerGetDatum(halted)};
+	Datum		of_halted[1] = {PointerGetDatum(halted)};
 	int			n = (int) wf_store_execute(WF_SQL_ESCALATE, values, NULL);
 
-	fail_lost_tasks(now);
-	*next = not_at_once(time_of(WF_SQL_NEXT_ESCALATION), now);
+	fail_lost_tasks(now, halted);
+	*next = not_at_once(time_of(WF_SQL_NEXT_ESCALATION, of_halted), now);
 	return n;
 }
 

@@ -300,6 +300,8 @@ wf_store_claim_one(const pg_uuid_t *tenant_id, const pg_uuid_t *message_id)
 {
 	bool		exists;
 
+	if (wf_store_tenant_status(tenant_id) != WF_TENANT_ACTIVE)
+		return NULL;			/* it is claimed again when the tenant is */
 	return claim_by_id(tenant_id, message_id, false, &exists);
 }
 

@@ -74,10 +74,12 @@ static const Statement statements[WF_SQL_COUNT] = {
 		"  ORDER BY t.name",
 	1, {OIDOID}},
 	[WF_SQL_TENANT_BY_NAME] = {
-		"SELECT tenant_id, name FROM wf.tenant WHERE name OPERATOR(pg_catalog.=) $1",
+		"SELECT tenant_id, name FROM wf.tenant WHERE name OPERATOR(pg_catalog.=) $1"
+		" AND status OPERATOR(pg_catalog.<>) 'deleting'",
 	1, {TEXTOID}},
 	[WF_SQL_TENANT_BY_ID] = {
-		"SELECT name FROM wf.tenant WHERE tenant_id OPERATOR(pg_catalog.=) $1",
+		"SELECT name FROM wf.tenant WHERE tenant_id OPERATOR(pg_catalog.=) $1"
+		" AND status OPERATOR(pg_catalog.<>) 'deleting'",
 	1, {UUIDOID}},
 	/* a tenant and those above it */
 	[WF_SQL_TENANT_CHAIN] = {
@@ -89,9 +91,9 @@ static const Statement statements[WF_SQL_COUNT] = {
 		" SELECT tenant_id FROM chain",
 	1, {UUIDOID}},
 	[WF_SQL_INSERT_TENANT] = {
-		"INSERT INTO wf.tenant (tenant_id, name, parent_id, quotas, created_by)"
-		" VALUES ($1, $2, $3, $4, $5::pg_catalog.regrole)",
-	5, {UUIDOID, TEXTOID, UUIDOID, JSONBOID, OIDOID}},
+		"INSERT INTO wf.tenant (tenant_id, name, parent_id, quotas, created_by, settings, reserved_workers)"
+		" VALUES ($1, $2, $3, $4, $5::pg_catalog.regrole, $6, $7)",
+	7, {UUIDOID, TEXTOID, UUIDOID, JSONBOID, OIDOID, JSONBOID, INT4OID}},
 	[WF_SQL_PUT_MEMBER] = {
 		"INSERT INTO wf.member (tenant_id, role, app_role, granted_by, workflow_id, category)"
 		" VALUES ($1, $2::pg_catalog.regrole, $3, $4::pg_catalog.regrole, $5, $6)"
@@ -524,23 +526,26 @@ static const Statement statements[WF_SQL_COUNT] = {
 		"UPDATE wf.task SET escalate_at = NULL,"
 		" assignees = CASE WHEN assignees IS NOT NULL THEN assignees OPERATOR(pg_catalog.||) escalate_to END"
 		" WHERE ctid" EQ "ANY (ARRAY(SELECT ctid FROM wf.task"
-		"  WHERE status" EQ "'open' AND escalate_at OPERATOR(pg_catalog.<=) $1 FOR UPDATE SKIP LOCKED))",
-	1, {TIMESTAMPTZOID}},
+		"  WHERE status" EQ "'open' AND escalate_at OPERATOR(pg_catalog.<=) $1"
+		"  AND tenant_id OPERATOR(pg_catalog.<>) ALL ($2) FOR UPDATE SKIP LOCKED))",
+	2, {TIMESTAMPTZOID, UUIDARRAYOID}},
 	/* the last lease that a task may have has run out */
 	[WF_SQL_LOST_TASKS] = {
 		"UPDATE wf.task SET status = 'expired', closed_at = $1"
 		" WHERE ctid" EQ "ANY (ARRAY(SELECT ctid FROM wf.task"
 		"  WHERE status" EQ "'open' AND kind" EQ "'task' AND max_attempts OPERATOR(pg_catalog.>) 0"
-		"  AND attempt OPERATOR(pg_catalog.>=) max_attempts AND lease_until OPERATOR(pg_catalog.<=) $1 FOR UPDATE SKIP LOCKED))"
+		"  AND attempt OPERATOR(pg_catalog.>=) max_attempts AND lease_until OPERATOR(pg_catalog.<=) $1"
+		"  AND tenant_id OPERATOR(pg_catalog.<>) ALL ($2) FOR UPDATE SKIP LOCKED))"
 		" RETURNING tenant_id, run_id, step, role, priority::pg_catalog.int4, attempt",
-	1, {TIMESTAMPTZOID}},
+	2, {TIMESTAMPTZOID, UUIDARRAYOID}},
 	[WF_SQL_NEXT_ESCALATION] = {
 		"SELECT least("
-		" (SELECT pg_catalog.min(escalate_at) FROM wf.task WHERE status" EQ "'open' AND escalate_at IS NOT NULL),"
+		" (SELECT pg_catalog.min(escalate_at) FROM wf.task WHERE status" EQ "'open' AND escalate_at IS NOT NULL"
+		"   AND tenant_id OPERATOR(pg_catalog.<>) ALL ($1)),"
 		" (SELECT pg_catalog.min(lease_until) FROM wf.task WHERE status" EQ "'open' AND kind" EQ "'task'"
 		"   AND max_attempts OPERATOR(pg_catalog.>) 0 AND attempt OPERATOR(pg_catalog.>=) max_attempts"
-		"   AND lease_until IS NOT NULL))",
-	0, {0}},
+		"   AND lease_until IS NOT NULL AND tenant_id OPERATOR(pg_catalog.<>) ALL ($1)))",
+	1, {UUIDARRAYOID}},
 
 	/* -- the keeper's -- */
 	[WF_SQL_READY_ROLES] = {
@@ -566,7 +571,12 @@ static const Statement statements[WF_SQL_COUNT] = {
 	2, {UUIDOID, UUIDARRAYOID}},
 	/* -- retention -- */
 	[WF_SQL_RETENTIONS] = {
-		"SELECT tenant_id, quotas OPERATOR(pg_catalog.->>) 'retention' FROM wf.tenant ORDER BY tenant_id",
+		"WITH RECURSIVE t (tenant_id, retention) AS ("
+		"  SELECT tenant_id, quotas OPERATOR(pg_catalog.->>) 'retention' FROM wf.tenant WHERE parent_id IS NULL"
+		"  UNION ALL"
+		"  SELECT c.tenant_id, coalesce(c.quotas OPERATOR(pg_catalog.->>) 'retention', t.retention)"
+		"   FROM wf.tenant c JOIN t ON c.parent_id" EQ "t.tenant_id)"
+		" SELECT tenant_id, retention FROM t ORDER BY tenant_id",
 	0, {0}},
 	[WF_SQL_HAS_RUNS] = {
 		"SELECT EXISTS (SELECT 1 FROM wf.run) OR EXISTS (SELECT 1 FROM wf.queue) OR EXISTS (SELECT 1 FROM wf.live)",
@@ -699,7 +709,8 @@ static const Statement statements[WF_SQL_COUNT] = {
 	2, {TIDARRAYOID, TIMESTAMPTZOID}},
 	[WF_SQL_PUT_CIRCUIT] = {
 		"INSERT INTO wf.circuit (tenant_id, host, state, attempts, failures, changed_at, retry_at, times_opened)"
-		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+		" SELECT $1, $2, $3, $4, $5, $6, $7, $8 WHERE EXISTS (SELECT FROM wf.tenant WHERE tenant_id" EQ "$1"
+		"   AND status OPERATOR(pg_catalog.<>) 'deleting')"
 		" ON CONFLICT (tenant_id, host) DO UPDATE SET state = excluded.state, attempts = excluded.attempts,"
 		"   failures = excluded.failures, changed_at = excluded.changed_at, retry_at = excluded.retry_at,"
 		"   times_opened = excluded.times_opened",
@@ -798,6 +809,7 @@ static const Statement statements[WF_SQL_COUNT] = {
 		" FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3), pg_catalog.unnest($4),"
 		"   pg_catalog.unnest($5), pg_catalog.unnest($6), pg_catalog.unnest($7), pg_catalog.unnest($8))"
 		"   t (tenant_id, trigger_id, fired_at, n_fired, failed_at, n_failed, code, message)"
+		"  WHERE t.tenant_id IN (SELECT x.tenant_id FROM wf.tenant x WHERE x.status OPERATOR(pg_catalog.<>) 'deleting')"
 		" ON CONFLICT (tenant_id, trigger_id) DO UPDATE SET fired_at = greatest(s.fired_at, excluded.fired_at),"
 		"   n_fired = s.n_fired OPERATOR(pg_catalog.+) least(excluded.n_fired, " MOST_INT8 " OPERATOR(pg_catalog.-) s.n_fired),"
 		"   n_failed = s.n_failed OPERATOR(pg_catalog.+) least(excluded.n_failed, " MOST_INT8 " OPERATOR(pg_catalog.-) s.n_failed),"
@@ -847,6 +859,87 @@ static const Statement statements[WF_SQL_COUNT] = {
 		" JOIN pg_catalog.pg_roles o ON o.oid" EQ "e.extowner AND o.rolsuper"
 		" WHERE e.extname" EQ "'pg_cron' AND p.proname" EQ "ANY ('{schedule,unschedule}'::pg_catalog.name[])",
 	0, {0}},
+
+	/* -- the life of tenants -- */
+	/* what is own goes before what is that of those above */
+	[WF_SQL_TENANT_EFFECTIVE] = {
+		"WITH RECURSIVE chain (parent_id, quotas, settings, depth) AS ("
+		"  SELECT parent_id, quotas, settings, 1 FROM wf.tenant WHERE tenant_id" EQ "$1"
+		"  UNION ALL"
+		"  SELECT p.parent_id, p.quotas OPERATOR(pg_catalog.||) c.quotas, p.settings OPERATOR(pg_catalog.||) c.settings,"
+		"    c.depth OPERATOR(pg_catalog.+) 1"
+		"   FROM chain c JOIN wf.tenant p ON p.tenant_id" EQ "c.parent_id WHERE c.depth OPERATOR(pg_catalog.<) 1000)"
+		" SELECT quotas, settings FROM chain ORDER BY depth DESC LIMIT 1",
+	1, {UUIDOID}},
+	/* tenants that are not active, by themselves or those above; as WfTenantStatus, and whether by themselves */
+	[WF_SQL_HALTED_TENANTS] = {
+		"WITH RECURSIVE halted (tenant_id, rank, own) AS ("
+		"  SELECT tenant_id, CASE status WHEN 'suspended' THEN 1 WHEN 'archived' THEN 2 ELSE 3 END, true FROM wf.tenant"
+		"   WHERE status OPERATOR(pg_catalog.<>) 'active'"
+		"  UNION"
+		"  SELECT c.tenant_id, least(h.rank, 2), false FROM halted h JOIN wf.tenant c ON c.parent_id" EQ "h.tenant_id)"
+		" SELECT tenant_id, pg_catalog.max(rank), pg_catalog.bool_or(own) FROM halted GROUP BY tenant_id ORDER BY tenant_id",
+	0, {0}},
+	[WF_SQL_TENANT_ROW] = {
+		"SELECT name, parent_id, quotas, settings, status, reserved_workers FROM wf.tenant WHERE tenant_id" EQ "$1",
+	1, {UUIDOID}},
+	[WF_SQL_UPDATE_TENANT] = {
+		"UPDATE wf.tenant SET name = $2, parent_id = $3, quotas = $4, settings = $5, status = $6, reserved_workers = $7"
+		" WHERE tenant_id" EQ "$1",
+	7, {UUIDOID, TEXTOID, UUIDOID, JSONBOID, JSONBOID, TEXTOID, INT4OID}},
+	[WF_SQL_SUM_RESERVED] = {
+		"SELECT coalesce(pg_catalog.sum(reserved_workers), 0)::pg_catalog.int4 FROM wf.tenant"
+		" WHERE reserved_workers OPERATOR(pg_catalog.>) 0 AND tenant_id OPERATOR(pg_catalog.<>) $1",
+	1, {UUIDOID}},
+	[WF_SQL_RESERVATIONS] = {
+		"SELECT tenant_id, reserved_workers FROM wf.tenant WHERE reserved_workers OPERATOR(pg_catalog.>) 0 ORDER BY tenant_id",
+	0, {0}},
+	[WF_SQL_ROLES_OF_TENANT] = {
+		"SELECT DISTINCT role FROM (SELECT role FROM wf.queue WHERE tenant_id" EQ "$1 LIMIT 10000) q",
+	1, {UUIDOID}},
+	[WF_SQL_COUNT_CHILDREN] = {
+		"SELECT pg_catalog.count(*)::pg_catalog.int4 FROM wf.tenant WHERE parent_id" EQ "$1",
+	1, {UUIDOID}},
+	/* secrets and members of a tenant that is to be deleted go at once */
+	[WF_SQL_STRIP_TENANT] = {
+		"WITH s AS (DELETE FROM wf.secret WHERE tenant_id" EQ "$1)"
+		" DELETE FROM wf.member WHERE tenant_id" EQ "$1",
+	1, {UUIDOID}},
+	/* with the transaction that marked them */
+	[WF_SQL_DELETING_TENANTS] = {
+		"SELECT tenant_id, xmin FROM wf.tenant WHERE status" EQ "'deleting' ORDER BY tenant_id",
+	0, {0}},
+	[WF_SQL_DELETE_TENANT] = {
+		"DELETE FROM wf.tenant WHERE tenant_id" EQ "$1 AND status" EQ "'deleting'",
+	1, {UUIDOID}},
+	[WF_SQL_TRIGGERS_OF_TENANT] = {
+		TRIGGERS "t.tenant_id" EQ "$1 ORDER BY t.trigger_id LIMIT $2",
+	2, {UUIDOID, INT4OID}},
+	/* those in $1, those in $2 and all below them; or ($3) all. The name of the one above is for who may see that. */
+	[WF_SQL_LIST_TENANTS] = {
+		"WITH RECURSIVE seen (tenant_id) AS ("
+		"  SELECT tenant_id FROM wf.tenant WHERE $3 OR tenant_id" EQ "ANY ($1) OR tenant_id" EQ "ANY ($2)),"
+		" below (tenant_id) AS ("
+		"  SELECT tenant_id FROM wf.tenant WHERE NOT $3 AND tenant_id" EQ "ANY ($2)"
+		"  UNION"
+		"  SELECT c.tenant_id FROM below b JOIN wf.tenant c ON c.parent_id" EQ "b.tenant_id),"
+		" mine (tenant_id) AS (SELECT tenant_id FROM seen UNION SELECT tenant_id FROM below)"
+		" SELECT t.tenant_id, t.name, (SELECT p.name FROM wf.tenant p JOIN mine ON mine.tenant_id" EQ "p.tenant_id"
+		"   WHERE p.tenant_id" EQ "t.parent_id), t.status, e.status, t.settings, e.settings, t.quotas, e.quotas, t.reserved_workers,"
+		"  (SELECT pg_catalog.count(*)::pg_catalog.int4 FROM wf.member m WHERE m.tenant_id" EQ "t.tenant_id),"
+		"  t.created_at, t.created_by"
+		" FROM mine JOIN wf.tenant t ON t.tenant_id" EQ "mine.tenant_id CROSS JOIN LATERAL ("
+		"  WITH RECURSIVE chain (parent_id, quotas, settings, status, depth) AS ("
+		"   SELECT t.parent_id, t.quotas, t.settings, t.status, 1"
+		"   UNION ALL"
+		"   SELECT p.parent_id, p.quotas OPERATOR(pg_catalog.||) c.quotas, p.settings OPERATOR(pg_catalog.||) c.settings,"
+		"     CASE WHEN c.status" EQ "'deleting' THEN c.status WHEN 'archived'" EQ "ANY (ARRAY[p.status, c.status]) THEN 'archived'"
+		"      WHEN 'suspended'" EQ "ANY (ARRAY[p.status, c.status]) THEN 'suspended' ELSE c.status END,"
+		"     c.depth OPERATOR(pg_catalog.+) 1"
+		"    FROM chain c JOIN wf.tenant p ON p.tenant_id" EQ "c.parent_id WHERE c.depth OPERATOR(pg_catalog.<) 1000)"
+		"  SELECT quotas, settings, status FROM chain ORDER BY depth DESC LIMIT 1) e"
+		" ORDER BY t.name",
+	3, {UUIDARRAYOID, UUIDARRAYOID, BOOLOID}},
 };
 
 static SPIPlanPtr plans[WF_SQL_COUNT];

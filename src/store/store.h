@@ -142,10 +142,40 @@ extern bool wf_store_tenant_of(const pg_uuid_t *tenant_id, WfTenant *tenant);
 /* The id of a tenant by its name, whoever asks; false: there is none. */
 extern bool wf_store_find_tenant(const char *name, pg_uuid_t *tenant_id);
 
+/* -- tenants that are not active (tenant_status.c) -- */
+
+typedef enum WfTenantStatus
+{
+	WF_TENANT_ACTIVE,
+	WF_TENANT_SUSPENDED,
+	WF_TENANT_ARCHIVED,
+	WF_TENANT_DELETING,
+} WfTenantStatus;
+
+/* Its own, or that of a tenant above if that is worse; as of now, whatever the transaction's snapshot. Cheap. */
+extern WfTenantStatus wf_store_tenant_status(const pg_uuid_t *tenant_id);
+/* Ids of all that are not active (uuid[]), in CurrentMemoryContext. */
+extern ArrayType *wf_store_halted_tenants(void);
+/* Throws 55000 when what the permission is for is not to be done in the tenant now. wf_store_require asks this, too. */
+extern void wf_store_require_open(const WfTenant *tenant, uint32 permission);
+
+/* -- settings of tenants (tenant_settings.c) -- */
+
+/* What holds in the tenant: its own, or that of the nearest tenant above that has one. False: there is none. */
+extern bool wf_store_tenant_setting(const pg_uuid_t *tenant_id, const char *key, JsonbValue *value);
+extern bool wf_store_tenant_quota(const pg_uuid_t *tenant_id, const char *key, JsonbValue *value);
+/* Names of those that there are, in order. */
+extern int	wf_store_tenant_setting_names(const char *const **names);
+/* What a value must be that is wrong for the setting; NULL: it is right. */
+extern const char *wf_store_check_tenant_setting(const char *name, const JsonbValue *value);
+
 /* The same by a membership of its own, in the tenant or above: a superuser is a member where one says so, and nowhere else. */
 extern bool wf_store_is_member(const pg_uuid_t *tenant_id, WfTenant *tenant);
 
-extern void wf_store_insert_tenant(const pg_uuid_t *tenant_id, const char *name, const pg_uuid_t *parent, Jsonb *quotas);
+extern void wf_store_insert_tenant(const pg_uuid_t *tenant_id, const char *name, const pg_uuid_t *parent, Jsonb *quotas,
+								   Jsonb *settings, int reserved_workers);
+/* Ids (pg_uuid_t *) of the tenants that current_user is a member of, and of those among them that it manages. */
+extern void wf_store_my_tenants(List **members, List **managed);
 extern bool wf_store_tenant_exists(const char *name);
 
 /* -- members, and roles of a tenant's own making (member.c) -- */
@@ -300,6 +330,8 @@ extern void wf_store_insert_segment(const WfSegmentRow *row);
 /* Counts up whenever something that caches are made from may have changed: tenants, members, roles,
  * workflows, versions, registered blocks, types. */
 extern uint64 wf_store_generation(void);
+/* The same for tenants alone. */
+extern uint64 wf_store_tenants_generation(void);
 /* True when what was looked up since that generation may be kept. */
 extern bool wf_store_may_cache(uint64 generation_before);
 /* The same, but until the transaction ends: in one with one snapshot what that yields stays right for it alone. */

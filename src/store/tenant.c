@@ -417,6 +417,7 @@ wf_store_require(WfPermission permission, WfTenant *tenant)
 	require_tenant(tenant);
 	if ((tenant->permissions & permission) == 0)
 		wf_store_refuse(tenant, permission);
+	wf_store_require_open(tenant, permission);
 }
 
 void
@@ -425,18 +426,38 @@ wf_store_require_some(WfPermission permission, WfTenant *tenant)
 	require_tenant(tenant);
 	if (((tenant->permissions | tenant->narrowed) & permission) == 0)
 		wf_store_refuse(tenant, permission);
+	wf_store_require_open(tenant, permission);
 }
 
 /* -- changes -- */
 
 void
-wf_store_insert_tenant(const pg_uuid_t *tenant_id, const char *name, const pg_uuid_t *parent, Jsonb *quotas)
+wf_store_insert_tenant(const pg_uuid_t *tenant_id, const char *name, const pg_uuid_t *parent, Jsonb *quotas, Jsonb *settings,
+					   int reserved_workers)
 {
-	Datum		values[5] = {UUIDPGetDatum(tenant_id), CStringGetTextDatum(name), UUIDPGetDatum(parent),
-	JsonbPGetDatum(quotas), ObjectIdGetDatum(GetUserId())};
-	char		nulls[5] = {' ', ' ', parent == NULL ? 'n' : ' ', ' ', ' '};
+	Datum		values[7] = {UUIDPGetDatum(tenant_id), CStringGetTextDatum(name), UUIDPGetDatum(parent),
+	JsonbPGetDatum(quotas), ObjectIdGetDatum(GetUserId()), JsonbPGetDatum(settings), Int32GetDatum(reserved_workers)};
+	char		nulls[7] = {' ', ' ', parent == NULL ? 'n' : ' ', ' ', ' ', ' ', ' '};
 
 	wf_store_execute(WF_SQL_INSERT_TENANT, values, nulls);
+}
+
+void
+wf_store_my_tenants(List **members, List **managed)
+{
+	Memberships *mine = memberships_of(GetUserId());
+
+	*members = *managed = NIL;
+	for (int i = 0; i < mine->n; i++)
+	{
+		const WfTenant *tenant = &mine->items[i].tenant;
+		pg_uuid_t  *id = palloc(sizeof(pg_uuid_t));
+
+		*id = tenant->tenant_id;
+		*members = lappend(*members, id);
+		if ((tenant->permissions & WF_TEAM_MANAGE) != 0)
+			*managed = lappend(*managed, id);
+	}
 }
 
 bool

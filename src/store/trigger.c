@@ -63,6 +63,14 @@ wf_store_triggers_of(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id)
 	return list(WF_SQL_TRIGGERS_OF, values);
 }
 
+List *
+wf_store_triggers_of_tenant(const pg_uuid_t *tenant_id, int most)
+{
+	Datum		values[2] = {UUIDPGetDatum(tenant_id), Int32GetDatum(most)};
+
+	return list(WF_SQL_TRIGGERS_OF_TENANT, values);
+}
+
 WfTriggerRow *
 wf_store_find_trigger(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, const char *node)
 {

@@ -32,6 +32,8 @@ typedef struct WfTriggerRow
 } WfTriggerRow;
 
 /* All of a workflow (WfTriggerRow *), by node. */
+/* Some of a tenant's, at most `most` (WfTriggerRow *). */
+extern List *wf_store_triggers_of_tenant(const pg_uuid_t *tenant_id, int most);
 extern List *wf_store_triggers_of(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id);
 /* NULL when there is none. */
 extern WfTriggerRow *wf_store_find_trigger(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, const char *node);

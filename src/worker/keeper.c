@@ -12,6 +12,7 @@
  *    that were put off, and escalations. At rest it has no statement to execute; it wakes once a minute if a time is ahead, as the clock may have been
  *    moved, and not at all if none is.
  *    What triggers did is saved a second after it was told that there is something, and when it begins (fired.h).
+ *    Of a tenant that was deleted some rows go at a time, each in a transaction of its own, and what is due meanwhile goes before.
  * 3. When told to look at everything (it begins; a prepared transaction committed; rows came by COPY; a role cannot
  *    connect) it also asks which roles have messages: those get a worker, and those that cannot connect have their
  *    runs failed.
@@ -55,6 +56,7 @@
 #define MOST_FAILED 100			/* messages that are failed in one transaction */
 #define MOST_SAVED 500			/* triggers of which it is saved what they did, in one transaction */
 #define MOST_EXPIRED 1000		/* runs that are deleted in one transaction */
+#define MOST_DELETED 1000		/* rows of deleted tenants, likewise */
 #define UPKEEP_AGAIN_US (INT64CONST(300) * 1000000)
 #define UPKEEP_US (24 * INT64CONST(3600) * 1000000)
 #define REST_AFTER_MS INT64CONST(60000)
@@ -94,6 +96,7 @@ typedef struct Again
 static TimestampTz next_due = DT_NOEND;
 static Again gates_again = {DT_NOEND};	/* starts at gates */
 static Again roles_again = {DT_NOEND};	/* roles whose messages are to be failed */
+static Again deletes_again = {DT_NOEND};	/* rows of deleted tenants */
 static Again saves = {0};		/* what triggers did; at once when it begins */
 static TimestampTz upkeep_at = 0;
 static TimestampTz idle_since = 0;	/* when it last had something to do */
@@ -227,6 +230,16 @@ count_crashes(void *arg)
 	else
 		ReleaseCurrentSubTransaction();
 	WF_FAULT("crash.counted");
+	wf_transaction_close(look_memory);
+}
+
+static void
+delete_some(void *arg)
+{
+	Look	   *look = arg;
+
+	wf_transaction_open(look_memory);
+	look->n = wf_engine_delete_some(MOST_DELETED, &look->some_are_left);
 	wf_transaction_close(look_memory);
 }
 
@@ -434,6 +447,26 @@ do_gates(Look *look)
 	settle_again(&gates_again, look->some_are_locked, LONGEST_GATES_AGAIN_MS);
 }
 
+/*
+ * Some of what is left of deleted tenants. The rest is for the next look, which is at once: what is due meanwhile does not wait for it.
+ */
+static void
+do_deletes(Look *look)
+{
+	deletes_again.due = wf_clock_now() + LONGEST_BACKOFF_MS * INT64CONST(1000);	/* if it fails */
+	look->n = 0;
+	look->some_are_left = false;
+	if (!may(delete_some, look))
+		look->some_are_left = true;
+	if (look->n > 0)
+	{
+		WF_FAULT("keeper.tenant_deleted");
+		deletes_again = (Again) {.due = 0};
+		return;
+	}
+	settle_again(&deletes_again, look->some_are_left, LONGEST_BACKOFF_MS);
+}
+
 static void
 save_fired(void *arg)
 {
@@ -483,6 +516,8 @@ look_at(bool everything, bool poked)
 		do_requests(&look);
 	if (saves.due <= now)
 		do_saves(&look);
+	if (everything || deletes_again.due <= now)
+		do_deletes(&look);
 	if (upkeep_at <= now)
 		do_upkeep(&look);
 }
@@ -598,7 +633,7 @@ patience_ms(TimestampTz until, TimestampTz now)
 static TimestampTz
 soonest(void)
 {
-	return Min(Min(Min(next_due, gates_again.due), Min(roles_again.due, saves.due)), upkeep_at);
+	return Min(Min(Min(next_due, gates_again.due), Min(roles_again.due, saves.due)), Min(deletes_again.due, upkeep_at));
 }
 
 /* Sleeps until something is due, `at_most` ms (-1: any time), or until it is told something. */
