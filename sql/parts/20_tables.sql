@@ -9,12 +9,14 @@ CREATE TABLE wf.tenant (
 	name        text NOT NULL UNIQUE CHECK (name OPERATOR(pg_catalog.<>) '' AND pg_catalog.octet_length(name) OPERATOR(pg_catalog.<=) 255),
 	parent_id   uuid REFERENCES wf.tenant,
 	quotas      jsonb NOT NULL DEFAULT '{}',
+	settings    jsonb NOT NULL DEFAULT '{}',
 	created_at  timestamptz NOT NULL DEFAULT pg_catalog.now(),
 	created_by  regrole NOT NULL,
 	http_allow  text,
 	http_deny   text
 );
 CREATE INDEX tenant_parent ON wf.tenant (parent_id);
+CREATE INDEX tenant_quotas ON wf.tenant (tenant_id) WHERE quotas OPERATOR(pg_catalog.<>) '{}';
 COMMENT ON TABLE wf.tenant IS 'owners of workflows, runs and tasks';
 
 CREATE TABLE wf.member (
@@ -55,10 +57,12 @@ CREATE TABLE wf.version (
 	label        text,
 	comment      text,
 	created_at   timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	saved_by     regrole NOT NULL DEFAULT pg_catalog.quote_ident(SESSION_USER)::pg_catalog.regrole,
 	PRIMARY KEY (tenant_id, workflow_id, version),
 	FOREIGN KEY (tenant_id, workflow_id) REFERENCES wf.workflow ON DELETE CASCADE
 );
 COMMENT ON TABLE wf.version IS 'immutable definitions; search_path and owner are those of the save';
+COMMENT ON COLUMN wf.version.saved_by IS 'who was connected: the session''s role, where owner is the current one';
 
 CREATE TABLE wf.block (
 	tenant_id      uuid NOT NULL REFERENCES wf.tenant ON DELETE CASCADE,

@@ -16,6 +16,7 @@
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "store/quota.h"
 #include "utils/builtins.h"
 
 #define NAME_BYTES 255
@@ -114,6 +115,7 @@ save(const char *name, Jsonb *definition, const Jsonb *options)
 		pg_uuid_t	workflow_id;
 
 		wf_store_require(WF_WORKFLOW_CREATE, &tenant);
+		wf_store_take_workflow(&tenant.tenant_id);
 		wf_uuid_make(&workflow_id);
 		wf_store_insert_workflow(&tenant.tenant_id, &workflow_id, name, GetUserId());
 		row = lock_workflow(&tenant, name);

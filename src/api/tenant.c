@@ -6,6 +6,7 @@
 #include "api/api.h"
 #include "base/text.h"
 #include "base/uuid.h"
+#include "base/wake.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "store/store.h"
@@ -50,54 +51,6 @@ check_tenant_name(const char *name)
 							errmsg("name of a tenant must not contain control characters or slashes")));
 }
 
-/* How long a tenant keeps its ended runs; 0: for ever. */
-static void
-check_retention(const JsonbValue *value)
-{
-	char	   *text = value->type == jbvString ? wf_json_cstring(value) :
-		value->type == jbvNumeric ? wf_json_text(value) : NULL;
-	int64		ms;
-
-	if (text == NULL || !wf_text_duration_ms(text, &ms))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("quota \"retention\" must be a duration"),
-						errhint("Use something like \"30 days\"; 0 keeps runs for ever.")));
-}
-
-static Jsonb *
-quotas_of(const Jsonb *options)
-{
-	static const char *const known[] = {
-		"concurrentRuns", "queuedRuns", "requestsPerMinute", "retention", "runsPerMinute", "storedBytes",
-		"workflows"
-	};
-	JsonbValue	root;
-	JsonbValue	quotas;
-	JsonbValue	key;
-	JsonbValue	value;
-	WfJsonIter	it;
-	Jsonb	   *copy;
-	int64		number;
-
-	wf_json_root(options, &root);
-	if (!wf_json_field(&root, "quotas", &quotas))
-		return wf_json_empty_object();
-	copy = wf_json_copy(&quotas);
-	wf_api_check_options(copy, known, lengthof(known));
-	wf_json_iter_begin(&it, &quotas);
-	while (wf_json_iter_next(&it, &key, &value))
-	{
-		char	   *name = wf_json_cstring(&key);
-
-		if (strcmp(name, "retention") == 0)
-			check_retention(&value);
-		else if (!wf_json_int64(&value, &number) || number < 0)
-			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-							errmsg("quota \"%s\" must be a whole number, zero or more", name)));
-	}
-	return copy;
-}
-
 PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_create_tenant);
 
 Datum
@@ -114,7 +67,7 @@ wf_sql_create_tenant(PG_FUNCTION_ARGS)
 	check_tenant_name(name);
 	wf_api_check_options(options, known, lengthof(known));
 	parent_name = wf_api_option_text(options, "parent");
-	quotas = quotas_of(options);
+	quotas = wf_api_quotas(options);
 	SPI_connect();
 	if (parent_name != NULL)
 		require_manager(parent_name, &parent);
@@ -127,6 +80,7 @@ wf_sql_create_tenant(PG_FUNCTION_ARGS)
 	wf_uuid_make(tenant_id);
 	wf_store_insert_tenant(tenant_id, name, parent_name != NULL ? &parent.tenant_id : NULL, quotas);
 	wf_store_put_member(tenant_id, GetUserId(), "owner");
+	wf_wake_look_at_commit();	/* some of its quotas are for the keeper */
 	SPI_finish();
 	PG_RETURN_UUID_P(tenant_id);
 }

@@ -54,6 +54,7 @@ typedef enum WfPermission
 	WF_CODE_WRITE = 1 << 16,
 	WF_TEAM_MANAGE = 1 << 17,
 	WF_AUDIT_READ = 1 << 18,
+	WF_WORKFLOW_APPROVE = 1 << 20,
 } WfPermission;
 
 /* Permissions of an application role; 0 for an unknown one. */
@@ -85,6 +86,9 @@ extern bool wf_store_tenant_named(const char *name, WfTenant *tenant);
 extern bool wf_store_tenant_of(const pg_uuid_t *tenant_id, WfTenant *tenant);
 /* The id of a tenant by its name, whoever asks; false: there is none. */
 extern bool wf_store_find_tenant(const char *name, pg_uuid_t *tenant_id);
+
+/* The tenant above it; false: it has none. */
+extern bool wf_store_find_parent(const pg_uuid_t *tenant_id, pg_uuid_t *parent_id);
 
 /* The same by a membership of its own, in the tenant or above: a superuser is a member where one says so, and nowhere else. */
 extern bool wf_store_is_member(const pg_uuid_t *tenant_id, WfTenant *tenant);
