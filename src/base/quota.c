@@ -346,6 +346,18 @@ wake_keeper(void)
 
 /* -- runs at once -- */
 
+/* Of this transaction, those that go on in the background: it sees their rows, which it counts itself. */
+static int64
+my_rows(const pg_uuid_t *tenant_id)
+{
+	int64		n = 0;
+
+	for (int i = 0; i < n_held; i++)
+		if (held[i].kind == HELD_WITHIN && held[i].stays && memcmp(&held[i].tenant_id, tenant_id, sizeof(pg_uuid_t)) == 0)
+			n += held[i].n;
+	return n;
+}
+
 int64
 wf_quota_enter(const pg_uuid_t *tenant_id)
 {
@@ -357,7 +369,7 @@ wf_quota_enter(const pg_uuid_t *tenant_id)
 	entry = entry_of(tenant_id);
 	if (entry != NULL)
 	{
-		n = ++entry->n_within + entry->n_opening;
+		n = ++entry->n_within + entry->n_opening - my_rows(tenant_id);
 		hold(HELD_WITHIN, tenant_id, 1);
 	}
 	LWLockRelease(lock);
@@ -407,7 +419,7 @@ wf_quota_within(const pg_uuid_t *tenant_id)
 	LWLockAcquire(lock, LW_SHARED);
 	entry = find(tenant_id);
 	if (entry != NULL)
-		n = entry->n_within + entry->n_opening;
+		n = entry->n_within + entry->n_opening - my_rows(tenant_id);
 	LWLockRelease(lock);
 	return n;
 }

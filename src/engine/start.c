@@ -542,6 +542,9 @@ wf_start_all(Run *run, const StartRules *rules, Jsonb **inputs, int n, WfStarted
 	int			n_messages = 0;
 	int			n_started = 0;
 
+	/* all or none; a single one only if there will be a run */
+	if (n > 1)
+		wf_store_take_runs(&run->tenant.tenant_id, n, true);
 	if (run->options.delay_ms > 0)
 		later = TimestampTzPlusMilliseconds(run->queued_at, run->options.delay_ms);
 	if (later != 0 && later <= run->queued_at)
@@ -555,6 +558,8 @@ wf_start_all(Run *run, const StartRules *rules, Jsonb **inputs, int n, WfStarted
 		if (!prepare_start(run, rules, inputs[i], &out[i], &gate_size))
 			continue;
 		n_started++;
+		if (n == 1)
+			wf_store_take_runs(&run->tenant.tenant_id, 1, true);
 		if (later != 0)
 		{
 			start_later(run, later);
@@ -566,7 +571,8 @@ wf_start_all(Run *run, const StartRules *rules, Jsonb **inputs, int n, WfStarted
 		else
 			messages[n_messages++] = message;
 	}
-	wf_store_take_runs(&run->tenant.tenant_id, n_started, true);
+	if (n > 1)
+		wf_store_give_back_runs(&run->tenant.tenant_id, n - n_started);
 	WF_FAULT("start.queue");
 	if (n_messages > 0 && rules->later)
 		wf_store_send_later(messages, n_messages);

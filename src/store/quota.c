@@ -217,6 +217,8 @@ refuse(const WfQuotaLevels *all, const WfQuotaLevel *level, WfQuota quota, int64
 	ereport(ERROR,
 			(errcode(WF_ERRCODE_QUOTA_EXCEEDED),
 			 errmsg("tenant \"%s\" has used up its quota \"%s\"", name, names[quota]),
+			 is_own && quota == WF_QUOTA_STORED_BYTES ?
+			 errdetail("The quota is " INT64_FORMAT " bytes; " INT64_FORMAT " were stored when that was measured.", most, used) :
 			 is_own ? errdetail("The quota is " INT64_FORMAT "; " INT64_FORMAT " are used, and " INT64_FORMAT " more were asked for.",
 								most, used, wanted) :
 			 errdetail("The quota is " INT64_FORMAT ", of a tenant above, which shares it with all below it.", most),
@@ -285,7 +287,7 @@ take_minute(const WfQuotaLevel *level, int64 n, int64 *wait_ms)
 	return taken;
 }
 
-/* Gives back what was taken of the first levels. Rows go with the (sub)transaction, which fails. */
+/* Gives back what was taken of the first levels. Without shared memory nobody starts many, and rows go with the (sub)transaction. */
 static void
 give_back(const WfQuotaLevels *all, int n_levels, int64 n)
 {
@@ -359,6 +361,15 @@ wf_store_take_runs(const pg_uuid_t *tenant_id, int64 n, bool is_queued)
 	/* last, as it is not given back */
 	if ((all->any & (1 << WF_QUOTA_RUNS_PER_MINUTE)) != 0)
 		take_minutes(all, n);
+}
+
+void
+wf_store_give_back_runs(const pg_uuid_t *tenant_id, int64 n)
+{
+	const WfQuotaLevels *all = wf_store_quotas(tenant_id);
+
+	if (n > 0 && (all->any & (1 << WF_QUOTA_RUNS_PER_MINUTE)) != 0)
+		give_back(all, all->n, n);
 }
 
 /* -- runs at once -- */

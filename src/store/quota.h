@@ -55,6 +55,8 @@ extern bool wf_store_has_quota(const pg_uuid_t *tenant_id, WfQuota quota);
  * nothing taken. What was taken of a minute is not given back by a rollback.
  */
 extern void wf_store_take_runs(const pg_uuid_t *tenant_id, int64 n, bool is_queued);
+/* Of those that were taken there will be n less. */
+extern void wf_store_give_back_runs(const pg_uuid_t *tenant_id, int64 n);
 /* After WF016 for a quota a minute: seconds until there is room again; 0: the last one was for another. */
 extern int	wf_store_quota_wait(void);
 
