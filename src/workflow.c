@@ -6,6 +6,7 @@
 #include "base/compat.h"
 #include "base/fault.h"
 #include "base/fired.h"
+#include "base/quota.h"
 #include "base/secret.h"
 #include "base/settings.h"
 #include "base/wake.h"
@@ -27,6 +28,7 @@ _PG_init(void)
 	wf_settings_init();
 	wf_wake_init();
 	wf_fired_init();
+	wf_quota_init();
 	wf_fault_init();
 	wf_master_key_init();
 	wf_store_init();

@@ -22,6 +22,7 @@ CREATE UNIQUE INDEX tenant_name ON wf.tenant (name) WHERE status OPERATOR(pg_cat
 CREATE INDEX tenant_parent ON wf.tenant (parent_id);
 CREATE INDEX tenant_halted ON wf.tenant (tenant_id) WHERE status OPERATOR(pg_catalog.<>) 'active';
 CREATE INDEX tenant_reserving ON wf.tenant (tenant_id) WHERE reserved_workers OPERATOR(pg_catalog.>) 0;
+CREATE INDEX tenant_quotas ON wf.tenant (tenant_id) WHERE quotas OPERATOR(pg_catalog.<>) '{}';
 COMMENT ON TABLE wf.tenant IS 'owners of workflows, runs and tasks';
 COMMENT ON COLUMN wf.tenant.quotas IS 'its own: what is missing is that of the nearest tenant above that has it; so are settings';
 COMMENT ON COLUMN wf.tenant.status IS 'its own: one below a tenant that is suspended is suspended, too';
@@ -82,10 +83,12 @@ CREATE TABLE wf.version (
 	label        text,
 	comment      text,
 	created_at   timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	saved_by     regrole NOT NULL DEFAULT pg_catalog.quote_ident(SESSION_USER)::pg_catalog.regrole,
 	PRIMARY KEY (tenant_id, workflow_id, version),
 	FOREIGN KEY (tenant_id, workflow_id) REFERENCES wf.workflow ON DELETE CASCADE
 );
 COMMENT ON TABLE wf.version IS 'immutable definitions; search_path and owner are those of the save';
+COMMENT ON COLUMN wf.version.saved_by IS 'who was connected: the session''s role, where owner is the current one';
 
 CREATE TABLE wf.block (
 	tenant_id      uuid NOT NULL REFERENCES wf.tenant ON DELETE CASCADE,

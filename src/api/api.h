@@ -35,4 +35,7 @@ extern char *wf_api_time_text(TimestampTz time);
 /* Throws 22023: there is no such run in the current tenant. */
 pg_noreturn extern void wf_api_no_run(const pg_uuid_t *run_id);
 
+/* The option `quotas` of a tenant, checked; {} when there is none. Throws 22023. */
+extern Jsonb *wf_api_quotas(const Jsonb *options);
+
 #endif

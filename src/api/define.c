@@ -16,6 +16,7 @@
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "store/quota.h"
 #include "utils/builtins.h"
 
 #define NAME_BYTES 255
@@ -159,6 +160,7 @@ save(const char *name, Jsonb *definition, const Jsonb *options)
 	{
 		pg_uuid_t	workflow_id;
 
+		wf_store_take_workflow(&tenant.tenant_id);
 		wf_uuid_make(&workflow_id);
 		wf_store_insert_workflow(&tenant.tenant_id, &workflow_id, name, GetUserId());
 		row = wf_store_find_workflow(&tenant.tenant_id, name, true);

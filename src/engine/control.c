@@ -416,7 +416,7 @@ wf_engine_migrate(const pg_uuid_t *run_id, int version)
 	{
 		WfCompiled *compiled = wf_engine_find_id(&tenant, &start->workflow_id, version);
 		const char *gate = wf_turn_run_of_start(start)->gate;
-		int			size = Max(compiled->graph->settings.max_concurrency, 1);
+		int			size = gate == NULL ? 0 : wf_start_gate_size(gate, &compiled->graph->settings);
 
 		wf_engine_release(compiled);
 		wf_store_take(start);

@@ -25,6 +25,7 @@
 #include "engine/triggers.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "store/quota.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -117,7 +118,8 @@ fire(const WfTriggerRow *trigger, const WfFire *how, Jsonb **inputs, int n, WfSt
 	run.options.idempotency_key = how->idempotency_key;
 	run.options.correlation_id = how->correlation_id;
 	wf_start_rules_of_trigger(trigger, how, &rules);
-	needs_spi = how->idempotency_key != NULL || rules.gate_key != NULL || rules.gate_size > 0 || rules.gate != NULL;
+	needs_spi = how->idempotency_key != NULL || rules.gate_key != NULL || rules.gate_size > 0 || rules.gate != NULL ||
+		wf_store_quotas(&run.tenant.tenant_id)->any != 0;
 	if (needs_spi)
 		SPI_connect();
 	wf_start_all(&run, &rules, inputs, n, out);

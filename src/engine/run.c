@@ -26,6 +26,7 @@
 #include "engine/step.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "store/quota.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
@@ -327,6 +328,10 @@ run_inside(const WfRunRequest *request, WfRunResult *result, MemoryContext memor
 	wf_run_check_nodes(run, compiled->graph);
 	if (request->mode == WF_RUN_DRY || !earlier_run(run, compiled, result))
 	{
+		/* what a run itself runs is part of it, as its children are: it has a place already */
+		if (wf_run_chain == 0)
+			wf_store_enter_run(&tenant.tenant_id);
+		wf_store_take_runs(&tenant.tenant_id, 1, false);
 		run->compiled = compiled;
 		run->role = request->fired != NULL ? GetUserId() : wf_start_role(compiled);
 		run->priority = run->options.has_priority ? run->options.priority : compiled->graph->settings.priority;
@@ -355,6 +360,8 @@ wf_engine_run(const WfRunRequest *request, WfRunResult *result)
 	MemoryContext memory = CurrentMemoryContext;
 	const TimestampTz armed = wf_deadline_arm(0);
 	Run		   *const waiting = wf_answer_waiting();
+	const int	entered = wf_store_entered();
+	volatile bool stays = false;
 
 	memset(result, 0, sizeof(*result));
 	check_stack_depth();
@@ -371,11 +378,13 @@ wf_engine_run(const WfRunRequest *request, WfRunResult *result)
 	{
 		SPI_connect();
 		run_inside(request, result, memory);
+		stays = strcmp(result->status, "waiting") == 0 && request->mode != WF_RUN_DRY;
 		SPI_finish();
 	}
 	PG_FINALLY();
 	{
 		run_depth--;
+		wf_store_leave_run(entered, stays);
 		wf_answer_stop(waiting);
 		wf_deadline_restore(armed);
 	}

@@ -28,6 +28,7 @@
 #include "engine/step.h"
 #include "engine/undo.h"
 #include "miscadmin.h"
+#include "store/quota.h"
 #include "store/request.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
@@ -277,11 +278,24 @@ write_live(Run *run, WfLiveRow *row)
 		wf_store_insert_live(row);
 }
 
+/* One that did not wait at a gate, as it began in its caller's transaction, counts among the tenant's runs at once from now on. */
+static void
+enter_gate(Run *run)
+{
+	if (run->gate != NULL || run->has_parent || run->mode == WF_RUN_DRY ||
+		!wf_store_has_quota(&run->tenant.tenant_id, WF_QUOTA_CONCURRENT_RUNS))
+		return;
+	run->gate = WF_TENANT_GATE;
+	wf_store_enter_gate(&run->tenant.tenant_id, &run->workflow_id, run->gate, &run->run_id);
+}
+
 static void
 settle_suspended(Run *run)
 {
 	WfLiveRow	row;
 
+	if (run->live == NULL)
+		enter_gate(run);
 	fill_live(run, &row);
 	row.status = "waiting";
 	row.state = wf_save_state(run);

@@ -26,6 +26,7 @@
 #include "engine/step.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "store/quota.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
@@ -273,18 +274,29 @@ evaluate_key(const WfExpr *key, Jsonb *input)
 	return value.type == jbvString ? wf_json_cstring(&value) : wf_json_text(&value);
 }
 
+int
+wf_start_gate_size(const char *gate, const WfSettings *settings)
+{
+	return strcmp(gate, WF_TENANT_GATE) == 0 ? WF_TENANT_GATE_SIZE : Max(settings->max_concurrency, 1);
+}
+
 /* The gate that a start has to pass, and how many may be within; NULL: none. */
 static const char *
-gate_of(const StartRules *rules, const RunOptions *options, Jsonb *input, int *size)
+gate_of(const Run *run, const StartRules *rules, Jsonb *input, int *size)
 {
-	const char *key = options->concurrency_key;
+	const char *key = run->options.concurrency_key;
 
 	if (key == NULL && rules->gate_key != NULL)
 		key = evaluate_key(rules->gate_key, input);
 	*size = rules->gate_size > 0 ? rules->gate_size : 1;
 	if (key != NULL)
 		return key;
-	return rules->gate_size > 0 ? "" : rules->gate;
+	if (rules->gate_size > 0 || rules->gate != NULL)
+		return rules->gate_size > 0 ? "" : rules->gate;
+	if (!wf_store_has_quota(&run->tenant.tenant_id, WF_QUOTA_CONCURRENT_RUNS))
+		return NULL;
+	*size = WF_TENANT_GATE_SIZE;
+	return WF_TENANT_GATE;
 }
 
 /* False: the start is left out. */
@@ -294,7 +306,7 @@ apply_policy(const Run *run, const StartRules *rules, int size)
 	const char *policy = rules->gate_policy;
 	ListCell   *cell;
 
-	if (policy == NULL || strcmp(policy, "queue") == 0)
+	if (policy == NULL || strcmp(policy, "queue") == 0 || strcmp(run->gate, WF_TENANT_GATE) == 0)
 		return true;
 	if (strcmp(policy, "skip") == 0)
 		return wf_store_count_gate(&run->tenant.tenant_id, rules->workflow_id, run->gate) < size;
@@ -384,6 +396,7 @@ wf_start_child(Run *run, const WfCompiled *callee, const JsonbValue *input, cons
 	child.parent.region = -1;
 	if (parent != NULL)
 		child.parent = *parent;
+	wf_store_take_runs(&run->tenant.tenant_id, 1, false);
 	fill_message(&child, &message);
 	WF_FAULT("start.child");
 	wf_store_send(&message, 1);
@@ -456,6 +469,7 @@ wf_start_error_workflow(Run *run, const char *name, Jsonb *input)
 	wf_run_hold(run, callee);
 	init_child(&child, run, callee, input);
 	child.trigger = "error";
+	wf_store_take_runs(&run->tenant.tenant_id, 1, true);
 	fill_message(&child, &message);
 	wf_store_send(&message, 1);
 }
@@ -485,7 +499,7 @@ prepare_start(Run *run, const StartRules *rules, Jsonb *input, WfStarted *out, i
 		}
 		WF_FAULT("start.key");
 	}
-	run->gate = gate_of(rules, &run->options, input, gate_size);
+	run->gate = gate_of(run, rules, input, gate_size);
 	if (run->gate != NULL && !apply_policy(run, rules, *gate_size))
 	{
 		out->is_skipped = true;
@@ -502,7 +516,11 @@ wf_start_all(Run *run, const StartRules *rules, Jsonb **inputs, int n, WfStarted
 	WfMessage  *messages = palloc(sizeof(WfMessage) * n);
 	TimestampTz later = run->options.run_at;
 	int			n_messages = 0;
+	int			n_started = 0;
 
+	/* all or none; a single one only if there will be a run */
+	if (n > 1)
+		wf_store_take_runs(&run->tenant.tenant_id, n, true);
 	if (run->options.delay_ms > 0)
 		later = TimestampTzPlusMilliseconds(run->queued_at, run->options.delay_ms);
 	if (later != 0 && later <= run->queued_at)
@@ -515,6 +533,9 @@ wf_start_all(Run *run, const StartRules *rules, Jsonb **inputs, int n, WfStarted
 		CHECK_FOR_INTERRUPTS();
 		if (!prepare_start(run, rules, inputs[i], &out[i], &gate_size))
 			continue;
+		n_started++;
+		if (n == 1)
+			wf_store_take_runs(&run->tenant.tenant_id, 1, true);
 		if (later != 0)
 		{
 			start_later(run, later);
@@ -526,6 +547,8 @@ wf_start_all(Run *run, const StartRules *rules, Jsonb **inputs, int n, WfStarted
 		else
 			messages[n_messages++] = message;
 	}
+	if (n > 1)
+		wf_store_give_back_runs(&run->tenant.tenant_id, n - n_started);
 	WF_FAULT("start.queue");
 	if (n_messages > 0 && rules->later)
 		wf_store_send_later(messages, n_messages);

@@ -35,8 +35,10 @@ typedef struct StartRules
 extern WfScope *wf_start_scope(Jsonb *input);
 /* Those of a trigger's workflow; in CurrentMemoryContext. Throws WF002. */
 extern void wf_start_rules_of_trigger(const WfTriggerRow *trigger, const WfFire *fire, StartRules *rules);
-/* Queues a run for each input; of `run` all is set that they share. Needs an SPI connection. */
+/* Queues a run for each input; of `run` all is set that they share. Needs an SPI connection. Throws WF016. */
 extern void wf_start_all(Run *run, const StartRules *rules, Jsonb **inputs, int n, WfStarted *out);
+/* How many may be within the gate of a start: as the workflow says, or any number, of the tenant's. */
+extern int	wf_start_gate_size(const char *gate, const WfSettings *settings);
 /* Throw 55000: the role cannot log in; there are no workers. */
 extern void wf_start_require_login(Oid role);
 extern void wf_start_require_workers(void);

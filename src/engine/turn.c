@@ -314,7 +314,7 @@ wait_at_gate(const Run *run, const WfMessage *message)
 		return false;
 	memset(&held.message_id, 0, sizeof(held.message_id));
 	held.workflow_id = run->workflow_id;
-	wf_store_hold(&held, run->gate, Max(run->compiled->graph->settings.max_concurrency, 1));
+	wf_store_hold(&held, run->gate, wf_start_gate_size(run->gate, &run->compiled->graph->settings));
 	return true;
 }
 

@@ -22,7 +22,10 @@
 #include "engine/webhook.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "store/quota.h"
 #include "utils/memutils.h"
+
+#define RETRY_AFTER_S 60		/* for a quota of which nobody knows when there is room again */
 
 typedef enum Stage
 {
@@ -47,6 +50,7 @@ typedef struct Delivery
 	const WebhookRoute *route;	/* NULL: none is meant */
 	Jsonb	   *params;
 	WfHookVerdict verdict;
+	int			retry_after_s;	/* 0: not said */
 	Jsonb	   *answer;
 } Delivery;
 
@@ -62,6 +66,8 @@ answer(Delivery *d, int status, const Jsonb *body)
 	wf_json_key(w, "headers", strlen("headers"));
 	wf_json_begin_object(w);
 	wf_json_put_field_cstring(w, "content-type", "application/json");
+	if (d->retry_after_s > 0)
+		wf_json_put_field_cstring(w, "retry-after", psprintf("%d", d->retry_after_s));
 	wf_json_end_object(w);
 	wf_json_key(w, "body", strlen("body"));
 	if (body == NULL)
@@ -329,6 +335,11 @@ answer_failure(Delivery *d, ErrorData *data)
 		answer_nothing_here(d);
 	else if (d->stage == STAGE_READING)
 		answer_error(d, 422, "the body could not be checked", NULL, NULL);
+	else if (data->sqlerrcode == WF_ERRCODE_QUOTA_EXCEEDED)
+	{
+		d->retry_after_s = wf_store_quota_wait() > 0 ? wf_store_quota_wait() : RETRY_AFTER_S;
+		answer_error(d, 429, "too many requests", NULL, NULL);
+	}
 	else
 		answer_error(d, 500, "the workflow could not be started", NULL, NULL);
 }

@@ -11,6 +11,8 @@
 #include "base/fault.h"
 #include "base/wake.h"
 #include "store/direct.h"
+#include "store/gate_quota.h"
+#include "store/quota.h"
 #include "store/runtime.h"
 #include "store/statements.h"
 #include "utils/builtins.h"
@@ -62,6 +64,15 @@ wf_store_gate_runs(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, con
 }
 
 void
+wf_store_enter_gate(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, const char *gate, const pg_uuid_t *run_id)
+{
+	Datum		values[4] = {UUIDPGetDatum(tenant_id), UUIDPGetDatum(workflow_id), CStringGetTextDatum(gate),
+	UUIDPGetDatum(run_id)};
+
+	wf_store_execute(WF_SQL_ENTER_GATE, values, NULL);
+}
+
+void
 wf_store_leave_gate(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, const char *gate, const pg_uuid_t *run_id)
 {
 	Datum		values[4] = {UUIDPGetDatum(tenant_id), UUIDPGetDatum(workflow_id), CStringGetTextDatum(gate),
@@ -84,16 +95,14 @@ wf_store_is_within(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, con
 	return found;
 }
 
-int
-wf_store_open_gates(bool *some_are_locked)
+/* Lets those go that are not bound by quotas. */
+static int
+open_unbound(ArrayType *bound, bool *some_are_locked)
 {
-	uint64		n;
+	Datum		values[1] = {PointerGetDatum(bound)};
+	uint64		n = wf_store_execute(WF_SQL_OPEN_GATES, values, NULL);
 	int			n_sent = 0;
 
-	*some_are_locked = false;
-	/* one at a time: two who count the same gate would both find room */
-	wf_store_lock_thing(wf_store_table("gate"), 0, false);
-	n = wf_store_execute(WF_SQL_OPEN_GATES, NULL, NULL);
 	for (uint64 i = 0; i < n; i++)
 	{
 		Oid			role = wf_store_oid(i, 1);
@@ -107,6 +116,21 @@ wf_store_open_gates(bool *some_are_locked)
 		n_sent++;
 	}
 	SPI_freetuptable(SPI_tuptable);
+	return n_sent;
+}
+
+int
+wf_store_open_gates(bool *some_are_locked)
+{
+	ArrayType  *bound;
+	int			n_sent;
+
+	*some_are_locked = false;
+	/* one at a time: two who count the same gate would both find room */
+	wf_store_lock_thing(wf_store_table("gate"), 0, false);
+	bound = wf_store_bound_tenants();
+	n_sent = open_unbound(bound, some_are_locked);
+	n_sent += wf_store_open_bound(bound, some_are_locked);
 	if (n_sent > 0)
 		WF_FAULT("gate.opened");
 	return n_sent;

@@ -128,6 +128,12 @@ wf_store_send_later(const WfMessage *messages, int n)
 	}
 }
 
+int
+wf_store_n_later(void)
+{
+	return n_later;
+}
+
 /* -- when -- */
 
 static void

@@ -62,6 +62,8 @@ extern WfMessage wf_store_message(const pg_uuid_t *tenant_id, const WfRunKey *ru
 extern void wf_store_send(WfMessage *messages, int n);
 /* The same at the end of the statement, or earlier: for those that come one by one, and many of them (later.c). Copied. */
 extern void wf_store_send_later(const WfMessage *messages, int n);
+/* How many of these are not written yet, of whatever tenants. */
+extern int	wf_store_n_later(void);
 /* Registers hooks and callbacks; once. */
 extern void wf_store_later_init(void);
 /* Keeps a message back: of a paused run (gate NULL), or what a run begins with at a gate, of which `gate_size` may pass

@@ -41,6 +41,7 @@
 #include "postmaster/interrupt.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
+#include "store/quota.h"
 #include "store/request.h"
 #include "store/runtime.h"
 #include "tcop/tcopprot.h"
@@ -58,6 +59,8 @@
 #define MOST_EXPIRED 1000		/* runs that are deleted in one transaction */
 #define MOST_DELETED 1000		/* rows of deleted tenants, likewise */
 #define UPKEEP_AGAIN_US (INT64CONST(300) * 1000000)
+#define MEASURE_US (INT64CONST(600) * 1000000)	/* between two measures of what tenants have stored */
+#define MEASURE_SHARE 20		/* of the time, one part in so many, may go into it */
 #define UPKEEP_US (24 * INT64CONST(3600) * 1000000)
 #define REST_AFTER_MS INT64CONST(60000)
 #define LONGEST_SLEEP_MS 60000	/* with a time ahead: the clock may be moved */
@@ -84,6 +87,8 @@ typedef struct Look
 	pg_uuid_t  *crashed;
 	int			n_crashed;
 	int		   *crashes;
+	List	   *tenants;			/* whose stored bytes are to be measured */
+	const pg_uuid_t *tenant_id;	/* that is measured */
 } Look;
 
 /* What is looked at again since somebody had some of it locked. */
@@ -99,6 +104,7 @@ static Again roles_again = {DT_NOEND};	/* roles whose messages are to be failed 
 static Again deletes_again = {DT_NOEND};	/* rows of deleted tenants */
 static Again saves = {0};		/* what triggers did; at once when it begins */
 static TimestampTz upkeep_at = 0;
+static TimestampTz measure_at = 0;	/* DT_NOEND: nobody has such a quota */
 static TimestampTz idle_since = 0;	/* when it last had something to do */
 static MemoryContext look_memory;
 
@@ -299,6 +305,42 @@ do_upkeep(Look *look)
 		must(expire, look);
 	while (look->n > 0);			/* not "all that may be": some were left out */
 	upkeep_at = wf_clock_now() + UPKEEP_US;
+}
+
+static void
+find_tenants(void *arg)
+{
+	Look	   *look = arg;
+
+	wf_transaction_open(look_memory);
+	look->tenants = wf_store_to_measure(wf_clock_now() - MEASURE_US / 2);
+	wf_transaction_close(look_memory);
+}
+
+static void
+measure(void *arg)
+{
+	wf_transaction_open(look_memory);
+	(void) wf_store_measure(((Look *) arg)->tenant_id);
+	wf_transaction_close(look_memory);
+}
+
+/* What tenants have stored that have a quota of it; each in a transaction of its own, as it may take long. */
+static void
+do_measure(Look *look)
+{
+	TimestampTz began_at = wf_clock_now();
+	ListCell   *lc;
+
+	measure_at = began_at + UPKEEP_AGAIN_US;	/* if it fails */
+	must(find_tenants, look);
+	foreach(lc, look->tenants)
+	{
+		look->tenant_id = lfirst(lc);
+		must(measure, look);
+	}
+	measure_at = look->tenants == NIL ? DT_NOEND :
+		wf_clock_now() + Max(MEASURE_US, (wf_clock_now() - began_at) * MEASURE_SHARE);
 }
 
 /* The earlier of two times; 0: none. */
@@ -520,6 +562,8 @@ look_at(bool everything, bool poked)
 		do_deletes(&look);
 	if (upkeep_at <= now)
 		do_upkeep(&look);
+	if (everything || measure_at <= now)
+		do_measure(&look);
 }
 
 /* -- the process -- */
@@ -633,7 +677,7 @@ patience_ms(TimestampTz until, TimestampTz now)
 static TimestampTz
 soonest(void)
 {
-	return Min(Min(Min(next_due, gates_again.due), Min(roles_again.due, saves.due)), Min(deletes_again.due, upkeep_at));
+	return Min(Min(Min(next_due, gates_again.due), Min(roles_again.due, saves.due)), Min(Min(deletes_again.due, upkeep_at), measure_at));
 }
 
 /* Sleeps until something is due, `at_most` ms (-1: any time), or until it is told something. */

@@ -1,0 +1,169 @@
+/*
+ * quota_use.c: what tenants use of their quotas, and the measuring of what they have stored.
+ *
+ * What a tenant and those below it use is one statement each. Stored bytes are the sizes of what the tenant has in our tables, as they
+ * are stored: payloads compressed and out of line, a fixed sum for what else a row takes. To find them out reads all of the
+ * tenant's rows, so the keeper does it now and then, for tenants with such a quota alone (wf.tenant_use), and ever more
+ * seldom if it takes long.
+ */
+#include "postgres.h"
+
+#include "base/clock.h"
+#include "base/quota.h"
+#include "base/wake.h"
+#include "store/quota.h"
+#include "store/request.h"
+#include "store/runtime.h"
+#include "store/statements.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#define MINUTE_US INT64CONST(60000000)
+
+/* -- counting; a tenant and all below it, by what is committed or our own -- */
+
+int64
+wf_store_count_alive(const pg_uuid_t *tenant_id)
+{
+	Datum		values[1] = {UUIDPGetDatum(tenant_id)};
+	int64		n;
+
+	SPI_connect();
+	wf_store_execute_latest(WF_SQL_COUNT_WITHIN, values, NULL);
+	n = wf_store_int64(0, 1);
+	SPI_finish();
+	return n;
+}
+
+/* Starts that are kept for the end of the statement are not in the tables yet. */
+int64
+wf_store_count_queued(const pg_uuid_t *tenant_id)
+{
+	Datum		values[1] = {UUIDPGetDatum(tenant_id)};
+	int64		n;
+
+	SPI_connect();
+	wf_store_execute_latest(WF_SQL_COUNT_QUEUED, values, NULL);
+	n = wf_store_int64(0, 1);
+	SPI_finish();
+	return n + wf_store_n_later();
+}
+
+int64
+wf_store_count_workflows(const pg_uuid_t *tenant_id)
+{
+	Datum		values[1] = {UUIDPGetDatum(tenant_id)};
+	int64		n;
+
+	SPI_connect();
+	wf_store_execute_latest(WF_SQL_COUNT_WORKFLOWS, values, NULL);
+	n = wf_store_int64(0, 1);
+	SPI_finish();
+	return n;
+}
+
+/* -- what is used -- */
+
+static int64
+taken_in_rows(const pg_uuid_t *tenant_id, TimestampTz *resets_at)
+{
+	TimestampTz since = wf_clock_now() - MINUTE_US;
+	Datum		values[4] = {UUIDPGetDatum(tenant_id), UUIDPGetDatum(tenant_id), TimestampTzGetDatum(since), Int64GetDatum(0)};
+	int64		n;
+
+	SPI_connect();
+	wf_store_execute_latest(WF_SQL_TAKEN_SINCE, values, NULL);
+	n = wf_store_int64(0, 1);
+	*resets_at = n == 0 ? 0 : wf_store_time(0, 2) + MINUTE_US;
+	SPI_finish();
+	return n;
+}
+
+static int64
+taken_in_minute(const pg_uuid_t *tenant_id, WfMinute kind, TimestampTz *resets_at)
+{
+	int64		first_ms;
+	int64		n;
+
+	if (!wf_quota_is_shared())
+		return kind == WF_MINUTE_RUNS ? taken_in_rows(tenant_id, resets_at) : 0;
+	n = wf_quota_taken(tenant_id, kind, &first_ms);
+	if (n > 0)
+		*resets_at = TimestampTzPlusMilliseconds(wf_clock_now(), first_ms);
+	return n;
+}
+
+bool
+wf_store_quota_used(const WfQuotaLevel *level, WfQuota quota, int64 *used, TimestampTz *resets_at)
+{
+	*resets_at = 0;
+	*used = 0;
+	switch (quota)
+	{
+		case WF_QUOTA_RUNS_PER_MINUTE:
+			*used = taken_in_minute(&level->tenant_id, WF_MINUTE_RUNS, resets_at);
+			return true;
+		case WF_QUOTA_REQUESTS_PER_MINUTE:
+			*used = taken_in_minute(&level->tenant_id, WF_MINUTE_REQUESTS, resets_at);
+			return true;
+		case WF_QUOTA_CONCURRENT_RUNS:
+			*used = wf_quota_within(&level->tenant_id) + wf_store_count_alive(&level->tenant_id);
+			return true;
+		case WF_QUOTA_QUEUED_RUNS:
+			*used = wf_store_count_queued(&level->tenant_id);
+			return true;
+		case WF_QUOTA_WORKFLOWS:
+			*used = wf_store_count_workflows(&level->tenant_id);
+			return true;
+		case WF_QUOTA_STORED_BYTES:
+			*used = level->stored_bytes;
+			return true;
+		default:
+			return false;
+	}
+}
+
+/* -- changes -- */
+
+void
+wf_store_set_quotas(const pg_uuid_t *tenant_id, const Jsonb *quotas)
+{
+	Datum		values[2] = {UUIDPGetDatum(tenant_id), JsonbPGetDatum(quotas)};
+
+	wf_store_execute(WF_SQL_SET_QUOTAS, values, NULL);
+	/* there may be room now for what waited */
+	wf_wake_look_at_commit();
+	wf_wake_dispatcher_at_commit(WF_DISPATCH_POLICIES);
+}
+
+/* -- measuring -- */
+
+int64
+wf_store_measure(const pg_uuid_t *tenant_id)
+{
+	Datum		values[2] = {UUIDPGetDatum(tenant_id), TimestampTzGetDatum(wf_clock_now())};
+	int64		bytes = 0;
+
+	if (wf_store_execute(WF_SQL_MEASURE, values, NULL) > 0)
+		bytes = wf_store_int64(0, 1);
+	SPI_freetuptable(SPI_tuptable);
+	return bytes;
+}
+
+List *
+wf_store_to_measure(TimestampTz since)
+{
+	Datum		values[1] = {TimestampTzGetDatum(since)};
+	uint64		n = wf_store_execute(WF_SQL_TO_MEASURE, values, NULL);
+	List	   *tenants = NIL;
+
+	for (uint64 i = 0; i < n; i++)
+	{
+		pg_uuid_t  *tenant_id = palloc(sizeof(pg_uuid_t));
+
+		wf_store_uuid(i, 1, tenant_id);
+		tenants = lappend(tenants, tenant_id);
+	}
+	SPI_freetuptable(SPI_tuptable);
+	return tenants;
+}
