@@ -35,4 +35,9 @@ extern char *wf_api_time_text(TimestampTz time);
 /* Throws 22023: there is no such run in the current tenant. */
 pg_noreturn extern void wf_api_no_run(const pg_uuid_t *run_id);
 
+/* Shows `hidden`, which stays where it is, in the place of the statement that is executed: in pg_stat_activity, and in the log. */
+extern void wf_api_hide_statement(const char *hidden);
+/* Throws 22023 for what can be no name of a secret or credential (`kind`). */
+extern void wf_api_check_secret_name(const char *name, const char *kind);
+
 #endif

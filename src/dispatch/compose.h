@@ -29,7 +29,7 @@ typedef struct WfCompose
 /*
  * Fills *out but for id and policy. NULL, or why it cannot be sent: 22023 (a secret's value breaks a header or an address, a
  * body is not what bodyType says), WF013 (a marker without a value), WF006 (too large), 55000 (mail without
- * workflow.smtp_url, oauth2 without access_token, a database that is not in UTF8), 0A000 (a stored credential). Messages hold
+ * workflow.smtp_url, oauth2 without access_token, a database that is not in UTF8). Messages hold
  * nothing of a secret. All of *out is in a memory context of its own below CurrentMemoryContext: wf_compose_wipe deletes it
  * when net has its copy, with every secret in it wiped, and clears *out; so does the end of CurrentMemoryContext. When there
  * is an error, *out is all zero.

@@ -133,8 +133,14 @@ extern void wf_claim_some_ended(void);
 /* A request of this lane, which was in flight, is in the outbox again and due then. */
 extern void wf_claim_again(const char *lane, TimestampTz at);
 extern bool wf_claim_outbox_is_empty(void);
-/* The values of the secrets that a request names, in memory of wf_secret_alloc; NULL, or why not. In a transaction. */
-extern WfError *wf_claim_open_secrets(const JsonbValue *request, const pg_uuid_t *tenant_id, WfSecretValue **secrets, int *n);
+
+/* -- credential.c -- */
+
+/* The values of the secrets that a request names, in memory of wf_secret_alloc; NULL, or why not. When it names a credential,
+ * *made is the request as it is to be sent, with the credential's fields in their places, and markers for those that are
+ * secret, whose values are among the secrets; else NULL. In a transaction. */
+extern WfError *wf_credential_open(const JsonbValue *request, const pg_uuid_t *tenant_id, Jsonb **made, WfSecretValue **secrets,
+								   int *n);
 
 /* -- aside.c: requests that cannot be claimed -- */
 

@@ -166,6 +166,7 @@ perform_request(const WfRequestRow *row, Jsonb **output)
 	WfSecretValue *secrets = NULL;
 	JsonbValue	request;
 	char	   *closed;
+	Jsonb	   *made = NULL;
 	const WfNetPolicy *policy;
 
 	if (net == NULL)
@@ -184,7 +185,9 @@ perform_request(const WfRequestRow *row, Jsonb **output)
 	in.trace = row->trace;
 	wf_end_fill_times(&end, NULL);
 	answer.error = policy == NULL ? wf_error_make(ERRCODE_INVALID_PARAMETER_VALUE, NULL, "request cannot be sent: %s", closed) :
-		wf_claim_open_secrets(&request, &row->tenant_id, &secrets, &in.n_secrets);
+		wf_credential_open(&request, &row->tenant_id, &made, &secrets, &in.n_secrets);
+	if (made != NULL)
+		wf_json_root(made, &request);
 	in.secrets = secrets;
 	answer.failed = answer.error != NULL;
 	if (!answer.failed)

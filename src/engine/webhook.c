@@ -45,6 +45,7 @@ typedef struct Delivery
 	const WebhookRoute *route;	/* NULL: none is meant */
 	Jsonb	   *params;
 	WfHookVerdict verdict;
+	const char *secret_header;	/* that has what the sender proved itself with, in small letters; NULL: none has */
 	Jsonb	   *answer;
 } Delivery;
 
@@ -154,7 +155,7 @@ ask(Delivery *d)
 	if (d->routes != NULL && d->method != NULL)
 		d->route = wf_webhook_match(d->routes, d->method, d->path, &d->params);
 	if (d->route != NULL)
-		wf_webhook_check(d->route, &check, &d->verdict);
+		wf_webhook_check(d->route, &check, &d->verdict, &d->secret_header);
 	else
 		wf_webhook_pretend(wf_webhook_decoy(d->routes, d->request->path), &check);
 	SPI_finish();
@@ -179,7 +180,7 @@ path_within(const char *path)
 static Jsonb *
 make_input(const Delivery *d, const Jsonb *body)
 {
-	const char *const without[] = {d->route->incoming.secret_header, NULL};
+	const char *const without[] = {d->secret_header, NULL};
 	WfJsonWriter *w = wf_json_writer_begin();
 	JsonbValue	headers;
 
