@@ -44,10 +44,11 @@ typedef struct Flight
 	uint64		ticket;
 	bool		was_begun;		/* the attempt is recorded, or will be by this transaction */
 	Batch	   *batch;			/* with which it is recorded; or NULL */
-	WfSecretValue *secrets;		/* until it is sent */
+	WfSecretValue *secrets;		/* to be sent, and then masked in what comes */
 	uint64		secrets_age;	/* see WfCompose */
 	int			n_secrets;
-	bool		is_stripped;	/* of its secrets and what only sending needs */
+	char	   *sent_token;		/* of bearer, that was made or asked for, to be masked, too; or NULL */
+	bool		is_stripped;	/* of what only sending needs */
 	char	   *token_key;		/* auth of type oauth2; or NULL */
 	Size		bytes;			/* of the request, counted in its lane */
 	Size		wire_bytes;		/* of what net has of it, counted there, too, and in wf_flights_wire_bytes */
@@ -164,8 +165,8 @@ extern void wf_cut_short_sweep(void);	/* in a transaction */
 
 /* -- bodies.c -- */
 
-/* {request, response} of an attempt without secrets, when they are to be kept, and can be; else NULL. Throws cancels only. */
-extern Jsonb *wf_bodies_of(const JsonbValue *request, const WfAnswer *answer, const WfSecretValue *secrets, int n_secrets);
+/* {request, response} of an attempt, the request without secrets, the answer as it was masked, when they are to be kept, and can be; else NULL. Throws cancels only. */
+extern Jsonb *wf_bodies_of(const JsonbValue *request, const WfAnswer *answer);
 
 /* -- refresh.c: tokens that were replaced -- */
 

@@ -164,7 +164,7 @@ wf_store_reseal(WfResealing *at, int most)
 	int			key_id;
 
 	wf_store_master_keys(&keys);
-	if (keys.previous == 0 || wf_master_key_problem(WF_MASTER_KEY_CURRENT) != NULL || !has_old(keys.previous))
+	if (keys.previous == 0 || !has_old(keys.previous))
 		return false;
 	key_id = wf_store_sealing_key();
 	values[0] = UUIDPGetDatum(&at->tenant_id);
@@ -197,5 +197,5 @@ wf_store_has_old_secrets(void)
 	WfMasterKeyIds keys;
 
 	wf_store_master_keys(&keys);
-	return keys.previous != 0 && wf_master_key_problem(WF_MASTER_KEY_CURRENT) == NULL && has_old(keys.previous);
+	return keys.previous != 0 && has_old(keys.previous);
 }

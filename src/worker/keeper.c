@@ -11,6 +11,7 @@
  *    since (wf_wake_keeper_at_commit). A time that is past means: look at once, at timers, schedules, gates, events, those
  *    that were put off, and escalations. At rest it has no statement to execute; it wakes once a minute if a time is ahead, as the clock may have been
  *    moved, and not at all if none is.
+ *    When it begins, secrets that the previous master key has sealed are sealed with the current one, some at each turn.
  *    What triggers did is saved a second after it was told that there is something, and when it begins (fired.h).
  * 3. When told to look at everything (it begins; a prepared transaction committed; rows came by COPY; a role cannot
  *    connect) it also asks which roles have messages: those get a worker, and those that cannot connect have their
@@ -41,6 +42,7 @@
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "store/request.h"
+#include "store/secret.h"
 #include "store/runtime.h"
 #include "tcop/tcopprot.h"
 #include "utils/backend_status.h"
@@ -52,6 +54,7 @@
 #define MOST_BURSTS 1000			/* rows of events that were put off, in one transaction */
 #define MOST_WAITS 1000			/* that are fired in one transaction */
 #define MOST_SCHEDULED 100		/* due times of schedules that are dealt with in one transaction */
+#define MOST_RESEALED 100		/* secrets that are sealed with another master key, in one transaction */
 #define MOST_FAILED 100			/* messages that are failed in one transaction */
 #define MOST_SAVED 500			/* triggers of which it is saved what they did, in one transaction */
 #define MOST_EXPIRED 1000		/* runs that are deleted in one transaction */
@@ -79,6 +82,9 @@ typedef struct Look
 	Oid			role;			/* whose messages are failed */
 	const WfError *error;
 	bool		has_extension;
+	WfResealing resealing;
+	bool		more;
+	bool		some_are_old;
 	pg_uuid_t  *crashed;
 	int			n_crashed;
 	int		   *crashes;
@@ -95,6 +101,8 @@ static TimestampTz next_due = DT_NOEND;
 static Again gates_again = {DT_NOEND};	/* starts at gates */
 static Again roles_again = {DT_NOEND};	/* roles whose messages are to be failed */
 static Again saves = {0};		/* what triggers did; at once when it begins */
+static Again reseals = {0};		/* secrets of the previous master key; at once when it begins */
+static WfResealing resealing;	/* how far that has come */
 static TimestampTz upkeep_at = 0;
 static TimestampTz idle_since = 0;	/* when it last had something to do */
 static MemoryContext look_memory;
@@ -461,6 +469,47 @@ do_saves(Look *look)
 }
 
 static void
+reseal(void *arg)
+{
+	Look	   *look = arg;
+
+	wf_transaction_open(look_memory);
+	look->more = wf_store_reseal(&look->resealing, MOST_RESEALED);
+	look->some_are_old = !look->more && wf_store_has_old_secrets();
+	wf_transaction_close(look_memory);
+}
+
+/*
+ * Some of the secrets that the previous master key has sealed; the others at the next turn, so that timers do not wait for all of
+ * them. Those that somebody has locked are looked at again later; those that can not be opened stay as they are.
+ */
+static void
+do_reseals(Look *look, bool from_the_beginning)
+{
+	if (from_the_beginning)
+		memset(&resealing, 0, sizeof(resealing));
+	reseals.due = wf_clock_now() + LONGEST_BACKOFF_MS * INT64CONST(1000);	/* if it fails */
+	if (wf_master_key_problem(WF_MASTER_KEY_PREVIOUS) != NULL || wf_master_key_problem(WF_MASTER_KEY_CURRENT) != NULL)
+	{
+		reseals.due = DT_NOEND;
+		return;
+	}
+	look->resealing = resealing;
+	must(reseal, look);
+	resealing = look->resealing;
+	if (look->more)
+	{
+		reseals.due = wf_clock_now();
+		return;
+	}
+	if (resealing.n_done + resealing.n_broken > 0)
+		ereport(LOG, (errmsg("workflow keeper: %d secrets were encrypted with the current master key, %d can not be decrypted",
+							 resealing.n_done, resealing.n_broken)));
+	settle_again(&reseals, look->some_are_old && resealing.n_broken == 0, LONGEST_BACKOFF_MS);
+	memset(&resealing, 0, sizeof(resealing));
+}
+
+static void
 look_at(bool everything, bool poked)
 {
 	Look		look = {0};
@@ -483,6 +532,8 @@ look_at(bool everything, bool poked)
 		do_requests(&look);
 	if (saves.due <= now)
 		do_saves(&look);
+	if (everything || reseals.due <= now)
+		do_reseals(&look, everything);
 	if (upkeep_at <= now)
 		do_upkeep(&look);
 }
@@ -598,7 +649,7 @@ patience_ms(TimestampTz until, TimestampTz now)
 static TimestampTz
 soonest(void)
 {
-	return Min(Min(Min(next_due, gates_again.due), Min(roles_again.due, saves.due)), upkeep_at);
+	return Min(Min(Min(next_due, gates_again.due), Min(roles_again.due, saves.due)), Min(upkeep_at, reseals.due));
 }
 
 /* Sleeps until something is due, `at_most` ms (-1: any time), or until it is told something. */
