@@ -187,7 +187,7 @@ wf_store_reseal(WfResealing *at, int most)
 		}
 	}
 	SPI_freetuptable(SPI_tuptable);
-	WF_FAULT("keeper.resealed");
+	WF_FAULT("secret.resealed");
 	return n == most;
 }
 
