@@ -120,4 +120,4 @@ COMMENT ON POLICY engine ON wf.master_key IS 'the engine''s own statements';
 COMMENT ON POLICY engine ON wf.secret IS 'the engine''s own statements';
 COMMENT ON POLICY tenant ON wf.secret IS 'members of the tenant who have credential:use or credential:read, for all workflows';
 GRANT SELECT, INSERT, UPDATE, DELETE ON wf.master_key, wf.secret TO wf_engine;
-GRANT SELECT (tenant_id, name, version, created_at, created_by, ended_at, dropped) ON wf.secret TO PUBLIC;
+GRANT SELECT (tenant_id, name, version, created_at, created_by, ended_at, dropped, type, fields) ON wf.secret TO PUBLIC;

@@ -122,3 +122,15 @@ CREATE FUNCTION wf_set_http_policy(allow text DEFAULT '', deny text DEFAULT '') 
 COMMENT ON FUNCTION wf_set_http_policy(text, text) IS 'narrows where requests of the current tenant may go, within what the server allows';
 
 COMMENT ON FUNCTION wf_drop_secret(text) IS 'drops a secret of the current tenant, and its value';
+
+CREATE FUNCTION wf_set_credential(name text, type text, value jsonb) RETURNS void
+	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_set_credential';
+COMMENT ON FUNCTION wf_set_credential(text, text, jsonb) IS 'sets a credential of the current tenant: a new version, encrypted; nothing gives its secret fields back';
+
+CREATE FUNCTION wf_drop_credential(name text) RETURNS void
+	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_drop_credential';
+COMMENT ON FUNCTION wf_drop_credential(text) IS 'drops a credential of the current tenant, and its value';
+
+CREATE FUNCTION wf.has_master_key(check_value bytea) RETURNS bool
+	LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'wf_sql_has_master_key';
+COMMENT ON FUNCTION wf.has_master_key(bytea) IS 'whether the server has the master key of this check value';

@@ -139,8 +139,26 @@ CREATE VIEW wf_secrets WITH (security_invoker = true) AS
 	CROSS JOIN LATERAL (SELECT o.created_at, o.created_by FROM wf.secret o
 		WHERE o.tenant_id OPERATOR(pg_catalog.=) s.tenant_id AND o.name OPERATOR(pg_catalog.=) s.name
 		ORDER BY o.version LIMIT 1) f
-	WHERE s.tenant_id OPERATOR(pg_catalog.=) (SELECT wf.current_tenant_id()) AND s.ended_at IS NULL;
+	WHERE s.tenant_id OPERATOR(pg_catalog.=) (SELECT wf.current_tenant_id()) AND s.ended_at IS NULL AND s.type IS NULL;
 COMMENT ON VIEW wf_secrets IS 'secrets of the current tenant: names, versions, when and by whom; never values';
+
+CREATE VIEW wf_credentials WITH (security_invoker = true) AS
+	SELECT s.name, s.type, s.fields, s.version, f.created_at, f.created_by::pg_catalog.text AS created_by,
+		   s.created_at AS updated_at, s.created_by::pg_catalog.text AS updated_by
+	FROM wf.secret s
+	CROSS JOIN LATERAL (SELECT o.created_at, o.created_by FROM wf.secret o
+		WHERE o.tenant_id OPERATOR(pg_catalog.=) s.tenant_id AND o.name OPERATOR(pg_catalog.=) s.name
+		ORDER BY o.version LIMIT 1) f
+	WHERE s.tenant_id OPERATOR(pg_catalog.=) (SELECT wf.current_tenant_id()) AND s.ended_at IS NULL AND s.type IS NOT NULL;
+COMMENT ON VIEW wf_credentials IS 'credentials of the current tenant: names, types, fields that are no secret, versions, when and by whom';
+
+-- For superusers, whom no right binds: nobody else may read it.
+CREATE VIEW wf_master_keys WITH (security_invoker = true) AS
+	SELECT k.key_id, k.created_at AS since, wf.has_master_key(k.check_value) AS available,
+		   (SELECT pg_catalog.count(*) FROM wf.secret s WHERE s.key_id OPERATOR(pg_catalog.=) k.key_id AND s.ended_at IS NULL) AS secrets_left
+	FROM wf.master_key k;
+COMMENT ON VIEW wf_master_keys IS 'master keys that secrets were encrypted with: since when, whether the server has the key, and how many secrets are still encrypted with it';
+REVOKE ALL ON wf_master_keys FROM PUBLIC;
 
 CREATE VIEW wf_requests WITH (security_invoker = true) AS
 	SELECT r.request_id, r.run_id, r.node, r.method, r.host, r.path, r.state, r.status, r.attempts,
@@ -204,7 +222,7 @@ CREATE VIEW wf_stat_hosts WITH (security_invoker = true) AS
 	GROUP BY l.host;
 COMMENT ON VIEW wf_stat_hosts IS 'requests of the current tenant that have ended, counted by host';
 
-REVOKE ALL ON wf_workflows, wf_runs, wf_segments, wf_steps, wf_tasks, wf_dead_letters, wf_queue_status, wf_secrets, wf_requests, wf_circuits,
+REVOKE ALL ON wf_workflows, wf_runs, wf_segments, wf_steps, wf_tasks, wf_dead_letters, wf_queue_status, wf_secrets, wf_credentials, wf_requests, wf_circuits,
 	wf_stat_hosts, wf_host_limits FROM PUBLIC;
-GRANT SELECT ON wf_workflows, wf_runs, wf_segments, wf_steps, wf_tasks, wf_dead_letters, wf_queue_status, wf_secrets, wf_requests, wf_circuits,
+GRANT SELECT ON wf_workflows, wf_runs, wf_segments, wf_steps, wf_tasks, wf_dead_letters, wf_queue_status, wf_secrets, wf_credentials, wf_requests, wf_circuits,
 	wf_stat_hosts, wf_host_limits TO PUBLIC;

@@ -19,24 +19,22 @@
 #include "utils/backend_status.h"
 #include "utils/builtins.h"
 
-static void
-hide_statement(void)
+void
+wf_api_hide_statement(const char *hidden)
 {
-	static const char *const hidden = "SELECT wf_set_secret(...)";
-
 	debug_query_string = hidden;
 	pgstat_report_activity(STATE_RUNNING, hidden);
 }
 
-static void
-check_name(const char *name)
+void
+wf_api_check_secret_name(const char *name, const char *kind)
 {
 	if (wf_secret_name_is_valid(name, strlen(name)))
 		return;
 	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					errmsg("name of a secret must have 1 to %d letters, digits and underscores, and not begin with a digit",
-						   WF_SECRET_NAME_BYTES),
-					errhint("It is read as \"$secrets.NAME\".")));
+					errmsg("name of a %s must have 1 to %d letters, digits and underscores, and not begin with a digit",
+						   kind, WF_SECRET_NAME_BYTES),
+					strcmp(kind, "secret") == 0 ? errhint("It is read as \"$secrets.NAME\".") : 0));
 }
 
 PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_set_secret);
@@ -48,13 +46,13 @@ wf_sql_set_secret(PG_FUNCTION_ARGS)
 	text	   *value;
 	WfTenant	tenant;
 
-	hide_statement();
+	wf_api_hide_statement("SELECT wf_set_secret(...)");
 	name = wf_api_text(fcinfo, 0, "name");
 	wf_api_not_null(fcinfo, 1, "value");
 	value = PG_GETARG_TEXT_PP(1);
 	SPI_connect();
 	wf_store_require(WF_CREDENTIAL_CREATE, &tenant);
-	check_name(name);
+	wf_api_check_secret_name(name, "secret");
 	if (VARSIZE_ANY_EXHDR(value) > WF_SECRET_VALUE_BYTES)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("value of a secret must have at most %d bytes", WF_SECRET_VALUE_BYTES)));

@@ -57,6 +57,11 @@ extern size_t wf_crypt_p256_spki(const uint8 x[WF_CRYPT_P256_BYTES], const uint8
 extern bool wf_crypt_verify(WfCryptKeyKind kind, const uint8 *spki, size_t spki_bytes, const void *data, size_t bytes,
 							const uint8 *signature, size_t signature_bytes);
 
+/* Signs with a private key in PEM, of this kind and without a passphrase, as wf_crypt_verify reads it; the bytes of the signature.
+ * 0: it is no such key, or there is no room. */
+extern size_t wf_crypt_sign(WfCryptKeyKind kind, const char *pem, size_t pem_bytes, const void *data, size_t bytes, uint8 *out,
+							size_t room);
+
 /* Compares in a time that does not depend on the bytes. */
 extern bool wf_crypt_equal(const uint8 *a, const uint8 *b, int len);
 

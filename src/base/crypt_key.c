@@ -1,5 +1,5 @@
 /*
- * crypt_key.c: signatures by public keys, through OpenSSL's EVP, which exists in 1.1.1 and 3 alike.
+ * crypt_key.c: signatures and their keys, through OpenSSL's EVP, which exists in 1.1.1 and 3 alike.
  *
  * A key is its SubjectPublicKeyInfo (RFC 5280) in DER, and stays bytes until it is used: what makes a key of numbers differs
  * between the versions of OpenSSL, and what reads DER does not. A key of the curve P-256 has one spelling here, the one
@@ -9,8 +9,11 @@
  */
 #include "postgres.h"
 
+#include <limits.h>
+#include <openssl/ecdsa.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <openssl/x509.h>
 
 #include "base/crypt.h"
@@ -269,4 +272,62 @@ wf_crypt_verify(WfCryptKeyKind kind, const uint8 *spki, size_t spki_bytes, const
 	EVP_PKEY_free(key);
 	ERR_clear_error();
 	return holds;
+}
+
+/* -- signing -- */
+
+/* Nobody is asked for a passphrase. */
+static int
+no_passphrase(char *buffer, int size, int is_written, void *arg)
+{
+	return 0;
+}
+
+/* r and s, each of 32 bytes, of what OpenSSL gives; 0: it is malformed. */
+static size_t
+ecdsa_raw(const uint8 *der, size_t bytes, uint8 *out)
+{
+	const unsigned char *at = der;
+	ECDSA_SIG  *signature = d2i_ECDSA_SIG(NULL, &at, (long) bytes);
+	bool		is_put = signature != NULL &&
+		BN_bn2binpad(ECDSA_SIG_get0_r(signature), out, WF_CRYPT_P256_BYTES) == WF_CRYPT_P256_BYTES &&
+		BN_bn2binpad(ECDSA_SIG_get0_s(signature), out + WF_CRYPT_P256_BYTES, WF_CRYPT_P256_BYTES) == WF_CRYPT_P256_BYTES;
+
+	ECDSA_SIG_free(signature);
+	return is_put ? 2 * WF_CRYPT_P256_BYTES : 0;
+}
+
+static bool
+is_of_kind(EVP_PKEY *key, WfCryptKeyKind kind)
+{
+	if (key == NULL)
+		return false;
+	if (kind == WF_CRYPT_KEY_P256)
+		return EVP_PKEY_base_id(key) == EVP_PKEY_EC && EVP_PKEY_bits(key) == 256;
+	return EVP_PKEY_base_id(key) == EVP_PKEY_RSA && EVP_PKEY_bits(key) >= LEAST_RSA_BITS && EVP_PKEY_bits(key) <= MOST_RSA_BYTES * 8;
+}
+
+size_t
+wf_crypt_sign(WfCryptKeyKind kind, const char *pem, size_t pem_bytes, const void *data, size_t bytes, uint8 *out, size_t room)
+{
+	BIO		   *bio = pem_bytes > INT_MAX ? NULL : BIO_new_mem_buf(pem, (int) pem_bytes);
+	EVP_PKEY   *key = bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
+	EVP_MD_CTX *context = EVP_MD_CTX_new();
+	uint8		signature[MOST_RSA_BYTES];
+	size_t		length = sizeof(signature);
+
+	if (!is_of_kind(key, kind) || context == NULL || EVP_DigestSignInit(context, NULL, EVP_sha256(), NULL, key) != 1 ||
+		EVP_DigestSign(context, signature, &length, data, bytes) != 1)
+		length = 0;
+	if (length > 0 && kind == WF_CRYPT_KEY_P256)
+		length = room < 2 * WF_CRYPT_P256_BYTES ? 0 : ecdsa_raw(signature, length, out);
+	else if (length > 0 && length <= room)
+		memcpy(out, signature, length);
+	else
+		length = 0;
+	EVP_MD_CTX_free(context);
+	EVP_PKEY_free(key);
+	BIO_free(bio);
+	ERR_clear_error();
+	return length;
 }

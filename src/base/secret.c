@@ -5,8 +5,8 @@
  *    operation, on the stack, and wiped.
  * 2. AES-256-GCM with a random nonce of 96 bits. A tenant's key would have to seal 2^32 values before two nonces were likely
  *    (2^-33) to be the same.
- * 3. Associated data: a format number, the tenant's id, the version, the name. None of them can be exchanged, and of a name's
- *    versions none can stand for another.
+ * 3. Associated data: a format number, the tenant's id, the version, the name; of a credential (format 2) its type, too. None of
+ *    them can be exchanged, and of a name's versions none can stand for another.
  * 4. An opened value is in memory that wipes itself when its context goes (wf_secret_alloc), so an ERROR leaves none behind.
  *
  * Nothing of a value or a key is in any message. The length of a value can be told from its ciphertext.
@@ -19,7 +19,8 @@
 #include "utils/memutils.h"
 
 #define FORMAT 1
-#define MOST_ASSOCIATED (1 + UUID_LEN + sizeof(uint32) + WF_SECRET_NAME_BYTES)
+#define FORMAT_TYPED 2
+#define MOST_ASSOCIATED (1 + UUID_LEN + sizeof(uint32) + WF_SECRET_NAME_BYTES + 1 + WF_SECRET_TYPE_BYTES)
 
 bool
 wf_secret_name_is_valid(const char *name, int len)
@@ -38,25 +39,31 @@ associated_data(const WfSecretId *id, uint8 *out)
 {
 	uint32		version = pg_hton32((uint32) id->version);
 	int			name_len = strlen(id->name);
+	int			type_len = id->type == NULL ? 0 : strlen(id->type);
+	int			len = 1 + UUID_LEN + sizeof(version) + name_len;
 
-	Assert(name_len <= WF_SECRET_NAME_BYTES);
-	out[0] = FORMAT;
+	Assert(name_len <= WF_SECRET_NAME_BYTES && type_len <= WF_SECRET_TYPE_BYTES);
+	out[0] = id->type == NULL ? FORMAT : FORMAT_TYPED;
 	memcpy(out + 1, id->tenant_id->data, UUID_LEN);
 	memcpy(out + 1 + UUID_LEN, &version, sizeof(version));
 	memcpy(out + 1 + UUID_LEN + sizeof(version), id->name, name_len);
-	return 1 + UUID_LEN + sizeof(version) + name_len;
+	if (id->type == NULL)
+		return len;
+	out[len++] = ' ';			/* in no name */
+	memcpy(out + len, id->type, type_len);
+	return len + type_len;
 }
 
 static bool
-tenant_key(const pg_uuid_t *tenant_id, uint8 *key)
+tenant_key(WfMasterKey which, const pg_uuid_t *tenant_id, uint8 *key)
 {
-	return wf_master_key_derive("workflow secret", tenant_id->data, UUID_LEN, key, WF_CRYPT_KEY_BYTES);
+	return wf_master_key_derive(which, "workflow secret", tenant_id->data, UUID_LEN, key, WF_CRYPT_KEY_BYTES);
 }
 
 void
-wf_secret_check_value(uint8 out[WF_SECRET_CHECK_BYTES])
+wf_secret_check_value(WfMasterKey which, uint8 out[WF_SECRET_CHECK_BYTES])
 {
-	if (!wf_master_key_derive("workflow check value", NULL, 0, out, WF_SECRET_CHECK_BYTES))
+	if (!wf_master_key_derive(which, "workflow check value", NULL, 0, out, WF_SECRET_CHECK_BYTES))
 		elog(ERROR, "could not derive a key from the master key");
 }
 
@@ -74,7 +81,7 @@ wf_secret_seal(const WfSecretId *id, const char *value, int len, bytea **nonce)
 	SET_VARSIZE(sealed, VARHDRSZ + len + WF_CRYPT_TAG_BYTES);
 	if (!pg_strong_random(VARDATA(*nonce), WF_CRYPT_NONCE_BYTES))
 		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate random values")));
-	done = tenant_key(id->tenant_id, key) &&
+	done = tenant_key(WF_MASTER_KEY_CURRENT, id->tenant_id, key) &&
 		wf_crypt_seal(key, (uint8 *) VARDATA(*nonce), associated, associated_len, (const uint8 *) value, len,
 					  (uint8 *) VARDATA(sealed));
 	explicit_bzero(key, sizeof(key));
@@ -84,7 +91,7 @@ wf_secret_seal(const WfSecretId *id, const char *value, int len, bytea **nonce)
 }
 
 char *
-wf_secret_open(const WfSecretId *id, const bytea *nonce, const bytea *sealed, int *len)
+wf_secret_open(const WfSecretId *id, WfMasterKey which, const bytea *nonce, const bytea *sealed, int *len)
 {
 	uint8		associated[MOST_ASSOCIATED];
 	int			sealed_len = VARSIZE_ANY_EXHDR(sealed);
@@ -94,12 +101,12 @@ wf_secret_open(const WfSecretId *id, const bytea *nonce, const bytea *sealed, in
 	bool		done;
 
 	if (VARSIZE_ANY_EXHDR(nonce) != WF_CRYPT_NONCE_BYTES || sealed_len < WF_CRYPT_TAG_BYTES ||
-		strlen(id->name) > WF_SECRET_NAME_BYTES)
+		strlen(id->name) > WF_SECRET_NAME_BYTES || (id->type != NULL && strlen(id->type) > WF_SECRET_TYPE_BYTES))
 		return NULL;
 	associated_len = associated_data(id, associated);
 	*len = sealed_len - WF_CRYPT_TAG_BYTES;
 	value = wf_secret_alloc(*len + 1);
-	done = tenant_key(id->tenant_id, key) &&
+	done = tenant_key(which, id->tenant_id, key) &&
 		wf_crypt_open(key, (const uint8 *) VARDATA_ANY(nonce), associated, associated_len,
 					  (const uint8 *) VARDATA_ANY(sealed), sealed_len, (uint8 *) value);
 	explicit_bzero(key, sizeof(key));

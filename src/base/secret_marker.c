@@ -55,6 +55,17 @@ typedef struct Marker
 	int			name_len;
 } Marker;
 
+/* A secret's name, or a credential's with that of a field. */
+static bool
+is_name(const char *name, int len)
+{
+	const char *dot = memchr(name, '.', len);
+
+	if (dot == NULL)
+		return wf_secret_name_is_valid(name, len);
+	return wf_secret_name_is_valid(name, dot - name) && wf_secret_name_is_valid(dot + 1, len - (dot + 1 - name));
+}
+
 /* The next marker from byte `at` on; `head` is its beginning. */
 static bool
 next_marker(const char *text, int len, int at, const char *head, Marker *out)
@@ -69,12 +80,12 @@ next_marker(const char *text, int len, int at, const char *head, Marker *out)
 		out->begin = found - text;
 		out->name = found + HEAD_BYTES;
 		at = out->begin + HEAD_BYTES;
-		close = memmem(out->name, Min(len - at, WF_SECRET_NAME_BYTES + 3), CLOSE, 3);
+		close = memmem(out->name, Min(len - at, WF_MARKER_NAME_BYTES + 3), CLOSE, 3);
 		if (close == NULL)
 			continue;
 		out->name_len = close - out->name;
 		out->end = close + 3 - text;
-		if (wf_secret_name_is_valid(out->name, out->name_len))
+		if (is_name(out->name, out->name_len))
 			return true;
 	}
 	return false;

@@ -1,7 +1,8 @@
 /*
  * secret_marker.h: what stands for a secret's value until a request is sent.
  *
- * `$secrets.NAME` evaluates to U+E000, 32 hexadecimal digits, ':', NAME, U+E001. The digits are a nonce of the step's
+ * `$secrets.NAME` evaluates to U+E000, 32 hexadecimal digits, ':', NAME, U+E001; who sends a request puts CREDENTIAL.field there
+ * for what is secret of a credential. The digits are a nonce of the step's
  * execution, which only the request that comes of it has: so data that happen to hold a marker, or are made to, stay what they
  * are. The dispatcher alone puts values where markers of the very nonce are, in its own memory.
  */
@@ -12,6 +13,7 @@
 #include "nodes/pg_list.h"
 
 #define WF_MARKER_NONCE_CHARS 32
+#define WF_MARKER_NAME_BYTES (128 + 1 + 32)	/* NAME, or CREDENTIAL.field */
 
 typedef struct WfSecretValue
 {

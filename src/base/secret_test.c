@@ -94,10 +94,20 @@ wf_sql_test_master_key(PG_FUNCTION_ARGS)
 {
 	WfError    *problem;
 
-	wf_master_key_replace(PG_ARGISNULL(0) ? NULL : BYTES(0));
-	problem = wf_master_key_problem();
+	wf_master_key_replace(WF_MASTER_KEY_CURRENT, PG_ARGISNULL(0) ? NULL : BYTES(0));
+	problem = wf_master_key_problem(WF_MASTER_KEY_CURRENT);
 	if (problem != NULL)
 		wf_error_raise(problem);
+	PG_RETURN_VOID();
+}
+
+PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_test_previous_key);
+
+/* previous_key(key bytea): this backend's previous key from now on; null: none */
+Datum
+wf_sql_test_previous_key(PG_FUNCTION_ARGS)
+{
+	wf_master_key_replace(WF_MASTER_KEY_PREVIOUS, PG_ARGISNULL(0) ? NULL : BYTES(0));
 	PG_RETURN_VOID();
 }
 
@@ -130,7 +140,7 @@ wf_sql_test_open(PG_FUNCTION_ARGS)
 	char	   *value;
 
 	deconstruct_array(PG_GETARG_ARRAYTYPE_P(3), BYTEAOID, -1, false, TYPALIGN_INT, &both, NULL, &n);
-	value = wf_secret_open(&id, DatumGetByteaPP(both[0]), DatumGetByteaPP(both[1]), &len);
+	value = wf_secret_open(&id, WF_MASTER_KEY_CURRENT, DatumGetByteaPP(both[0]), DatumGetByteaPP(both[1]), &len);
 	if (value == NULL)
 		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(value, len));

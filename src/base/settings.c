@@ -18,6 +18,8 @@ int			wf_setting_retention;
 char	   *wf_setting_databases = NULL;
 char	   *wf_setting_master_key_command = NULL;
 char	   *wf_setting_master_key_file = NULL;
+char	   *wf_setting_master_key_previous_command = NULL;
+char	   *wf_setting_master_key_previous_file = NULL;
 int			wf_setting_batch_time;
 int			wf_setting_max_crashes;
 int			wf_setting_max_workers;
@@ -168,6 +170,10 @@ static const StringSetting string_settings[] = {
 	&wf_setting_master_key_command, "", PGC_POSTMASTER, GUC_SUPERUSER_ONLY},
 	{"workflow.master_key_file", "File with the master key of secrets.",
 	&wf_setting_master_key_file, "", PGC_POSTMASTER, GUC_SUPERUSER_ONLY},
+	{"workflow.master_key_previous_command", "Command that prints the master key that secrets had before.",
+	&wf_setting_master_key_previous_command, "", PGC_POSTMASTER, GUC_SUPERUSER_ONLY},
+	{"workflow.master_key_previous_file", "File with the master key that secrets had before.",
+	&wf_setting_master_key_previous_file, "", PGC_POSTMASTER, GUC_SUPERUSER_ONLY},
 	{"workflow.notify_channel", "Channel that is notified when an event is emitted; empty: none.",
 	&wf_setting_notify_channel, "", PGC_SUSET, 0, check_notify_channel},
 	{"workflow.smtp_url", "Mail relay: smtp or smtps://user:password@host:port.",

@@ -12,6 +12,8 @@ extern int	wf_setting_retention;	/* minutes that ended runs are kept; 0: for eve
 extern char *wf_setting_databases;		/* names of those in which runs are carried on; empty: all */
 extern char *wf_setting_master_key_command;	/* prints the master key of secrets; or empty */
 extern char *wf_setting_master_key_file;	/* holds it; or empty */
+extern char *wf_setting_master_key_previous_command;	/* prints the one before; or empty */
+extern char *wf_setting_master_key_previous_file;	/* holds that; or empty */
 extern int	wf_setting_batch_time;		/* ms, of runs that are committed together */
 extern int	wf_setting_max_crashes;		/* of a run */
 extern int	wf_setting_max_workers;		/* of the server */

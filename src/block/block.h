@@ -9,6 +9,7 @@
 #define WF_BLOCK_BLOCK_H
 
 #include "postgres.h"
+#include "base/credential.h"
 #include "base/diagnostics.h"
 #include "base/error.h"
 #include "base/json.h"
@@ -159,6 +160,9 @@ typedef struct WfStepOps
 	/* Gives {status, headers, body} to who waits for the run to answer; copied. False: nobody does, or it was answered already.
 	 * Undone with the effects of the branch that it is part of. */
 	bool		(*respond) (WfStep *step, const Jsonb *answer);
+	/* Throws 42501 when current_user may not use credentials of the run's tenant, WF013 when there is none of this name, 22023
+	 * when it is of a type that is not for this. */
+	void		(*use_credential) (WfStep *step, const char *name, WfCredentialUse use);
 } WfStepOps;
 
 /* One incoming live edge, for `merge`. */
@@ -264,6 +268,13 @@ extern const WfBlock *(*wf_block_find_custom) (const char *type);
 
 /* Does the current tenant have a secret of this name? The engine fills it; for warnings, where the database may be read. */
 extern bool (*wf_block_has_secret) (const char *name);
+
+/* The type of the current tenant's credential of this name; NULL: there is none. The same. */
+extern const WfCredentialType *(*wf_block_credential_type) (const char *name);
+/* The credential that the node's `auth` names; NULL: none, or with a template. In CurrentMemoryContext. */
+extern char *wf_block_credential_of(const WfNode *node);
+/* For `look`: warns when it is missing (WF013), and reports one of a type that is not for this. */
+extern void wf_block_look_for_credential(const WfNode *node, WfCredentialUse use, WfDiagnostics *found);
 
 /* From here on check_broken may read the database for warnings, with this search path; NULL: it may not. Returns what was
  * said before, to be said again afterwards. */

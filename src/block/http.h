@@ -134,7 +134,7 @@ extern void *wf_block_page_load(WfStep *step, const JsonbValue *saved);
 	"type": ["object", "null"], "x-secret": true, \
 	"properties": { \
 		"type": {"enum": ["basic", "bearer", "apiKey", "digest", "aws", "oauth2", "mtls"], "description": "How."}, \
-		"credential": {"type": "string", "minLength": 1, "description": "Name of a stored credential, and nothing else."}, \
+		"credential": {"type": "string", "minLength": 1, "x-fixed": true, "description": "Name of a credential, instead of all the others but service."}, \
 		"username": {"type": "string", "description": "basic, digest"}, \
 		"password": {"type": "string", "description": "basic, digest"}, \
 		"token": {"type": "string", "description": "bearer"}, \
@@ -145,7 +145,7 @@ extern void *wf_block_page_load(WfStep *step, const JsonbValue *saved);
 		"secretKey": {"type": "string", "description": "aws"}, \
 		"sessionToken": {"type": ["string", "null"], "description": "aws"}, \
 		"region": {"type": "string", "description": "aws"}, \
-		"service": {"type": "string", "description": "aws"}, \
+		"service": {"type": ["string", "null"], "description": "aws"}, \
 		"grant": {"enum": ["clientCredentials", "refreshToken"], "description": "oauth2"}, \
 		"tokenUrl": {"type": "string", "description": "oauth2"}, \
 		"clientId": {"type": "string", "description": "oauth2"}, \

@@ -223,6 +223,27 @@ read_typed(WfReading *r, const JsonbValue *auth, const char *type)
 	check_together(r, auth, type);
 }
 
+/* A credential, by its name; what it is good for may need to be said beside it. */
+static void
+read_credential(WfReading *r, const JsonbValue *auth)
+{
+	JsonbValue	value;
+	bool		has_service = wf_json_field(auth, "service", &value);
+	const char *name;
+
+	if (wf_json_count(auth) > (has_service ? 2 : 1))
+		wf_block_request_wrong(r, "auth", NULL, "\"auth\" with a \"credential\" takes nothing else but \"service\"");
+	name = wf_block_credential_of(r->node);
+	if (r->step != NULL && name == NULL)
+		wf_block_request_wrong(r, "auth.credential", "Data must not choose who a request comes from.",
+							   "name of a credential must be in the definition");
+	if (r->step != NULL && r->step->ops != NULL)
+		r->step->ops->use_credential(r->step, name, WF_CREDENTIAL_IN_REQUEST);
+	wf_block_request_put(r, "credential", name);
+	if (has_service && value.type != jbvNull)
+		wf_block_request_put(r, "service", wf_block_request_line(r, &value, "auth.service", r->step != NULL));
+}
+
 void
 wf_block_request_auth(WfReading *r)
 {
@@ -243,11 +264,7 @@ wf_block_request_auth(WfReading *r)
 		wf_json_begin_object(r->w);
 	}
 	if (wf_json_field(&auth, "credential", &value))
-	{
-		if (wf_json_count(&auth) > 1)
-			wf_block_request_wrong(r, "auth", NULL, "\"auth\" with a \"credential\" takes nothing else");
-		wf_block_request_put(r, "credential", wf_block_request_line(r, &value, "auth.credential", r->step != NULL));
-	}
+		read_credential(r, &auth);
 	else if (!wf_json_field(&auth, "type", &value))
 		wf_block_request_wrong(r, "auth", NULL, "\"auth\" needs \"type\" or \"credential\"");
 	else if (!wf_block_request_is_open(r, &value))

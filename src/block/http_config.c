@@ -236,8 +236,10 @@ spec_of(WfStep *step, Jsonb *request)
 	url = wf_json_get_cstring(&root, "url");
 	if (url == NULL)
 	{
+		const char *credential = wf_block_credential_of(step->node);
+
 		spec->method = "MAIL";
-		spec->host = "mail";
+		spec->host = credential == NULL ? "mail" : psprintf("mail/%s", credential);	/* a relay of its own has a circuit of its own */
 	}
 	else
 		wf_block_address_face(url, wf_json_get_cstring(&root, "nonce"), &spec->host, &spec->path);
@@ -273,4 +275,5 @@ wf_block_request_look(const WfNode *node, void *prepared, WfDiagnostics *found)
 	if (is_inline(node) && !wf_setting_http_inline)
 		wf_block_report(node, found, "mode", "Set workflow.http_inline, or leave out \"mode\".",
 						"\"mode\" cannot be \"inline\": requests within the transaction are not allowed");
+	wf_block_look_for_credential(node, WF_CREDENTIAL_IN_REQUEST, found);
 }

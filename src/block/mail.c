@@ -1,5 +1,5 @@
 /*
- * mail.c: email.send: a mail through the server that workflow.smtp_url names.
+ * mail.c: email.send: a mail through the server that workflow.smtp_url, or a credential, names.
  *
  * An address is `local@domain`, alone or in angle brackets behind a name. It goes into the request as it was given, once it
  * is known to be one and to hold nothing that could end a header; encoding is for who sends it. What is not a single
@@ -324,6 +324,22 @@ read_subject(WfReading *r)
 	read_line(r, &line, "subject", "subject", SUBJECT_BYTES);
 }
 
+/* The relay, when it is that of a credential. */
+static void
+read_credential(WfReading *r)
+{
+	const char *name = r->step == NULL ? NULL : wf_block_credential_of(r->node);
+
+	if (name == NULL)
+		return;
+	if (r->step->ops != NULL)
+		r->step->ops->use_credential(r->step, name, WF_CREDENTIAL_IN_MAIL);
+	wf_json_key(r->w, "auth", 4);
+	wf_json_begin_object(r->w);
+	wf_json_put_field_cstring(r->w, "credential", name);
+	wf_json_end_object(r->w);
+}
+
 static void
 read_request(WfReading *r)
 {
@@ -352,6 +368,7 @@ read_request(WfReading *r)
 	read_attachments(r);
 	if (r->w != NULL)
 		wf_json_end_object(r->w);
+	read_credential(r);
 	wf_block_request_policy(r);
 }
 
@@ -361,6 +378,12 @@ email_validate(const WfNode *node, WfDiagnostics *found)
 	WfReading	r = wf_block_request_check(node, found);
 
 	read_request(&r);
+}
+
+static void
+email_look(const WfNode *node, void *prepared, WfDiagnostics *found)
+{
+	wf_block_look_for_credential(node, WF_CREDENTIAL_IN_MAIL, found);
 }
 
 static WfOutcome
@@ -401,6 +424,11 @@ const WfBlock wf_block_email_send = {
 			"required": ["filename", "content"], "additionalProperties": false
 		},
 		"description": "Files, together of at most workflow.mail_max_size."
+	}) ", \"auth\": " WF_JSON({
+		"type": ["object", "null"], "x-fixed": true,
+		"properties": {"credential": {"type": "string", "minLength": 1, "description": "Name of a credential of type smtp."}},
+		"required": ["credential"], "additionalProperties": false,
+		"description": "The relay and its login, instead of workflow.smtp_url."
 	}) ", " WF_REQUEST_POLICY
 	"}, \"required\": [\"from\"], \"additionalProperties\": false}",
 	.output_schema = WF_REQUEST_OUTPUT,
@@ -410,4 +438,5 @@ const WfBlock wf_block_email_send = {
 	.validate = email_validate,
 	.resume = wf_block_request_resume,
 	.suspends = wf_block_request_suspends,
+	.look = email_look,
 };

@@ -251,6 +251,14 @@ check_auth(const WfNode *node, const JsonbValue *auth, WfDiagnostics *found)
 	JsonbValue	key;
 	JsonbValue	value;
 
+	if (wf_json_field(auth, "credential", &value))
+	{
+		if (wf_json_count(auth) > 1)
+			wf_block_report(node, found, "auth", NULL, "\"auth\" with a \"credential\" takes nothing else");
+		return;
+	}
+	if (wf_json_is_object(auth) && type == NULL && !wf_json_field(auth, "type", &value))
+		wf_block_report(node, found, "auth", NULL, "\"auth\" needs \"type\" or \"credential\"");
 	if (!wf_json_is_object(auth) || type == NULL || strstr(type, "{{") != NULL)
 	{
 		if (type != NULL)
@@ -305,6 +313,12 @@ webhook_prepare(const WfNode *node, const WfTemplate *config, const char *search
 	return NULL;
 }
 
+static void
+webhook_look(const WfNode *node, void *prepared, WfDiagnostics *found)
+{
+	wf_block_look_for_credential(node, WF_CREDENTIAL_IN_WEBHOOK, found);
+}
+
 static WfOutcome
 webhook_execute(WfStep *step)
 {
@@ -329,6 +343,7 @@ const WfBlock wf_block_trigger_webhook = {
 			"auth": {
 				"type": "object", "x-secret": true,
 				"properties": {
+					"credential": {"type": "string", "minLength": 1, "x-fixed": true, "description": "Name of a credential, instead of all the others."},
 					"type": {"enum": ["none", "basic", "header", "hmac", "jwt"], "description": "How the sender proves who it is."},
 					"username": {"type": "string", "description": "basic"},
 					"password": {"type": "string", "description": "basic"},
@@ -347,8 +362,7 @@ const WfBlock wf_block_trigger_webhook = {
 					"audience": {"type": ["string", "array"], "description": "jwt: whom the token must be for"},
 					"issuer": {"type": "string", "description": "jwt: who must have made it"}
 				},
-				"required": ["type"],
-				"description": "Who may send. Without it anybody may."
+				"description": "Who may send: {type, ...} or {credential}. Without it anybody may."
 			},
 			"validation": {
 				"type": "object", "x-fixed": true,
@@ -380,4 +394,5 @@ const WfBlock wf_block_trigger_webhook = {
 	.execute = webhook_execute,
 	.validate = webhook_validate,
 	.prepare = webhook_prepare,
+	.look = webhook_look,
 };

@@ -6,7 +6,7 @@
  * 2. Whether another attempt makes sense, and whether it was the host that failed, is said of every outcome, by its kind;
  *    what the request's `retry` says comes on top of that (retry.c).
  * 3. No secret of the request is shown: not in `url`, of which parts are hidden, not in `location` when the address held one, and
- *    not in messages, which name a host only where that was no secret. What a server repeats elsewhere is its own.
+ *    not in messages, which name a host only where that was no secret. What a server repeats elsewhere is masked (mask.c).
  */
 #include "postgres.h"
 
@@ -147,16 +147,16 @@ shown_url(const WfNetResult *r, const Hidden *hidden)
 }
 
 /* A header's value; one that leads somewhere may repeat the address. */
-static char *
-shown_header(const WfNetHeader *header, const Hidden *hidden)
+static const char *
+shown_header(const WfNetHeader *header, const Hidden *hidden, const WfMask *mask)
 {
-	char	   *text = wf_answer_header_text(header->value);
+	const char *text = wf_mask_text(mask, wf_answer_header_text(header->value));
 
 	if (hidden->address == NULL ||
 		(strcmp(header->name, "location") != 0 && strcmp(header->name, "content-location") != 0))
 		return text;
 	if (hidden->path)
-		return pstrdup("***");
+		return "***";
 	return strchr(text, '?') == NULL ? text : psprintf("%.*s?***", (int) strcspn(text, "?"), text);
 }
 
@@ -165,8 +165,9 @@ shown_header(const WfNetHeader *header, const Hidden *hidden)
 /* All that the output is made of. */
 typedef struct Output
 {
-	const WfNetResult *result;
+	WfNetResult *result;
 	const Hidden *hidden;
+	const WfMask *mask;
 	const char *response_type;
 	int			attempts;
 	double		duration_ms;
@@ -185,9 +186,9 @@ is_repeated(const WfNetResult *r, int index)
 
 /* One that came several times is a list, in its order. */
 static void
-put_header(WfJsonWriter *w, const WfNetResult *r, int first, const Hidden *hidden)
+put_header(WfJsonWriter *w, const WfNetResult *r, int first, const Hidden *hidden, const WfMask *mask)
 {
-	const char *name = wf_answer_header_text(r->headers[first].name);
+	const char *name = wf_mask_text(mask, wf_answer_header_text(r->headers[first].name));
 	int			n = 0;
 
 	for (int i = first; i < r->n_headers; i++)
@@ -197,7 +198,7 @@ put_header(WfJsonWriter *w, const WfNetResult *r, int first, const Hidden *hidde
 		wf_json_begin_array(w);
 	for (int i = first; i < r->n_headers; i++)
 		if (strcmp(r->headers[i].name, r->headers[first].name) == 0)
-			wf_json_put_cstring(w, shown_header(&r->headers[i], hidden));
+			wf_json_put_cstring(w, shown_header(&r->headers[i], hidden, mask));
 	if (n > 1)
 		wf_json_end_array(w);
 }
@@ -226,7 +227,7 @@ make_output(void *arg)
 	WfJsonWriter *w;
 	Jsonb	   *body;
 
-	o->state = wf_answer_body(o->result, o->response_type, &body);
+	o->state = wf_answer_body(o->result, o->response_type, o->mask, &body);
 	if (o->state != WF_BODY_READ)
 		return NULL;
 	w = wf_json_writer_begin();
@@ -236,11 +237,11 @@ make_output(void *arg)
 	wf_json_begin_object(w);
 	for (int i = 0; i < o->result->n_headers; i++)
 		if (!is_repeated(o->result, i))
-			put_header(w, o->result, i, o->hidden);
+			put_header(w, o->result, i, o->hidden, o->mask);
 	wf_json_end_object(w);
 	wf_json_key(w, "body", 4);
 	wf_json_put_jsonb(w, body);
-	wf_json_put_field_cstring(w, "url", shown_url(o->result, o->hidden));
+	wf_json_put_field_cstring(w, "url", wf_mask_text(o->mask, shown_url(o->result, o->hidden)));
 	wf_json_put_field_int64(w, "attempts", o->attempts);
 	put_duration(w, o->duration_ms);
 	wf_json_end_object(w);
@@ -251,16 +252,21 @@ make_output(void *arg)
 
 /* {status, contentType, body, url} of what there is. */
 static JsonbValue *
-make_details(const WfNetResult *r, const Hidden *hidden)
+make_details(const WfNetResult *r, const Hidden *hidden, const WfMask *mask)
 {
 	const char *content_type = wf_net_result_header(r, "content-type");
 	JsonbValue *details = palloc(sizeof(JsonbValue));
 	WfJsonWriter *w = wf_json_writer_begin();
-	size_t		bytes = Min(r->body_bytes, DETAIL_BYTES);
+	size_t		all = Min(r->body_bytes, DETAIL_BYTES + wf_mask_longest(mask));
+	char	   *body = palloc(all + 1);
+	size_t		bytes;
 	char	   *text;
 
-	/* not in the midst of a character */
-	while (bytes > 0 && bytes < r->body_bytes && ((unsigned char) r->body[bytes] & 0xC0) == 0x80)
+	/* masked before it is cut, and not cut in the midst of a character */
+	memcpy(body, r->body, all);
+	all = wf_mask_bytes(mask, body, all);
+	bytes = Min(all, DETAIL_BYTES);
+	while (bytes > 0 && bytes < all && ((unsigned char) body[bytes] & 0xC0) == 0x80)
 		bytes--;
 	wf_json_begin_object(w);
 	if (r->status > 0)
@@ -269,7 +275,7 @@ make_details(const WfNetResult *r, const Hidden *hidden)
 		wf_json_put_field_cstring(w, "contentType", wf_answer_header_text(content_type));
 	if (bytes > 0)
 	{
-		text = wf_answer_text(r->body, bytes, wf_answer_charset(content_type), &bytes);
+		text = wf_answer_text(body, bytes, wf_answer_charset(content_type), &bytes);
 		wf_json_key(w, "body", 4);
 		wf_json_put_string(w, text, (int) bytes);
 	}
@@ -327,10 +333,10 @@ make_error(const WfNetResult *r, const Hidden *hidden, WfBodyState body)
 }
 
 void
-wf_answer_read(const JsonbValue *request, const WfNetResult *result, int attempts, double duration_ms, WfAnswer *out)
+wf_answer_read(const JsonbValue *request, WfNetResult *result, int attempts, double duration_ms, const WfMask *mask, WfAnswer *out)
 {
 	Hidden		hidden = what_is_hidden(request);
-	Output		output = {result, &hidden, wf_json_get_cstring(request, "responseType"), attempts, duration_ms, WF_BODY_READ};
+	Output		output = {result, &hidden, mask, wf_json_get_cstring(request, "responseType"), attempts, duration_ms, WF_BODY_READ};
 	int			sqlstate;
 
 	memset(out, 0, sizeof(*out));
@@ -348,5 +354,6 @@ wf_answer_read(const JsonbValue *request, const WfNetResult *result, int attempt
 	}
 	out->failed = true;
 	out->error = make_error(result, &hidden, output.state);
-	out->error->details = make_details(result, &hidden);
+	out->error->details = make_details(result, &hidden, mask);
+	wf_mask_error(mask, out->error);
 }

@@ -13,8 +13,8 @@ typedef enum WfBodyState
 	WF_BODY_TOO_LARGE,			/* for a value of jsonb: its size, its nesting, its numbers */
 } WfBodyState;
 
-/* The body as responseType says (NULL: auto), in CurrentMemoryContext. */
-extern WfBodyState wf_answer_body(const WfNetResult *result, const char *response_type, Jsonb **out);
+/* The body as responseType says (NULL: auto), masked, in CurrentMemoryContext. */
+extern WfBodyState wf_answer_body(WfNetResult *result, const char *response_type, const WfMask *mask, Jsonb **out);
 
 /* JSON in UTF-8 as it came, perhaps not quite valid; NULL as wf_json_guarded. */
 extern Jsonb *wf_answer_parse(const char *body, size_t bytes, int *sqlstate);

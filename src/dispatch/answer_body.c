@@ -273,8 +273,19 @@ parse_in(const WfNetResult *r, const char *charset, int *sqlstate)
 	return wf_answer_parse(text, bytes, sqlstate);
 }
 
+/*
+ * Masks what was parsed, when there is something to mask: in the text as it came, or perhaps in one that has escapes.
+ */
+static Jsonb *
+masked_json(const WfMask *mask, const WfNetResult *r, Jsonb *parsed)
+{
+	if (mask == NULL || (!wf_mask_finds(mask, r->body, r->body_bytes) && memchr(r->body, '\\', r->body_bytes) == NULL))
+		return parsed;
+	return wf_mask_json(mask, parsed);
+}
+
 WfBodyState
-wf_answer_body(const WfNetResult *r, const char *response_type, Jsonb **out)
+wf_answer_body(WfNetResult *r, const char *response_type, const WfMask *mask, Jsonb **out)
 {
 	const char *content_type = wf_net_result_header(r, "content-type");
 	char	   *charset = wf_answer_charset(content_type);
@@ -285,18 +296,26 @@ wf_answer_body(const WfNetResult *r, const char *response_type, Jsonb **out)
 	int			sqlstate;
 
 	if (strcmp(wanted, "none") == 0 || (r->body_bytes == 0 && (is_auto || is_json)))
+	{
 		*out = wf_json_null();
-	else if (is_json || (is_auto && is_json_type(type)))
+		return WF_BODY_READ;
+	}
+	if (is_json || (is_auto && is_json_type(type)))
 	{
 		*out = parse_in(r, charset, &sqlstate);
 		if (*out == NULL && ERRCODE_TO_CATEGORY(sqlstate) != ERRCODE_DATA_EXCEPTION)
 			return WF_BODY_TOO_LARGE;
 		if (*out == NULL && is_json)
 			return WF_BODY_NOT_JSON;
-		if (*out == NULL)
-			*out = plain_text_json(r, charset);
+		if (*out != NULL)
+		{
+			*out = masked_json(mask, r, *out);
+			return WF_BODY_READ;
+		}
+		wanted = "text";
 	}
-	else if (strcmp(wanted, "text") == 0 || (is_auto && (type[0] == '\0' ? is_utf8(r->body, r->body_bytes) : is_text_type(type))))
+	r->body_bytes = wf_mask_bytes(mask, r->body, r->body_bytes);
+	if (strcmp(wanted, "text") == 0 || (is_auto && (type[0] == '\0' ? is_utf8(r->body, r->body_bytes) : is_text_type(type))))
 		*out = plain_text_json(r, charset);
 	else
 		*out = base64_json(r);

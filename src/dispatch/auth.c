@@ -89,6 +89,14 @@ make_oauth2(WfMaking *m, const JsonbValue *auth)
 }
 
 static bool
+make_jwt(WfMaking *m, const JsonbValue *auth)
+{
+	const char *token;
+
+	return wf_compose_jwt(m, auth, &token) && use_token(m, token);
+}
+
+static bool
 make_api_key(WfMaking *m, const JsonbValue *auth)
 {
 	WfBuffer   *parameter;
@@ -182,6 +190,7 @@ static const struct
 	{"basic", make_basic},
 	{"bearer", make_bearer},
 	{"digest", make_digest},
+	{"jwt", make_jwt},
 	{"mtls", make_mtls},
 	{"oauth2", make_oauth2},
 };
@@ -192,7 +201,7 @@ add_credentials(WfMaking *m, const char *type)
 {
 	const WfNetAuth *a = &m->out->auth;
 	const char *texts[] = {
-		type, a->user, a->password, a->token, a->region, a->service, m->parameter,
+		type, a->user, a->password, strcmp(type, "jwt") == 0 ? NULL : a->token, a->region, a->service, m->parameter,
 		m->out->n_headers > 0 ? m->headers[0].name : NULL, m->out->n_headers > 0 ? m->headers[0].value : NULL,
 	};
 
@@ -211,7 +220,7 @@ wf_compose_auth(WfMaking *m)
 		return true;
 	type = wf_json_get_cstring(&auth, "type");
 	if (type == NULL && wf_json_get_cstring(&auth, "credential") != NULL)
-		return wf_making_fail(m, ERRCODE_FEATURE_NOT_SUPPORTED, "\"auth\" with a stored \"credential\" is not supported yet");
+		return wf_making_fail(m, ERRCODE_INTERNAL_ERROR, "the credential was not opened");
 	for (int i = 0; i < lengthof(makers); i++)
 	{
 		if (type == NULL || strcmp(makers[i].type, type) != 0)

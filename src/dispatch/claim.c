@@ -228,39 +228,20 @@ pass_circuit(Flight *flight, TimestampTz now)
 	return flight->passed;
 }
 
-WfError *
-wf_claim_open_secrets(const JsonbValue *request, const pg_uuid_t *tenant_id, WfSecretValue **secrets, int *n)
-{
-	JsonbValue	names;
-	JsonbValue	name;
-	const char **list;
-	WfError    *problem;
-
-	*secrets = NULL;
-	*n = 0;
-	if (!wf_json_field(request, "secrets", &names) || wf_json_count(&names) == 0)
-		return NULL;
-	*n = wf_json_count(&names);
-	list = palloc(sizeof(char *) * *n);
-	for (int i = 0; i < *n; i++)
-	{
-		(void) wf_json_element(&names, i, &name);
-		list[i] = wf_json_is_string(&name) ? wf_json_cstring(&name) : "";
-	}
-	problem = wf_store_open_secrets(tenant_id, list, *n, secrets);
-	if (problem != NULL)
-		*n = 0;
-	return problem;
-}
-
 /* False: a secret is not there, and the flight has ended with that. */
 static bool
 open_secrets(Flight *flight)
 {
 	MemoryContext old = MemoryContextSwitchTo(flight->memory);
-	WfError    *problem = wf_claim_open_secrets(&flight->request, &flight->row.tenant_id, &flight->secrets, &flight->n_secrets);
+	Jsonb	   *made;
+	WfError    *problem = wf_credential_open(&flight->request, &flight->row.tenant_id, &made, &flight->secrets, &flight->n_secrets);
 
 	MemoryContextSwitchTo(old);
+	if (made != NULL)
+	{
+		flight->row.request = made;
+		wf_json_root(made, &flight->request);
+	}
 	flight->secrets_age = secrets_age;
 	if (problem != NULL)
 		wf_end_unsent(flight, problem, false, -1);

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/secret_marker.h"
+#include "dispatch/mask.h"
 #include "net/net.h"
 #include "utils/uuid.h"
 
@@ -29,7 +30,7 @@ typedef struct WfCompose
 /*
  * Fills *out but for id and policy. NULL, or why it cannot be sent: 22023 (a secret's value breaks a header or an address, a
  * body is not what bodyType says), WF013 (a marker without a value), WF006 (too large), 55000 (mail without
- * workflow.smtp_url, oauth2 without access_token, a database that is not in UTF8), 0A000 (a stored credential). Messages hold
+ * workflow.smtp_url, oauth2 without access_token, a database that is not in UTF8). Messages hold
  * nothing of a secret. All of *out is in a memory context of its own below CurrentMemoryContext: wf_compose_wipe deletes it
  * when net has its copy, with every secret in it wiped, and clears *out; so does the end of CurrentMemoryContext. When there
  * is an error, *out is all zero.
@@ -63,9 +64,9 @@ typedef struct WfAnswer
 								 * mail any 4xx */
 	bool		counts_against_host;	/* for the circuit: the host did not answer, or answered 5xx or 429 */
 } WfAnswer;
-/* `attempts` and `duration_ms` are of all attempts together. In CurrentMemoryContext. No secret of the request's is in it, but
- * what the server sends back in its body. */
-extern void wf_answer_read(const JsonbValue *request, const WfNetResult *result, int attempts, double duration_ms,
+/* `attempts` and `duration_ms` are of all attempts together. In CurrentMemoryContext. Secrets that the server sends back are ***,
+ * as far as the mask (or NULL) finds them; the body of the result is masked where it is. */
+extern void wf_answer_read(const JsonbValue *request, WfNetResult *result, int attempts, double duration_ms, const WfMask *mask,
 						   WfAnswer *out);
 
 /* -- OAuth2 (token.c) -- */

@@ -331,7 +331,7 @@ wf_sql_test_answer(PG_FUNCTION_ARGS)
 	wf_json_root(PG_GETARG_JSONB_P(0), &request);
 	wf_json_root(PG_GETARG_JSONB_P(1), &result);
 	get_result(&result, PG_GETARG_BYTEA_PP(2), &r);
-	wf_answer_read(&request, &r, (int) get_int(&result, "attempts", 1), 12.5, &answer);
+	wf_answer_read(&request, &r, (int) get_int(&result, "attempts", 1), 12.5, NULL, &answer);
 	w = wf_json_writer_begin();
 	wf_json_begin_object(w);
 	if (!answer.failed)

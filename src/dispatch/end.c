@@ -150,9 +150,8 @@ end_with(Flight *flight, const WfAnswer *answer, const WfNetResult *result, int6
 	wf_end_fill_times(end, result);
 	if (answer->failed)
 		end->error = wf_error_to_json(answer->error);
-	/* without its secrets nobody can tell where the answer repeats them: the setting came while it was on its way */
-	if (!flight->is_stripped)
-		end->bodies = wf_bodies_of(&flight->request, answer, flight->secrets, flight->n_secrets);
+	if (!flight->is_stripped)	/* else the setting came while it was on its way */
+		end->bodies = wf_bodies_of(&flight->request, answer);
 	if (delay_ms >= 0)
 	{
 		end->failures = flight->row.failures + (counts ? 1 : 0);

@@ -44,10 +44,11 @@ typedef struct Flight
 	uint64		ticket;
 	bool		was_begun;		/* the attempt is recorded, or will be by this transaction */
 	Batch	   *batch;			/* with which it is recorded; or NULL */
-	WfSecretValue *secrets;		/* until it is sent */
+	WfSecretValue *secrets;		/* to be sent, and then masked in what comes */
 	uint64		secrets_age;	/* see WfCompose */
 	int			n_secrets;
-	bool		is_stripped;	/* of its secrets and what only sending needs */
+	char	   *sent_token;		/* of bearer, that was made or asked for, to be masked, too; or NULL */
+	bool		is_stripped;	/* of what only sending needs */
 	char	   *token_key;		/* auth of type oauth2; or NULL */
 	Size		bytes;			/* of the request, counted in its lane */
 	Size		wire_bytes;		/* of what net has of it, counted there, too, and in wf_flights_wire_bytes */
@@ -133,8 +134,14 @@ extern void wf_claim_some_ended(void);
 /* A request of this lane, which was in flight, is in the outbox again and due then. */
 extern void wf_claim_again(const char *lane, TimestampTz at);
 extern bool wf_claim_outbox_is_empty(void);
-/* The values of the secrets that a request names, in memory of wf_secret_alloc; NULL, or why not. In a transaction. */
-extern WfError *wf_claim_open_secrets(const JsonbValue *request, const pg_uuid_t *tenant_id, WfSecretValue **secrets, int *n);
+
+/* -- credential.c -- */
+
+/* The values of the secrets that a request names, in memory of wf_secret_alloc; NULL, or why not. When it names a credential,
+ * *made is the request as it is to be sent, with the credential's fields in their places, and markers for those that are
+ * secret, whose values are among the secrets; else NULL. In a transaction. */
+extern WfError *wf_credential_open(const JsonbValue *request, const pg_uuid_t *tenant_id, Jsonb **made, WfSecretValue **secrets,
+								   int *n);
 
 /* -- aside.c: requests that cannot be claimed -- */
 
@@ -158,8 +165,8 @@ extern void wf_cut_short_sweep(void);	/* in a transaction */
 
 /* -- bodies.c -- */
 
-/* {request, response} of an attempt without secrets, when they are to be kept, and can be; else NULL. Throws cancels only. */
-extern Jsonb *wf_bodies_of(const JsonbValue *request, const WfAnswer *answer, const WfSecretValue *secrets, int n_secrets);
+/* {request, response} of an attempt, the request without secrets, the answer as it was masked, when they are to be kept, and can be; else NULL. Throws cancels only. */
+extern Jsonb *wf_bodies_of(const JsonbValue *request, const WfAnswer *answer);
 
 /* -- refresh.c: tokens that were replaced -- */
 

@@ -105,6 +105,7 @@ attempt(WfCompose *in, const WfRequestRow *row, const WfNetPolicy *policy, WfReq
 	WfNetRequest request;
 	WfNetResult *result;
 	WfError    *problem;
+	WfMask	   *mask;
 
 	memset(answer, 0, sizeof(*answer));
 	*retry_after_ms = -1;
@@ -114,15 +115,18 @@ attempt(WfCompose *in, const WfRequestRow *row, const WfNetPolicy *policy, WfReq
 		problem = wf_compose(in, &request);
 	if (problem != NULL)
 	{
+		wf_mask_error(wf_mask_make(in->secrets, in->n_secrets, NULL), problem);
 		answer->failed = true;
 		answer->error = problem;
 		return;
 	}
 	request.policy = policy;
+	mask = wf_mask_make(in->secrets, in->n_secrets, request.auth.type == WF_NET_AUTH_BEARER &&
+						(in->n_secrets > 0 || token_key != NULL) ? request.auth.token : NULL);
 	result = perform(&request);
 	wf_end_fill_times(end, result);
 	*retry_after_ms = wf_net_result_retry_after_ms(result, in->now_unix_ms);
-	wf_answer_read(in->request, result, in->attempt, end->total_ms, answer);
+	wf_answer_read(in->request, result, in->attempt, end->total_ms, mask, answer);
 	/* as in the dispatcher: with another token */
 	if (token_key != NULL && answer->status == 401 && wf_token_forget(token_key, in->now_unix_ms))
 		answer->is_retryable = true;
@@ -166,6 +170,7 @@ perform_request(const WfRequestRow *row, Jsonb **output)
 	WfSecretValue *secrets = NULL;
 	JsonbValue	request;
 	char	   *closed;
+	Jsonb	   *made = NULL;
 	const WfNetPolicy *policy;
 
 	if (net == NULL)
@@ -184,12 +189,14 @@ perform_request(const WfRequestRow *row, Jsonb **output)
 	in.trace = row->trace;
 	wf_end_fill_times(&end, NULL);
 	answer.error = policy == NULL ? wf_error_make(ERRCODE_INVALID_PARAMETER_VALUE, NULL, "request cannot be sent: %s", closed) :
-		wf_claim_open_secrets(&request, &row->tenant_id, &secrets, &in.n_secrets);
+		wf_credential_open(&request, &row->tenant_id, &made, &secrets, &in.n_secrets);
+	if (made != NULL)
+		wf_json_root(made, &request);
 	in.secrets = secrets;
 	answer.failed = answer.error != NULL;
 	if (!answer.failed)
 		attempt_all(row, &in, policy, &end, &answer);
-	end.bodies = wf_bodies_of(&request, &answer, secrets, in.n_secrets);
+	end.bodies = wf_bodies_of(&request, &answer);
 	if (secrets != NULL)
 		wf_marker_wipe(secrets, in.n_secrets);
 	end.row = row;

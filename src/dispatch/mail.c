@@ -14,6 +14,10 @@
 #include "dispatch/making.h"
 
 /* What a mail is made of. */
+/* Ports of a relay that names none. */
+#define SUBMISSION_PORT 587
+#define IMPLICIT_PORT 465
+
 typedef struct Mail
 {
 	const JsonbValue *object;
@@ -139,11 +143,46 @@ secret_copy(const char *text)
 	return copy->data;
 }
 
+/* That of a credential. It is a tenant's, so the address policy binds it. */
+static bool
+set_own_relay(WfMaking *m, const JsonbValue *relay)
+{
+	WfText		host = {0};
+	WfText		tls = {0};
+	WfText		user = {0};
+	WfText		password = {0};
+	bool		is_implicit;
+
+	if (!wf_making_member(m, relay, "auth", "host", true, &host) || !wf_making_member(m, relay, "auth", "tls", false, &tls) ||
+		!wf_making_member(m, relay, "auth", "username", false, &user) || !wf_making_member(m, relay, "auth", "password", false, &password))
+		return false;
+	is_implicit = tls.data != NULL && strcmp(tls.data, "implicit") == 0;
+	m->out->url = psprintf("%s://%s:%d", is_implicit ? "smtps" : "smtp", host.data,
+						   wf_making_int(relay, "port", is_implicit ? IMPLICIT_PORT : SUBMISSION_PORT));
+	m->out->is_bound = true;
+	if (tls.data != NULL && strcmp(tls.data, "required") == 0)
+		m->out->starttls = WF_NET_STARTTLS_REQUIRED;
+	else if (tls.data != NULL && strcmp(tls.data, "never") == 0)
+		m->out->starttls = WF_NET_STARTTLS_NEVER;
+	wf_making_add_credential(m, "own relay");
+	if (user.data == NULL || user.bytes == 0)
+		return true;
+	m->out->auth.type = WF_NET_AUTH_BASIC;
+	m->out->auth.user = user.data;
+	m->out->auth.password = password.data == NULL ? "" : password.data;
+	wf_making_add_credential(m, user.data);
+	wf_making_add_credential(m, m->out->auth.password);
+	return true;
+}
+
 static bool
 set_relay(WfMaking *m)
 {
 	WfSmtpUrl	relay;
+	JsonbValue	own;
 
+	if (wf_json_field(m->request, "relay", &own))
+		return set_own_relay(m, &own);
 	if (wf_setting_smtp_url[0] == '\0' || wf_smtp_url_read(wf_setting_smtp_url, &relay) != NULL)
 	{
 		m->problem = wf_error_make(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "Set workflow.smtp_url.",

@@ -129,6 +129,8 @@ extern char *wf_compose_host(const char *url, char **path);
 
 /* auth (auth.c) */
 extern bool wf_compose_auth(WfMaking *m);
+/* The token of auth of type jwt (jwt.c), which is one of the credentials. */
+extern bool wf_compose_jwt(WfMaking *m, const JsonbValue *auth, const char **token);
 /* body (body.c) */
 extern bool wf_compose_body(WfMaking *m);
 /* The headers of Standard Webhooks (sign.c), over the body. */

@@ -2,7 +2,7 @@
  * refresh.c: refresh tokens that a server has replaced.
  *
  * Some servers give a new refresh token with each access token, and take the old one no more. When the request has the old
- * one from a secret, and from that alone, the new one becomes the secret's next version, in the next transaction; else it can be
+ * one from a secret or a credential, and from that alone, the new one becomes the next version of that, in the next transaction; else it can be
  * kept nowhere, and the log says so. Until then it is in memory that is wiped. A secret that was set meanwhile, or dropped, stays as
  * somebody wants it: the new token takes the place of the version that was sent, and of no other.
  */
@@ -67,6 +67,24 @@ complain(const RefreshPlace *place, const char *hint)
 				  errhint("%s", hint)));
 }
 
+/* As wf_store_hold_secret, of a name that may be CREDENTIAL.field. */
+static bool
+hold(const pg_uuid_t *tenant_id, const char *name, int version, bool *is_locked)
+{
+	return wf_store_hold_secret(tenant_id, pnstrdup(name, strcspn(name, ".")), version, is_locked);
+}
+
+static void
+set(const pg_uuid_t *tenant_id, const char *name, const char *value, int len)
+{
+	const char *dot = strchr(name, '.');
+
+	if (dot == NULL)
+		wf_store_set_secret(tenant_id, name, value, len);
+	else
+		wf_store_set_credential_field(tenant_id, pnstrdup(name, dot - name), dot + 1, value, len);
+}
+
 void
 wf_refresh_keep(const RefreshPlace *place, const char *value)
 {
@@ -101,8 +119,8 @@ wf_refresh_write_now(const RefreshPlace *place, const char *value)
 
 	if (place->secret == NULL)
 		complain(place, "Let the member \"refreshToken\" be a secret, and nothing else.");
-	else if (wf_store_hold_secret(&place->tenant_id, place->secret, place->version, &is_locked))
-		wf_store_set_secret(&place->tenant_id, place->secret, value, strlen(value));
+	else if (hold(&place->tenant_id, place->secret, place->version, &is_locked))
+		set(&place->tenant_id, place->secret, value, strlen(value));
 	else if (is_locked)
 		complain(place, "Another transaction was setting its secret.");
 }
@@ -118,8 +136,8 @@ write_secret(void *arg)
 {
 	Kept	   *entry = arg;
 
-	if (wf_store_hold_secret(&entry->tenant_id, entry->name, entry->version, &entry->is_locked))
-		wf_store_set_secret(&entry->tenant_id, entry->name, entry->value, entry->len);
+	if (hold(&entry->tenant_id, entry->name, entry->version, &entry->is_locked))
+		set(&entry->tenant_id, entry->name, entry->value, entry->len);
 }
 
 /* A secret that cannot be set (the master key is gone) must not keep everything else from being recorded. */

@@ -1,12 +1,13 @@
 /*
  * send.c: flights to src/net/ and back.
  *
- * Secrets are there from the claim until net has its copy of the request. A request that needs an access token waits for it;
+ * Secrets are there from the claim until the answer, in which they are masked. A request that needs an access token waits for it;
  * the request for the token is sent once for all that wait, under a negative id, and is in no table.
  */
 #include "postgres.h"
 
 #include "base/clock.h"
+#include "base/secret.h"
 #include "base/settings.h"
 #include "dispatch/flight.h"
 #include "utils/memutils.h"
@@ -138,6 +139,23 @@ ask_for_token(Flight *flight, const WfCompose *in)
 	return NULL;
 }
 
+/* The token that says who is asking, when it is none of the secrets. */
+static char *
+keep_token(const Flight *flight, const WfNetRequest *request)
+{
+	MemoryContext old;
+	char	   *copy;
+
+	if (request->auth.type != WF_NET_AUTH_BEARER || request->auth.token == NULL ||
+		(flight->n_secrets == 0 && flight->token_key == NULL))
+		return NULL;
+	old = MemoryContextSwitchTo(flight->memory);
+	copy = wf_secret_alloc(strlen(request->auth.token) + 1);
+	memcpy(copy, request->auth.token, strlen(request->auth.token) + 1);
+	MemoryContextSwitchTo(old);
+	return copy;
+}
+
 /* One flight; NULL, or why it cannot be sent. */
 static WfError *
 send_one(Flight *flight)
@@ -165,13 +183,10 @@ send_one(Flight *flight)
 	if (problem != NULL)
 		return problem;
 	wire_bytes = wf_compose_bytes(&request);
+	flight->sent_token = keep_token(flight, &request);
 	submit(flight, flight->id, &request);
 	if (!wf_setting_http_log_bodies)
 	{
-		if (flight->secrets != NULL)
-			wf_marker_wipe(flight->secrets, flight->n_secrets);
-		flight->secrets = NULL;
-		flight->n_secrets = 0;
 		flight->is_stripped = true;
 		strip(flight);
 	}
@@ -185,7 +200,7 @@ send_one(Flight *flight)
  * the request again and come to the same. No transaction is open, so there is nothing to roll back.
  */
 static void
-guarded(Flight *flight, void (*work) (Flight *flight, const WfNetResult *result), const WfNetResult *result)
+guarded(Flight *flight, void (*work) (Flight *flight, WfNetResult *result), WfNetResult *result)
 {
 	MemoryContext memory = CurrentMemoryContext;
 
@@ -211,7 +226,7 @@ guarded(Flight *flight, void (*work) (Flight *flight, const WfNetResult *result)
 }
 
 static void
-send_or_end(Flight *flight, const WfNetResult *unused)
+send_or_end(Flight *flight, WfNetResult *unused)
 {
 	char	   *closed;
 	WfError    *problem;
@@ -266,9 +281,12 @@ take_token(TokenAsk *ask, const WfNetResult *result)
 		if (!waits_for(flight, ask))
 			continue;
 		if (problem == NULL)
+		{
 			wf_flight_set_phase(flight, FLIGHT_READY);
-		else
-			wf_end_unsent(flight, problem, is_retryable, wf_net_result_retry_after_ms(result, wf_dispatch_unix_ms(wf_clock_now())));
+			continue;
+		}
+		wf_mask_error(wf_mask_make(flight->secrets, flight->n_secrets, NULL), problem);
+		wf_end_unsent(flight, problem, is_retryable, wf_net_result_retry_after_ms(result, wf_dispatch_unix_ms(wf_clock_now())));
 	}
 	dlist_delete(&ask->node);
 	MemoryContextDelete(ask->memory);
@@ -290,11 +308,12 @@ find_ask(int64 id)
 }
 
 static void
-take(Flight *flight, const WfNetResult *result)
+take(Flight *flight, WfNetResult *result)
 {
+	WfMask	   *mask = wf_mask_make(flight->secrets, flight->n_secrets, flight->sent_token);
 	WfAnswer	answer;
 
-	wf_answer_read(&flight->request, result, flight->row.attempts, flight->row.duration_ms + result->total_us / 1000.0, &answer);
+	wf_answer_read(&flight->request, result, flight->row.attempts, flight->row.duration_ms + result->total_us / 1000.0, mask, &answer);
 	/* the token was given back or ran out early: one more attempt, with another */
 	if (flight->token_key != NULL && answer.status == 401 && wf_token_forget(flight->token_key, wf_dispatch_unix_ms(wf_clock_now())))
 		answer.is_retryable = true;

@@ -17,10 +17,19 @@ has_secret(const char *name)
 	return wf_store_current_tenant(&tenant, NULL) && wf_store_has_secret(&tenant.tenant_id, name);
 }
 
+static const WfCredentialType *
+credential_type(const char *name)
+{
+	WfTenant	tenant;
+
+	return wf_store_current_tenant(&tenant, NULL) ? wf_store_credential_type(&tenant.tenant_id, name) : NULL;
+}
+
 void
 wf_engine_init(void)
 {
 	wf_block_has_secret = has_secret;
+	wf_block_credential_type = credential_type;
 	wf_custom_init();
 	wf_trigger_row_init();
 	wf_answer_init();

@@ -6,6 +6,7 @@
 #include "base/settings.h"
 #include "engine/answer.h"
 #include "engine/attempt.h"
+#include "engine/scope.h"
 #include "utils/memutils.h"
 
 static inline OpenStep *
@@ -100,4 +101,10 @@ respond(WfStep *step, const Jsonb *answer)
 	return wf_answer_give(open_of(step)->scope.run, answer);
 }
 
-const WfStepOps wf_step_ops = {set_variable, add_log, get_memory, set_memory, note_rows, respond};
+static void
+use_credential(WfStep *step, const char *name, WfCredentialUse use)
+{
+	wf_scope_use_credential(open_of(step)->scope.run, name, use);
+}
+
+const WfStepOps wf_step_ops = {set_variable, add_log, get_memory, set_memory, note_rows, respond, use_credential};

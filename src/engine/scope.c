@@ -230,9 +230,9 @@ is_known(const List *names, const char *name)
 	return false;
 }
 
-/* Throws 42501 when current_user may not use secrets of the run's tenant, WF013 when there is none of this name. */
+/* Throws 42501 when current_user may not use secrets of the run's tenant. */
 static void
-check_secret(const Run *run, const char *name)
+check_use(const Run *run)
 {
 	WfTenant	tenant;
 
@@ -242,6 +242,27 @@ check_secret(const Run *run, const char *name)
 						errmsg("permission denied for tenant \"%s\"", run->tenant.name),
 						errdetail("The permission \"%s\" is missing.", wf_store_permission_name(WF_CREDENTIAL_USE)),
 						errhint("An admin or owner of the tenant can give it with wf_grant().")));
+}
+
+void
+wf_scope_use_credential(const Run *run, const char *name, WfCredentialUse use)
+{
+	const WfCredentialType *type;
+
+	check_use(run);
+	type = wf_store_credential_type(&run->tenant.tenant_id, name);
+	if (type == NULL)
+		wf_error_raise(wf_store_no_credential(&run->tenant.tenant_id, name));
+	if ((type->uses & use) == 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("credential \"%s\" is of type \"%s\", which is not for %s", name, type->name, wf_credential_use_name(use))));
+}
+
+/* Throws what check_use throws, and WF013 when there is no secret of this name. */
+static void
+check_secret(const Run *run, const char *name)
+{
+	check_use(run);
 	if (!wf_store_has_secret(&run->tenant.tenant_id, name))
 		wf_error_raise(wf_store_no_secret(&run->tenant.tenant_id, name));
 }

@@ -51,6 +51,7 @@ typedef struct Delivery
 	Jsonb	   *params;
 	WfHookVerdict verdict;
 	int			retry_after_s;	/* 0: not said */
+	const char *secret_header;	/* that has what the sender proved itself with, in small letters; NULL: none has */
 	Jsonb	   *answer;
 } Delivery;
 
@@ -175,7 +176,7 @@ ask(Delivery *d)
 		!wf_store_allows(&d->caller, WF_WORKFLOW_EXECUTE, &d->route->row->workflow_id))
 		d->route = NULL;
 	if (d->route != NULL)
-		wf_webhook_check(d->route, &check, &d->verdict);
+		wf_webhook_check(d->route, &check, &d->verdict, &d->secret_header);
 	else
 		wf_webhook_pretend(wf_webhook_decoy(d->routes, d->request->path), &check);
 	SPI_finish();
@@ -200,7 +201,7 @@ path_within(const char *path)
 static Jsonb *
 make_input(const Delivery *d, const Jsonb *body)
 {
-	const char *const without[] = {d->route->incoming.secret_header, NULL};
+	const char *const without[] = {d->secret_header, NULL};
 	WfJsonWriter *w = wf_json_writer_begin();
 	JsonbValue	headers;
 

@@ -41,8 +41,9 @@ extern const WebhookRoute *wf_webhook_decoy(const WebhookRoutes *routes, const c
 /* -- webhook_auth.c -- */
 
 /* Is the request from whom the trigger's auth says? Throws what opening its secrets throws: WF013, 55000, XX001; 42501 when
- * the version's owner may not use secrets. `in` has all but the auth. Needs an SPI connection. */
-extern void wf_webhook_check(const WebhookRoute *route, WfHookCheck *in, WfHookVerdict *out);
+ * the version's owner may not use secrets. `in` has all but the auth. *secret_header: the header that has the sender's secret, in
+ * small letters; NULL: none has. Needs an SPI connection. */
+extern void wf_webhook_check(const WebhookRoute *route, WfHookCheck *in, WfHookVerdict *out, const char **secret_header);
 /* Does what such a check costs, for a request that is refused anyway. */
 extern void wf_webhook_pretend(const WebhookRoute *decoy, WfHookCheck *in);
 

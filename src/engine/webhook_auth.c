@@ -15,6 +15,9 @@
 #include "store/secret.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/formatting.h"
+
+#define MOST_FIELDS 16			/* of a credential */
 
 /* -- their names -- */
 
@@ -183,9 +186,9 @@ fill_auth(const JsonbValue *auth, const Opened *opened, JsonbValue *out)
 	fill_blanks(auth, out, opened);
 }
 
-/* Opens them as the version's owner. */
+/* As whom secrets are opened: the version's owner. NULL, or why that may not be. */
 static WfError *
-open_secrets(const WfTriggerRow *row, const char *const *names, Opened *opened)
+may_use(const WfTriggerRow *row)
 {
 	WfError    *problem = NULL;
 	WfTenant	tenant;
@@ -199,24 +202,109 @@ open_secrets(const WfTriggerRow *row, const char *const *names, Opened *opened)
 								"role \"%s\", who saved the version, may not use secrets of the tenant",
 								GetUserNameFromId(row->role, true));
 	SetUserIdAndSecContext(user, context);
-	if (problem == NULL)
-		problem = wf_store_open_secrets(&row->tenant_id, names, opened->n, &opened->values);
 	return problem;
+}
+
+static WfError *
+open_secrets(const WfTriggerRow *row, const char *const *names, Opened *opened)
+{
+	WfError    *problem = may_use(row);
+
+	return problem != NULL ? problem : wf_store_open_secrets(&row->tenant_id, names, opened->n, &opened->values);
+}
+
+/* -- a credential -- */
+
+/*
+ * The auth that a credential stands for, each of its fields a secret of the field's name, and the values of these. *header: that
+ * which has the sender's secret, in small letters.
+ */
+static WfError *
+open_credential(const WfTriggerRow *row, const char *name, Jsonb **auth, Opened *opened, const char **header)
+{
+	const WfCredentialType *type;
+	WfSecretValue credential;
+	WfError    *problem = may_use(row);
+	WfJsonWriter *w;
+	WfPacked	field;
+	const char *at;
+
+	if (problem == NULL)
+		problem = wf_store_open_credential(&row->tenant_id, name, &type, &credential);
+	if (problem != NULL)
+		return problem;
+	if (type->hook_type == NULL)
+	{
+		wf_marker_wipe(&credential, 1);
+		return wf_error_make(ERRCODE_INVALID_PARAMETER_VALUE, NULL, "credential \"%s\" is of type \"%s\", which is not for a webhook", name,
+							 type->name);
+	}
+	opened->values = palloc0(sizeof(WfSecretValue) * MOST_FIELDS);
+	*header = "authorization";
+	w = wf_json_writer_begin();
+	wf_json_begin_object(w);
+	wf_json_put_field_cstring(w, "type", type->hook_type);
+	at = credential.value;
+	while (opened->n < MOST_FIELDS && wf_credential_unpack(type, &at, credential.value + credential.len, &field))
+	{
+		WfSecretValue *value = &opened->values[opened->n];
+
+		if (field.field->as_hook == NULL)
+			continue;
+		value->name = field.field->key;
+		value->len = field.len;
+		value->value = wf_secret_alloc(field.len + 1);
+		memcpy(value->value, field.value, field.len);
+		opened->n++;
+		wf_json_put_field_cstring(w, field.field->as_hook, psprintf("{{ $secrets.%s }}", field.field->key));
+		if (strcmp(type->hook_type, "header") == 0 && strcmp(field.field->as_hook, "name") == 0)
+			*header = asc_tolower(field.value, field.len);
+	}
+	wf_json_end_object(w);
+	*auth = wf_json_finish(w);
+	wf_marker_wipe(&credential, 1);
+	return NULL;
 }
 
 /* -- checking -- */
 
+/* The check with an auth whose secrets are opened; they are wiped. */
+static void
+check_opened(const JsonbValue *auth, Opened *opened, WfHookCheck *in, WfHookVerdict *out)
+{
+	JsonbValue	filled;
+
+	fill_auth(auth, opened, &filled);
+	wf_marker_wipe(opened->values, opened->n);
+	in->auth = &filled;
+	wf_hook_check(in, out);
+	in->auth = NULL;
+}
+
 void
-wf_webhook_check(const WebhookRoute *route, WfHookCheck *in, WfHookVerdict *out)
+wf_webhook_check(const WebhookRoute *route, WfHookCheck *in, WfHookVerdict *out, const char **secret_header)
 {
 	Opened		opened = {0};
 	const char **names;
 	List	   *list = NIL;
 	ListCell   *cell;
-	JsonbValue	filled;
 	WfError    *problem;
+	char	   *credential;
+	Jsonb	   *made;
+	JsonbValue	auth;
 
 	in->auth = route->incoming.has_auth ? &route->incoming.auth : NULL;
+	*secret_header = route->incoming.secret_header;
+	credential = in->auth == NULL ? NULL : wf_json_get_cstring(in->auth, "credential");
+	if (credential != NULL)
+	{
+		problem = open_credential(route->row, credential, &made, &opened, secret_header);
+		if (problem != NULL)
+			wf_error_raise(problem);
+		wf_json_root(made, &auth);
+		check_opened(&auth, &opened, in, out);
+		return;
+	}
 	if (in->auth != NULL)
 		list = add_names(NIL, in->auth);
 	if (list == NIL)
@@ -230,23 +318,20 @@ wf_webhook_check(const WebhookRoute *route, WfHookCheck *in, WfHookVerdict *out)
 	problem = open_secrets(route->row, names, &opened);
 	if (problem != NULL)
 		wf_error_raise(problem);
-	fill_auth(in->auth, &opened, &filled);
-	wf_marker_wipe(opened.values, opened.n);
-	in->auth = &filled;
-	wf_hook_check(in, out);
-	in->auth = NULL;
+	check_opened(in->auth, &opened, in, out);
 }
 
 void
 wf_webhook_pretend(const WebhookRoute *decoy, WfHookCheck *in)
 {
 	WfHookVerdict verdict;
+	const char *unused;
 	WfJsonWriter *w;
 	JsonbValue	auth;
 
 	if (decoy != NULL)
 	{
-		wf_webhook_check(decoy, in, &verdict);
+		wf_webhook_check(decoy, in, &verdict, &unused);
 		return;
 	}
 	w = wf_json_writer_begin();

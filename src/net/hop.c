@@ -283,7 +283,7 @@ wf_net_hop_start(WfNetTransfer *t)
 	t->connection_was_new = false;
 	if (total_ms <= 0)
 		wf_net_finish(t, WF_NET_TIMED_OUT, psprintf("no answer within %d ms", t->request.total_timeout_ms));
-	else if (t->request.kind == WF_NET_HTTP &&
+	else if ((t->request.kind == WF_NET_HTTP || t->request.is_bound) &&
 			 !wf_net_policy_permits_host(t->partition->policy, t->host, t->port, t->rule, sizeof(t->rule)))
 		wf_net_finish(t, WF_NET_BLOCKED, psprintf("requests to \"%s\" are forbidden: %s", t->host, t->rule));
 	else

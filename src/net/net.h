@@ -82,7 +82,7 @@ extern char *wf_net_url_canonical(const char *url, char **host, int *port, char 
 typedef enum WfNetKind
 {
 	WF_NET_HTTP,				/* http and https */
-	WF_NET_MAIL,				/* smtp and smtps; the policy does not apply */
+	WF_NET_MAIL,				/* smtp and smtps; the policy does not apply unless is_bound */
 } WfNetKind;
 
 typedef struct WfNetHeader
@@ -144,6 +144,7 @@ typedef struct WfNetRequest
 	 */
 	const char *partition;
 	const WfNetPolicy *policy;	/* NULL: the defaults (private addresses closed) */
+	bool		is_bound;		/* mail: the policy applies; to HTTP it always does */
 	const char *holder;			/* who has the answers in memory, for max_buffered_bytes: a tenant; or NULL */
 
 	const char *method;			/* NULL: GET, or POST when there is a body */

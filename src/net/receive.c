@@ -37,7 +37,7 @@ on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 	WfNetTransfer *t = arg;
 	int			fd;
 
-	if (t->request.kind == WF_NET_HTTP &&
+	if ((t->request.kind == WF_NET_HTTP || t->request.is_bound) &&
 		!wf_net_policy_permits(t->partition->policy, t->host, &address->addr, t->rule, sizeof(t->rule)))
 	{
 		t->n_blocked++;

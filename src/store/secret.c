@@ -1,16 +1,16 @@
 /*
- * secret.c: rows of secrets, and the check of the master key.
+ * secret.c: rows of secrets and of credentials, which are secrets with a type.
  *
  * 1. A value is sealed for its version (base/secret.c), so the number is taken first: the current version is ended, which
  *    waits for whoever else does so; the next number is read; the row is inserted. Whoever lost a race meets the other's row
  *    there, and begins anew with its number.
  * 2. The number goes on after a secret was dropped: no two values of a name are ever sealed for the same version.
- * 3. The first secret of an installation registers the check value of its master key. From then on another key is refused
- *    before anything is encrypted or decrypted with it.
+ * 3. Secrets and credentials share their names, and so their versions: no two ciphertexts of a tenant's are for the same name and
+ *    version. What a row shows of a credential (its type, the fields that are no secret) is for people; the type is bound to
+ *    the ciphertext, which has all the fields.
  */
 #include "postgres.h"
 
-#include "base/crypt.h"
 #include "base/secret.h"
 #include "base/text.h"
 #include "catalog/pg_type.h"
@@ -21,77 +21,6 @@
 #include "utils/builtins.h"
 
 #define HINT_NAMES 1000			/* looked at for a hint */
-
-/* -- the master key -- */
-
-/* The id of the installation's key, 0 when it has none yet; *matches: it is ours. Needs a key of our own. */
-static int
-registered_key(const uint8 *check_value, bool *matches)
-{
-	int			key_id = 0;
-
-	*matches = false;
-	if (wf_store_execute_latest(WF_SQL_MASTER_KEY, NULL, NULL) > 0)
-	{
-		bytea	   *known = wf_store_bytea(0, 2);
-
-		key_id = wf_store_int(0, 1);
-		*matches = VARSIZE_ANY_EXHDR(known) == WF_SECRET_CHECK_BYTES &&
-			wf_crypt_equal((const uint8 *) VARDATA_ANY(known), check_value, WF_SECRET_CHECK_BYTES);
-	}
-	SPI_freetuptable(SPI_tuptable);
-	return key_id;
-}
-
-static WfError *
-wrong_key(void)
-{
-	return wf_error_make(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-						 "Give the server the key that it had when the secrets were set, and restart it; or drop the secrets: docs/secrets.md tells how.",
-						 "the master key is not the one that the secrets were encrypted with");
-}
-
-/* The id of the key to seal with; throws 55000. */
-static int
-current_key(void)
-{
-	WfError    *problem = wf_master_key_problem();
-	uint8		check_value[WF_SECRET_CHECK_BYTES];
-	bool		matches;
-	int			key_id;
-
-	if (problem != NULL)
-		wf_error_raise(problem);
-	wf_secret_check_value(check_value);
-	key_id = registered_key(check_value, &matches);
-	if (key_id == 0)
-	{
-		bytea	   *value = palloc(VARHDRSZ + WF_SECRET_CHECK_BYTES);
-		Datum		values[1] = {PointerGetDatum(value)};
-
-		SET_VARSIZE(value, VARHDRSZ + WF_SECRET_CHECK_BYTES);
-		memcpy(VARDATA(value), check_value, WF_SECRET_CHECK_BYTES);
-		wf_store_execute(WF_SQL_PUT_MASTER_KEY, values, NULL);
-		key_id = registered_key(check_value, &matches);
-	}
-	if (!matches)
-		wf_error_raise(wrong_key());
-	return key_id;
-}
-
-WfError *
-wf_store_master_key_problem(void)
-{
-	WfError    *problem = wf_master_key_problem();
-	uint8		check_value[WF_SECRET_CHECK_BYTES] = {0};
-	bool		matches;
-
-	if (problem == NULL)
-		wf_secret_check_value(check_value);
-	if (registered_key(check_value, &matches) == 0)
-		return NULL;
-	return problem != NULL ? problem : matches ? NULL : wrong_key();
-}
 
 /* -- changes -- */
 
@@ -110,27 +39,65 @@ next_version(const pg_uuid_t *tenant_id, const char *name)
 }
 
 static bool
-end_secret(const pg_uuid_t *tenant_id, const char *name, bool dropped)
+end_secret(const pg_uuid_t *tenant_id, const char *name, bool is_credential, bool dropped)
 {
-	Datum		values[3] = {UUIDPGetDatum(tenant_id), CStringGetTextDatum(name), BoolGetDatum(dropped)};
+	Datum		values[4] = {UUIDPGetDatum(tenant_id), CStringGetTextDatum(name), BoolGetDatum(dropped), BoolGetDatum(is_credential)};
 
 	return wf_store_execute(WF_SQL_END_SECRET, values, NULL) > 0;
 }
 
-void
-wf_store_set_secret(const pg_uuid_t *tenant_id, const char *name, const char *value, int len)
+/* What there is of a name. */
+typedef struct Found
 {
-	int			key_id = current_key();
+	int			version;		/* 0: nothing */
+	char	   *type;			/* of a credential; NULL: it is a secret */
+	Jsonb	   *fields;
+} Found;
+
+static Found
+find(const pg_uuid_t *tenant_id, const char *name, bool latest)
+{
+	Datum		values[2] = {UUIDPGetDatum(tenant_id), CStringGetTextDatum(name)};
+	Found		found = {0};
+
+	if ((latest ? wf_store_execute_latest : wf_store_execute) (WF_SQL_HAS_SECRET, values, NULL) > 0)
+	{
+		found.version = wf_store_int(0, 1);
+		found.type = wf_store_text(0, 2);
+		found.fields = wf_store_jsonb(0, 3);
+	}
+	SPI_freetuptable(SPI_tuptable);
+	return found;
+}
+
+static void
+refuse_other_kind(const pg_uuid_t *tenant_id, const char *name, bool is_credential)
+{
+	Found		found = find(tenant_id, name, true);
+
+	if (found.version != 0 && (found.type != NULL) != is_credential)
+		ereport(ERROR, (errcode(ERRCODE_DUPLICATE_OBJECT),
+						errmsg("there is a %s \"%s\"", is_credential ? "secret" : "credential", name),
+						errhint("Secrets and credentials share their names: choose another one, or drop it with %s().",
+								is_credential ? "wf_drop_secret" : "wf_drop_credential")));
+}
+
+/* Makes the value the current version; `shown` is NULL for a secret. */
+static void
+set_value(const pg_uuid_t *tenant_id, const char *name, const char *type, Jsonb *shown, const char *value, int len)
+{
+	int			key_id = wf_store_sealing_key();
 
 	for (;;)
 	{
-		WfSecretId	id = {.tenant_id = tenant_id, .name = name};
-		Datum		values[7];
+		WfSecretId	id = {.tenant_id = tenant_id, .name = name, .type = type};
+		Datum		values[9];
 		bytea	   *nonce;
 		bytea	   *sealed;
 
 		CHECK_FOR_INTERRUPTS();
-		(void) end_secret(tenant_id, name, false);
+		refuse_other_kind(tenant_id, name, type != NULL);
+		(void) end_secret(tenant_id, name, type != NULL, false);
 		id.version = next_version(tenant_id, name);
 		sealed = wf_secret_seal(&id, value, len, &nonce);
 		values[0] = UUIDPGetDatum(tenant_id);
@@ -140,15 +107,54 @@ wf_store_set_secret(const pg_uuid_t *tenant_id, const char *name, const char *va
 		values[4] = PointerGetDatum(nonce);
 		values[5] = PointerGetDatum(sealed);
 		values[6] = ObjectIdGetDatum(GetUserId());
-		if (wf_store_execute(WF_SQL_INSERT_SECRET, values, NULL) > 0)
+		values[7] = type == NULL ? (Datum) 0 : CStringGetTextDatum(type);
+		values[8] = JsonbPGetDatum(shown);
+		if (wf_store_execute(WF_SQL_INSERT_SECRET, values, type == NULL ? "       nn" : NULL) > 0)
 			return;
 	}
+}
+
+void
+wf_store_set_secret(const pg_uuid_t *tenant_id, const char *name, const char *value, int len)
+{
+	set_value(tenant_id, name, NULL, NULL, value, len);
 }
 
 bool
 wf_store_drop_secret(const pg_uuid_t *tenant_id, const char *name)
 {
-	return end_secret(tenant_id, name, true);
+	return end_secret(tenant_id, name, false, true);
+}
+
+void
+wf_store_set_credential(const pg_uuid_t *tenant_id, const char *name, const WfCredentialType *type, Jsonb *shown,
+						const char *packed, int len)
+{
+	set_value(tenant_id, name, type->name, shown, packed, len);
+}
+
+bool
+wf_store_drop_credential(const pg_uuid_t *tenant_id, const char *name)
+{
+	return end_secret(tenant_id, name, true, true);
+}
+
+void
+wf_store_set_credential_field(const pg_uuid_t *tenant_id, const char *name, const char *key, const char *value, int len)
+{
+	const WfCredentialType *type;
+	WfSecretValue current;
+	WfError    *problem = wf_store_open_credential(tenant_id, name, &type, &current);
+	Found		found = find(tenant_id, name, true);
+	char	   *packed;
+	int			packed_len;
+
+	if (problem != NULL)
+		wf_error_raise(problem);
+	packed = wf_credential_repack(type, current.value, current.len, key, value, len, &packed_len);
+	set_value(tenant_id, name, type->name, found.fields != NULL ? found.fields : wf_json_empty_object(), packed, packed_len);
+	explicit_bzero(packed, packed_len);
+	wf_marker_wipe(&current, 1);
 }
 
 /* -- reading -- */
@@ -156,11 +162,17 @@ wf_store_drop_secret(const pg_uuid_t *tenant_id, const char *name)
 bool
 wf_store_has_secret(const pg_uuid_t *tenant_id, const char *name)
 {
-	Datum		values[2] = {UUIDPGetDatum(tenant_id), CStringGetTextDatum(name)};
-	bool		found = wf_store_execute(WF_SQL_HAS_SECRET, values, NULL) > 0;
+	Found		found = find(tenant_id, name, false);
 
-	SPI_freetuptable(SPI_tuptable);
-	return found;
+	return found.version != 0 && found.type == NULL;
+}
+
+const WfCredentialType *
+wf_store_credential_type(const pg_uuid_t *tenant_id, const char *name)
+{
+	Found		found = find(tenant_id, name, false);
+
+	return found.version == 0 || found.type == NULL ? NULL : wf_credential_type(found.type);
 }
 
 bool
@@ -178,10 +190,10 @@ wf_store_hold_secret(const pg_uuid_t *tenant_id, const char *name, int version, 
 	return false;
 }
 
-WfError *
-wf_store_no_secret(const pg_uuid_t *tenant_id, const char *name)
+static WfError *
+missing(const pg_uuid_t *tenant_id, const char *name, bool is_credential)
 {
-	Datum		values[2] = {UUIDPGetDatum(tenant_id), Int32GetDatum(HINT_NAMES)};
+	Datum		values[3] = {UUIDPGetDatum(tenant_id), Int32GetDatum(HINT_NAMES), BoolGetDatum(is_credential)};
 	int			n = (int) wf_store_execute(WF_SQL_SECRET_NAMES, values, NULL);
 	const char **names = palloc(sizeof(char *) * Max(n, 1));
 	const char *hint;
@@ -190,64 +202,114 @@ wf_store_no_secret(const pg_uuid_t *tenant_id, const char *name)
 		names[i] = wf_store_text(i, 1);
 	SPI_freetuptable(SPI_tuptable);
 	hint = wf_text_did_you_mean(wf_text_clip(name), names, n);
-	return wf_error_make(WF_ERRCODE_SECRET_MISSING, hint != NULL ? hint : "wf_set_secret() sets it.",
-						 "secret \"%s\" does not exist", wf_text_clip(name));
+	if (hint == NULL)
+		hint = is_credential ? "wf_set_credential() sets it." : "wf_set_secret() sets it.";
+	return wf_error_make(WF_ERRCODE_SECRET_MISSING, hint, "%s \"%s\" does not exist", is_credential ? "credential" : "secret",
+						 wf_text_clip(name));
 }
 
-/* The value of row i of the answer for `names`; NULL: it can not be opened. */
-static const char *
-open_row(const pg_uuid_t *tenant_id, uint64 row, const char *const *names, int n, WfSecretValue *values)
+WfError *
+wf_store_no_secret(const pg_uuid_t *tenant_id, const char *name)
 {
-	char	   *name = wf_store_text(row, 1);
-	WfSecretId	id = {.tenant_id = tenant_id, .name = name, .version = wf_store_int(row, 2)};
+	return missing(tenant_id, name, false);
+}
+
+WfError *
+wf_store_no_credential(const pg_uuid_t *tenant_id, const char *name)
+{
+	return missing(tenant_id, name, true);
+}
+
+/* The value of row i of an answer; NULL, or why it can not be opened. */
+static WfError *
+open_row(const pg_uuid_t *tenant_id, uint64 row, const WfMasterKeyIds *keys, WfSecretValue *out)
+{
+	WfSecretId	id = {.tenant_id = tenant_id, .name = out->name, .version = wf_store_int(row, 2), .type = wf_store_text(row, 6)};
 	bytea	   *nonce = wf_store_bytea(row, 4);
 	bytea	   *sealed = wf_store_bytea(row, 5);
+	const char *kind = id.type == NULL ? "secret" : "credential";
+	WfMasterKey which;
 
+	if (!wf_store_key_of(keys, wf_store_int(row, 3), &which))
+		return wf_error_make(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+							 "Name the key that the server had before in \"workflow.master_key_previous_file\" and restart it, or set the value again.",
+							 "%s \"%s\" is encrypted with a master key that the server does not have", kind, out->name);
+	out->version = id.version;
+	if (nonce != NULL && sealed != NULL)
+		out->value = wf_secret_open(&id, which, nonce, sealed, &out->len);
+	if (out->value != NULL)
+		return NULL;
+	return wf_error_make(ERRCODE_DATA_CORRUPTED, id.type == NULL ? "Set it again with wf_set_secret()." : "Set it again with wf_set_credential().",
+						 "%s \"%s\" can not be decrypted: its row is not as it was written", kind, out->name);
+}
+
+/* Opens those of `values` that there are, by their names; the type of the last one is in *type. */
+static WfError *
+open_values(const pg_uuid_t *tenant_id, WfSecretValue *values, int n, bool is_credential, char **type)
+{
+	WfError    *problem = wf_store_master_key_problem();
+	Datum	   *texts = palloc(sizeof(Datum) * n);
+	WfMasterKeyIds keys;
+	Datum		arguments[3];
+	uint64		n_rows;
+
+	if (problem != NULL)
+		return problem;
 	for (int i = 0; i < n; i++)
+		texts[i] = CStringGetTextDatum(values[i].name);
+	wf_store_master_keys(&keys);
+	arguments[0] = UUIDPGetDatum(tenant_id);
+	arguments[1] = PointerGetDatum(construct_array(texts, n, TEXTOID, -1, false, TYPALIGN_INT));
+	arguments[2] = BoolGetDatum(is_credential);
+	n_rows = wf_store_execute_latest(WF_SQL_FIND_SECRETS, arguments, NULL);
+	for (uint64 row = 0; row < n_rows && problem == NULL; row++)
 	{
-		if (strcmp(names[i], name) != 0)
-			continue;
-		values[i].version = id.version;
-		if (nonce != NULL && sealed != NULL)
-			values[i].value = wf_secret_open(&id, nonce, sealed, &values[i].len);
-		return values[i].value != NULL ? NULL : names[i];
+		char	   *name = wf_store_text(row, 1);
+
+		*type = wf_store_text(row, 6);
+		for (int i = 0; i < n && problem == NULL; i++)
+			if (strcmp(values[i].name, name) == 0)
+				problem = open_row(tenant_id, row, &keys, &values[i]);
 	}
-	return NULL;
+	SPI_freetuptable(SPI_tuptable);
+	for (int i = 0; i < n && problem == NULL; i++)
+		if (values[i].value == NULL)
+			problem = missing(tenant_id, values[i].name, is_credential);
+	if (problem != NULL)
+		wf_marker_wipe(values, n);
+	return problem;
 }
 
 WfError *
 wf_store_open_secrets(const pg_uuid_t *tenant_id, const char *const *names, int n, WfSecretValue **out)
 {
 	WfSecretValue *values = palloc0(sizeof(WfSecretValue) * Max(n, 1));
-	Datum	   *texts = palloc(sizeof(Datum) * Max(n, 1));
-	WfError    *problem = n == 0 ? NULL : wf_store_master_key_problem();
-	const char *broken = NULL;
-	Datum		arguments[2];
-	uint64		n_rows;
+	WfError    *problem;
+	char	   *type;
 
 	for (int i = 0; i < n; i++)
-	{
 		values[i].name = names[i];
-		texts[i] = CStringGetTextDatum(names[i]);
-	}
-	*out = values;
-	if (n == 0 || problem != NULL)
-		return problem;
-	arguments[0] = UUIDPGetDatum(tenant_id);
-	arguments[1] = PointerGetDatum(construct_array(texts, n, TEXTOID, -1, false, TYPALIGN_INT));
-	n_rows = wf_store_execute_latest(WF_SQL_FIND_SECRETS, arguments, NULL);
-	for (uint64 i = 0; i < n_rows && broken == NULL; i++)
-		broken = open_row(tenant_id, i, names, n, values);
-	SPI_freetuptable(SPI_tuptable);
-	if (broken != NULL)
-		problem = wf_error_make(ERRCODE_DATA_CORRUPTED, "Set it again with wf_set_secret().",
-								"secret \"%s\" can not be decrypted: its row is not as it was written", broken);
-	for (int i = 0; i < n && problem == NULL; i++)
-		if (values[i].value == NULL)
-			problem = wf_store_no_secret(tenant_id, names[i]);
-	if (problem == NULL)
-		return NULL;
-	wf_marker_wipe(values, n);
-	*out = NULL;
+	problem = n == 0 ? NULL : open_values(tenant_id, values, n, false, &type);
+	*out = problem == NULL ? values : NULL;
 	return problem;
+}
+
+WfError *
+wf_store_open_credential(const pg_uuid_t *tenant_id, const char *name, const WfCredentialType **type, WfSecretValue *out)
+{
+	char	   *type_name = NULL;
+	WfError    *problem;
+
+	memset(out, 0, sizeof(*out));
+	out->name = name;
+	problem = open_values(tenant_id, out, 1, true, &type_name);
+	if (problem != NULL)
+		return problem;
+	*type = wf_credential_type(type_name);
+	if (*type == NULL)
+	{
+		wf_marker_wipe(out, 1);
+		return wf_error_make(ERRCODE_DATA_CORRUPTED, NULL, "credential \"%s\" is of a type that is not known", name);
+	}
+	return NULL;
 }

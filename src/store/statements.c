@@ -753,11 +753,12 @@ static const Statement statements[WF_SQL_COUNT] = {
 		" DELETE FROM wf.run WHERE tenant_id" EQ "$1 AND run_id OPERATOR(pg_catalog.<) $2"
 		"  AND run_id IN (SELECT run_id FROM old)",
 	4, {UUIDOID, UUIDOID, TIMESTAMPTZOID, INT4OID}},
-	[WF_SQL_MASTER_KEY] = {
-		"SELECT key_id, check_value FROM wf.master_key ORDER BY key_id DESC LIMIT 1",
+	[WF_SQL_MASTER_KEYS] = {
+		"SELECT key_id, check_value FROM wf.master_key ORDER BY key_id",
 	0, {0}},
 	[WF_SQL_PUT_MASTER_KEY] = {
-		"INSERT INTO wf.master_key (key_id, check_value) VALUES (1, $1) ON CONFLICT (key_id) DO NOTHING",
+		"INSERT INTO wf.master_key (key_id, check_value)"
+		" SELECT coalesce(pg_catalog.max(key_id), 0) OPERATOR(pg_catalog.+) 1, $1 FROM wf.master_key ON CONFLICT DO NOTHING",
 	1, {BYTEAOID}},
 	[WF_SQL_SECRET_VERSION] = {
 		"SELECT coalesce(pg_catalog.max(version), 0) FROM wf.secret"
@@ -766,14 +767,15 @@ static const Statement statements[WF_SQL_COUNT] = {
 	/* the value goes with it */
 	[WF_SQL_END_SECRET] = {
 		"UPDATE wf.secret SET ended_at = pg_catalog.now(), nonce = NULL, ciphertext = NULL, dropped = $3"
-		" WHERE tenant_id OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2 AND ended_at IS NULL",
-	3, {UUIDOID, TEXTOID, BOOLOID}},
+		" WHERE tenant_id OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2 AND ended_at IS NULL"
+		" AND (type IS NOT NULL) OPERATOR(pg_catalog.=) $4",
+	4, {UUIDOID, TEXTOID, BOOLOID, BOOLOID}},
 	[WF_SQL_INSERT_SECRET] = {
-		"INSERT INTO wf.secret (tenant_id, name, version, key_id, nonce, ciphertext, created_by)"
-		" VALUES ($1, $2, $3, $4, $5, $6, $7::pg_catalog.regrole) ON CONFLICT DO NOTHING",
-	7, {UUIDOID, TEXTOID, INT4OID, INT4OID, BYTEAOID, BYTEAOID, OIDOID}},
+		"INSERT INTO wf.secret (tenant_id, name, version, key_id, nonce, ciphertext, created_by, type, fields)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7::pg_catalog.regrole, $8, $9) ON CONFLICT DO NOTHING",
+	9, {UUIDOID, TEXTOID, INT4OID, INT4OID, BYTEAOID, BYTEAOID, OIDOID, TEXTOID, JSONBOID}},
 	[WF_SQL_HAS_SECRET] = {
-		"SELECT version FROM wf.secret WHERE tenant_id OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
+		"SELECT version, type, fields FROM wf.secret WHERE tenant_id OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
 		" AND ended_at IS NULL",
 	2, {UUIDOID, TEXTOID}},
 	[WF_SQL_HOLD_SECRET] = {
@@ -781,12 +783,27 @@ static const Statement statements[WF_SQL_COUNT] = {
 		" AND version OPERATOR(pg_catalog.=) $3 AND ended_at IS NULL FOR UPDATE SKIP LOCKED",
 	3, {UUIDOID, TEXTOID, INT4OID}},
 	[WF_SQL_SECRET_NAMES] = {
-		"SELECT name FROM wf.secret WHERE tenant_id OPERATOR(pg_catalog.=) $1 AND ended_at IS NULL ORDER BY name LIMIT $2",
-	2, {UUIDOID, INT4OID}},
+		"SELECT name FROM wf.secret WHERE tenant_id OPERATOR(pg_catalog.=) $1 AND ended_at IS NULL"
+		" AND (type IS NOT NULL) OPERATOR(pg_catalog.=) $3 ORDER BY name LIMIT $2",
+	3, {UUIDOID, INT4OID, BOOLOID}},
 	[WF_SQL_FIND_SECRETS] = {
-		"SELECT name, version, key_id, nonce, ciphertext FROM wf.secret"
-		" WHERE tenant_id OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) ANY ($2) AND ended_at IS NULL",
-	2, {UUIDOID, TEXTARRAYOID}},
+		"SELECT name, version, key_id, nonce, ciphertext, type FROM wf.secret"
+		" WHERE tenant_id OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) ANY ($2) AND ended_at IS NULL"
+		" AND (type IS NOT NULL) OPERATOR(pg_catalog.=) $3",
+	3, {UUIDOID, TEXTARRAYOID, BOOLOID}},
+	/* those of a key, in the order of the index, from behind a name on */
+	[WF_SQL_OLD_SECRETS] = {
+		"SELECT name, version, key_id, nonce, ciphertext, type, tenant_id FROM wf.secret"
+		" WHERE ROW(tenant_id, name) OPERATOR(pg_catalog.>) ROW($1, $2) AND ended_at IS NULL AND key_id OPERATOR(pg_catalog.=) $3"
+		" ORDER BY tenant_id, name LIMIT $4 FOR UPDATE SKIP LOCKED",
+	4, {UUIDOID, TEXTOID, INT4OID, INT4OID}},
+	[WF_SQL_HAS_OLD_SECRETS] = {
+		"SELECT 1 FROM wf.secret WHERE ended_at IS NULL AND key_id OPERATOR(pg_catalog.=) $1 LIMIT 1",
+	1, {INT4OID}},
+	[WF_SQL_RESEAL] = {
+		"UPDATE wf.secret SET key_id = $4, nonce = $5, ciphertext = $6"
+		" WHERE tenant_id OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2 AND version OPERATOR(pg_catalog.=) $3",
+	6, {UUIDOID, TEXTOID, INT4OID, INT4OID, BYTEAOID, BYTEAOID}},
 	[WF_SQL_HAS_REQUESTS] = {
 		"SELECT EXISTS (SELECT 1 FROM wf.request)",
 	0, {0}},

@@ -249,4 +249,50 @@ wf_sql_test_open_secrets(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text(out.data));
 }
 
+PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_test_open_credential);
+
+/* test_open_credential(tenant uuid, name text) -> text: type, version, fields, or the error */
+Datum
+wf_sql_test_open_credential(PG_FUNCTION_ARGS)
+{
+	const WfCredentialType *type;
+	WfSecretValue value;
+	WfError    *problem;
+	StringInfoData out;
+	const char *at;
+	WfPacked	field;
+
+	initStringInfo(&out);
+	SPI_connect();
+	problem = wf_store_open_credential(PG_GETARG_UUID_P(0), text_to_cstring(PG_GETARG_TEXT_PP(1)), &type, &value);
+	if (problem != NULL)
+		appendStringInfo(&out, "%s %s", problem->code, problem->message);
+	else
+	{
+		appendStringInfo(&out, "%s v%d:", type->name, value.version);
+		at = value.value;
+		while (wf_credential_unpack(type, &at, value.value + value.len, &field))
+			appendStringInfo(&out, " %s=%.*s", field.field->key, field.len, field.value);
+	}
+	SPI_finish();
+	PG_RETURN_TEXT_P(cstring_to_text(out.data));
+}
+
+PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_test_reseal);
+
+/* test_reseal(most int) -> text: what sealing anew, once, has done */
+Datum
+wf_sql_test_reseal(PG_FUNCTION_ARGS)
+{
+	WfResealing at = {0};
+	bool		more;
+	bool		left;
+
+	SPI_connect();
+	more = wf_store_reseal(&at, PG_GETARG_INT32(0));
+	left = wf_store_has_old_secrets();
+	SPI_finish();
+	PG_RETURN_TEXT_P(cstring_to_text(psprintf("%d done, %d broken, more: %d, left: %d", at.n_done, at.n_broken, more, left)));
+}
+
 #endif

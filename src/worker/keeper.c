@@ -11,6 +11,7 @@
  *    since (wf_wake_keeper_at_commit). A time that is past means: look at once, at timers, schedules, gates, events, those
  *    that were put off, and escalations. At rest it has no statement to execute; it wakes once a minute if a time is ahead, as the clock may have been
  *    moved, and not at all if none is.
+ *    When it begins, secrets that the previous master key has sealed are sealed with the current one, some at each turn.
  *    What triggers did is saved a second after it was told that there is something, and when it begins (fired.h).
  *    Of a tenant that was deleted some rows go at a time, each in a transaction of its own, and what is due meanwhile goes before.
  * 3. When told to look at everything (it begins; a prepared transaction committed; rows came by COPY; a role cannot
@@ -43,6 +44,7 @@
 #include "storage/latch.h"
 #include "store/quota.h"
 #include "store/request.h"
+#include "store/secret.h"
 #include "store/runtime.h"
 #include "tcop/tcopprot.h"
 #include "utils/backend_status.h"
@@ -54,6 +56,7 @@
 #define MOST_BURSTS 1000			/* rows of events that were put off, in one transaction */
 #define MOST_WAITS 1000			/* that are fired in one transaction */
 #define MOST_SCHEDULED 100		/* due times of schedules that are dealt with in one transaction */
+#define MOST_RESEALED 100		/* secrets that are sealed with another master key, in one transaction */
 #define MOST_FAILED 100			/* messages that are failed in one transaction */
 #define MOST_SAVED 500			/* triggers of which it is saved what they did, in one transaction */
 #define MOST_EXPIRED 1000		/* runs that are deleted in one transaction */
@@ -84,6 +87,9 @@ typedef struct Look
 	Oid			role;			/* whose messages are failed */
 	const WfError *error;
 	bool		has_extension;
+	WfResealing resealing;
+	bool		more;
+	bool		some_are_old;
 	pg_uuid_t  *crashed;
 	int			n_crashed;
 	int		   *crashes;
@@ -103,6 +109,8 @@ static Again gates_again = {DT_NOEND};	/* starts at gates */
 static Again roles_again = {DT_NOEND};	/* roles whose messages are to be failed */
 static Again deletes_again = {DT_NOEND};	/* rows of deleted tenants */
 static Again saves = {0};		/* what triggers did; at once when it begins */
+static Again reseals = {0};		/* secrets of the previous master key; at once when it begins */
+static WfResealing resealing;	/* how far that has come */
 static TimestampTz upkeep_at = 0;
 static TimestampTz measure_at = 0;	/* DT_NOEND: nobody has such a quota */
 static TimestampTz idle_since = 0;	/* when it last had something to do */
@@ -536,6 +544,47 @@ do_saves(Look *look)
 }
 
 static void
+reseal(void *arg)
+{
+	Look	   *look = arg;
+
+	wf_transaction_open(look_memory);
+	look->more = wf_store_reseal(&look->resealing, MOST_RESEALED);
+	look->some_are_old = !look->more && wf_store_has_old_secrets();
+	wf_transaction_close(look_memory);
+}
+
+/*
+ * Some of the secrets that the previous master key has sealed; the others at the next turn, so that timers do not wait for all of
+ * them. Those that somebody has locked are looked at again later; those that can not be opened stay as they are.
+ */
+static void
+do_reseals(Look *look, bool from_the_beginning)
+{
+	if (from_the_beginning)
+		memset(&resealing, 0, sizeof(resealing));
+	reseals.due = wf_clock_now() + LONGEST_BACKOFF_MS * INT64CONST(1000);	/* if it fails */
+	if (wf_master_key_problem(WF_MASTER_KEY_PREVIOUS) != NULL || wf_master_key_problem(WF_MASTER_KEY_CURRENT) != NULL)
+	{
+		reseals.due = DT_NOEND;
+		return;
+	}
+	look->resealing = resealing;
+	must(reseal, look);
+	resealing = look->resealing;
+	if (look->more)
+	{
+		reseals.due = wf_clock_now();
+		return;
+	}
+	if (resealing.n_done + resealing.n_broken > 0)
+		ereport(LOG, (errmsg("workflow keeper: %d secrets were encrypted with the current master key, %d can not be decrypted",
+							 resealing.n_done, resealing.n_broken)));
+	settle_again(&reseals, look->some_are_old && resealing.n_broken == 0, LONGEST_BACKOFF_MS);
+	memset(&resealing, 0, sizeof(resealing));
+}
+
+static void
 look_at(bool everything, bool poked)
 {
 	Look		look = {0};
@@ -560,6 +609,8 @@ look_at(bool everything, bool poked)
 		do_saves(&look);
 	if (everything || deletes_again.due <= now)
 		do_deletes(&look);
+	if (everything || reseals.due <= now)
+		do_reseals(&look, everything);
 	if (upkeep_at <= now)
 		do_upkeep(&look);
 	if (everything || measure_at <= now)
@@ -677,7 +728,14 @@ patience_ms(TimestampTz until, TimestampTz now)
 static TimestampTz
 soonest(void)
 {
-	return Min(Min(Min(next_due, gates_again.due), Min(roles_again.due, saves.due)), Min(Min(deletes_again.due, upkeep_at), measure_at));
+	const TimestampTz dues[] = {
+		next_due, gates_again.due, roles_again.due, saves.due, deletes_again.due, reseals.due, upkeep_at, measure_at
+	};
+	TimestampTz first = DT_NOEND;
+
+	for (int i = 0; i < lengthof(dues); i++)
+		first = Min(first, dues[i]);
+	return first;
 }
 
 /* Sleeps until something is due, `at_most` ms (-1: any time), or until it is told something. */
