@@ -54,6 +54,7 @@ typedef enum WfPermission
 	WF_CODE_WRITE = 1 << 16,
 	WF_TEAM_MANAGE = 1 << 17,
 	WF_AUDIT_READ = 1 << 18,
+	WF_PII_READ = 1 << 19,
 } WfPermission;
 
 /* Permissions of an application role; 0 for an unknown one. */
@@ -97,6 +98,8 @@ extern bool wf_store_delete_member(const pg_uuid_t *tenant_id, Oid role);
 extern const char *wf_store_member_role(const pg_uuid_t *tenant_id, Oid role);
 /* Owners that still exist as roles. */
 extern int	wf_store_count_owners(const pg_uuid_t *tenant_id);
+/* A setting of the tenant, or of the nearest one above that has it, in CurrentMemoryContext; false when none has. */
+extern bool wf_store_tenant_setting(const pg_uuid_t *tenant_id, const char *key, JsonbValue *value);
 /* Waits for whoever changes the tenant's members and keeps others waiting until the transaction ends. */
 extern void wf_store_lock_tenant(const pg_uuid_t *tenant_id);
 

@@ -402,6 +402,23 @@ wf_store_count_owners(const pg_uuid_t *tenant_id)
 	return wf_store_int(0, 1);
 }
 
+PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_current_tenant_if);
+
+/* wf.current_tenant_if(permission): the same, for those who have the permission; NULL for an unknown one. */
+Datum
+wf_sql_current_tenant_if(PG_FUNCTION_ARGS)
+{
+	uint32		permission = wf_store_permission(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	WfTenant	tenant;
+	pg_uuid_t  *result;
+
+	if (!wf_store_current_tenant(&tenant, NULL) || (tenant.permissions & permission) == 0)
+		PG_RETURN_NULL();
+	result = palloc(sizeof(pg_uuid_t));
+	*result = tenant.tenant_id;
+	PG_RETURN_UUID_P(result);
+}
+
 PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_current_tenant_id);
 
 /* wf.current_tenant_id(): what the policies compare with. NULL when there is none; never throws 42501. */
