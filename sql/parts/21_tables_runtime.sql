@@ -20,11 +20,14 @@ CREATE TABLE wf.queue (
 	version      int,
 	payload      jsonb,
 	options      jsonb,
+	sealed       jsonb,
 	PRIMARY KEY (tenant_id, message_id)
 );
 CREATE INDEX queue_ready ON wf.queue (role, priority DESC, tenant_id, message_id);
 CREATE INDEX queue_run ON wf.queue (tenant_id, run_id) WHERE kind OPERATOR(pg_catalog.<>) 0;
 COMMENT ON TABLE wf.queue IS 'messages to runs that can be dealt with now; the first is a start (kind 0), whose message_id is the run''s id';
+COMMENT ON COLUMN wf.queue.payload IS 'of a start: its input, or a mask';
+COMMENT ON COLUMN wf.queue.sealed IS 'what members may not read: the payload of a message to a run; input and options of a start with personal data';
 
 CREATE TABLE wf.held (
 	LIKE wf.queue,
@@ -66,8 +69,10 @@ CREATE TABLE wf.live (
 	progress       jsonb,
 	signals        jsonb,
 	state          jsonb,
+	sealed         jsonb,
 	PRIMARY KEY (tenant_id, run_id)
 );
+COMMENT ON COLUMN wf.live.sealed IS 'input and options of a run with personal data, whose columns have tokens for it';
 COMMENT ON TABLE wf.live IS 'runs between two segments, with all that the next segment needs; state NULL: not begun';
 
 CREATE TABLE wf.wait (
@@ -136,8 +141,10 @@ CREATE TABLE wf.task (
 	created_at   timestamptz NOT NULL,
 	due_at       timestamptz,
 	closed_at    timestamptz,
+	sealed       jsonb,
 	PRIMARY KEY (tenant_id, task_id)
 );
+COMMENT ON COLUMN wf.task.sealed IS 'title, body, form and payload of a task with personal data, whose columns have tokens for it';
 CREATE INDEX task_queue ON wf.task (tenant_id, queue, priority DESC, task_id)
 	WHERE status OPERATOR(pg_catalog.=) 'open' AND kind OPERATOR(pg_catalog.=) 'task' AND lease_until IS NULL;
 CREATE INDEX task_lease ON wf.task (tenant_id, queue, lease_until)
@@ -176,6 +183,7 @@ CREATE TABLE wf.failed (
 	options      jsonb,
 	signals      jsonb,
 	state        jsonb,
+	sealed       jsonb,
 	failed_at    timestamptz NOT NULL,
 	PRIMARY KEY (tenant_id, run_id)
 );

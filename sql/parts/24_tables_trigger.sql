@@ -23,6 +23,7 @@ CREATE TABLE wf.trigger (
 	relation     regclass,
 	event        text,
 	route        text,
+	personal     bool NOT NULL DEFAULT false,
 	PRIMARY KEY (tenant_id, trigger_id),
 	UNIQUE (tenant_id, workflow_id, node),
 	-- and so a dump restores it after the version that it is of: it fires at once
@@ -31,6 +32,7 @@ CREATE TABLE wf.trigger (
 CREATE INDEX trigger_type ON wf.trigger (tenant_id, type) WHERE installed;
 CREATE INDEX trigger_event ON wf.trigger (tenant_id, event) WHERE event IS NOT NULL AND installed;
 CREATE UNIQUE INDEX trigger_route ON wf.trigger (tenant_id, route) WHERE route IS NOT NULL;
+COMMENT ON COLUMN wf.trigger.personal IS 'the version marks personal data';
 COMMENT ON TABLE wf.trigger IS 'trigger nodes of active versions; installed: enabled, and the workflow is active';
 
 SELECT pg_catalog.pg_extension_config_dump('wf.trigger', '');

@@ -34,7 +34,7 @@ DECLARE
 BEGIN
 	FOREACH t IN ARRAY ARRAY['tenant', 'member', 'app_role', 'workflow', 'version', 'block', 'trigger', 'run', 'segment', 'queue', 'held', 'gate',
 		'live', 'wait', 'event', 'task', 'idempotency', 'failed', 'request', 'sending', 'request_log', 'circuit', 'host_limit',
-		'trigger_stat', 'debounce', 'schedule', 'tenant_use', 'quota_taken']
+		'trigger_stat', 'debounce', 'schedule', 'tenant_use', 'quota_taken', 'forgotten']
 	LOOP
 		EXECUTE pg_catalog.format('REVOKE ALL ON wf.%I FROM PUBLIC', t);
 		EXECUTE pg_catalog.format('ALTER TABLE wf.%I ENABLE ROW LEVEL SECURITY', t);
@@ -121,3 +121,34 @@ COMMENT ON POLICY engine ON wf.secret IS 'the engine''s own statements';
 COMMENT ON POLICY tenant ON wf.secret IS 'members of the tenant who have credential:use or credential:read, for all workflows';
 GRANT SELECT, INSERT, UPDATE, DELETE ON wf.master_key, wf.secret TO wf_engine;
 GRANT SELECT (tenant_id, name, version, created_at, created_by, ended_at, dropped, type, fields) ON wf.secret TO PUBLIC;
+
+-- What only the engine needs, and may be personal: no member reads it.
+REVOKE SELECT ON wf.queue, wf.held, wf.live, wf.wait, wf.event, wf.debounce, wf.task, wf.failed FROM PUBLIC;
+GRANT SELECT (tenant_id, message_id, run_id, role, priority, kind, step, crashes, ready_at, workflow_id, version, payload, options)
+	ON wf.queue TO PUBLIC;
+GRANT SELECT (tenant_id, message_id, run_id, role, priority, kind, step, crashes, ready_at, workflow_id, version, payload, options,
+	gate_size) ON wf.held TO PUBLIC;
+GRANT SELECT (tenant_id, run_id, workflow_id, version, role, priority, status, attempt, queued_at, started_at, deadline, n_segments,
+	n_steps, parent_run_id, input, options, current_nodes, progress) ON wf.live TO PUBLIC;
+GRANT SELECT (tenant_id, run_id, step, kind, wake_at, role, priority, event) ON wf.wait TO PUBLIC;
+GRANT SELECT (tenant_id, event_id, event, emitted_at, matched) ON wf.event TO PUBLIC;
+GRANT SELECT (tenant_id, trigger_id, event_id, event, n, emitted_at, due_at, role, chain) ON wf.debounce TO PUBLIC;
+GRANT SELECT (tenant_id, task_id, run_id, step, workflow_id, node, kind, queue, title, body, assignees, claimed_by, lease_ms,
+	lease_until, quorum, allow_self, outcomes, form, payload, escalate_at, escalate_to, status, attempt, max_attempts, started_by,
+	role, priority, created_at, due_at, closed_at) ON wf.task TO PUBLIC;
+GRANT SELECT (tenant_id, run_id, workflow_id, version, role, priority, attempt, n_segments, n_steps, parent_run_id, queued_at,
+	started_at, failed_at) ON wf.failed TO PUBLIC;
+
+-- Personal data: for those with the permission. Nobody but the engine may read a key.
+REVOKE ALL ON wf.pii, wf.pii_key FROM PUBLIC;
+ALTER TABLE wf.pii ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+ALTER TABLE wf.pii_key ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY engine ON wf.pii TO wf_engine USING (true) WITH CHECK (true);
+CREATE POLICY engine ON wf.pii_key TO wf_engine USING (true) WITH CHECK (true);
+CREATE POLICY tenant ON wf.pii FOR SELECT USING (tenant_id OPERATOR(pg_catalog.=) (SELECT wf.tenant_for('pii:read'))
+	AND (SELECT wf.sees_all('pii:read')));
+COMMENT ON POLICY engine ON wf.pii IS 'the engine''s own statements';
+COMMENT ON POLICY engine ON wf.pii_key IS 'the engine''s own statements';
+COMMENT ON POLICY tenant ON wf.pii IS 'members of the tenant who have pii:read, for all workflows';
+GRANT SELECT, INSERT, UPDATE, DELETE ON wf.pii, wf.pii_key TO wf_engine;
+GRANT SELECT ON wf.pii TO PUBLIC;

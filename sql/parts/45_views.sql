@@ -15,10 +15,22 @@ COMMENT ON VIEW wf_workflows IS 'workflows of the current tenant';
 
 -- A run is in history when it has ended, in wf.live between two segments, and else a start in wf.queue or wf.held.
 -- Options of a start have what history has in columns.
+-- What is stored has tokens for personal data; these put it, or a mask, in their place.
+CREATE FUNCTION wf.shown(document jsonb, tenant_id uuid, run_id uuid) RETURNS jsonb
+	LANGUAGE c STABLE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'wf_sql_shown';
+COMMENT ON FUNCTION wf.shown(jsonb, uuid, uuid) IS 'JSON of a run with personal data for those who may see it, else with masks';
+CREATE FUNCTION wf.shown(line text, tenant_id uuid, run_id uuid) RETURNS text
+	LANGUAGE c STABLE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'wf_sql_shown_text';
+COMMENT ON FUNCTION wf.shown(text, uuid, uuid) IS 'a text of a run with personal data for those who may see it, else with masks';
+CREATE FUNCTION wf.shown(lines text[], tenant_id uuid, run_id uuid) RETURNS text[]
+	LANGUAGE c STABLE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'wf_sql_shown_texts';
+COMMENT ON FUNCTION wf.shown(text[], uuid, uuid) IS 'lines of a run with personal data for those who may see it, else with masks';
+
 CREATE VIEW wf_runs WITH (security_invoker = true) AS
 	SELECT r.run_id, w.name AS workflow, r.version,
 		   CASE WHEN x.run_id IS NOT NULL AND r.finished_at IS NULL THEN 'running' ELSE r.status END AS status,
-		   r.trigger, r.input, r.output, r.error, r.correlation_id, r.tags, r.parent_run_id, r.started_by,
+		   r.trigger, wf.shown(r.input, r.tenant_id, r.run_id) AS input, wf.shown(r.output, r.tenant_id, r.run_id) AS output,
+		   wf.shown(r.error, r.tenant_id, r.run_id) AS error, r.correlation_id, r.tags, r.parent_run_id, r.started_by,
 		   r.queued_at, r.started_at, r.finished_at,
 		   (pg_catalog.date_part('epoch', r.finished_at OPERATOR(pg_catalog.-) r.started_at)
 			OPERATOR(pg_catalog.*) 1000.0::pg_catalog.float8) AS duration_ms,
@@ -75,9 +87,10 @@ COMMENT ON FUNCTION wf.unfold(wf.step[], int, jsonb) IS 'steps of a journal row,
 
 CREATE VIEW wf_steps WITH (security_invoker = true) AS
 	SELECT s.run_id, t.seq, t.node, t.path, t.type, t.status, t.port, t.attempt,
-		   t.input, t.output, t.error, t.started_at,
+		   wf.shown(t.input, s.tenant_id, s.run_id) AS input, wf.shown(t.output, s.tenant_id, s.run_id) AS output,
+		   wf.shown(t.error, s.tenant_id, s.run_id) AS error, t.started_at,
 		   (t.duration_us::pg_catalog.float8 OPERATOR(pg_catalog./) 1000.0::pg_catalog.float8) AS duration_ms,
-		   s.segment, t.log
+		   s.segment, wf.shown(t.log, s.tenant_id, s.run_id) AS log
 	FROM wf.segment s
 	CROSS JOIN LATERAL (
 		SELECT r.input FROM wf.run r
@@ -98,8 +111,9 @@ CREATE VIEW wf_steps WITH (security_invoker = true) AS
 COMMENT ON VIEW wf_steps IS 'steps of the runs of the current tenant, unfolded from the journal';
 
 CREATE VIEW wf_tasks WITH (security_invoker = true) AS
-	SELECT t.task_id, t.run_id, w.name AS workflow, t.node, t.kind, t.queue, t.title, t.body, t.assignees, t.claimed_by,
-		   t.outcomes, t.form, t.payload, t.status, t.attempt, t.created_at, t.due_at
+	SELECT t.task_id, t.run_id, w.name AS workflow, t.node, t.kind, t.queue, wf.shown(t.title, t.tenant_id, t.run_id) AS title,
+		   wf.shown(t.body, t.tenant_id, t.run_id) AS body, t.assignees, t.claimed_by, t.outcomes,
+		   wf.shown(t.form, t.tenant_id, t.run_id) AS form, wf.shown(t.payload, t.tenant_id, t.run_id) AS payload, t.status, t.attempt, t.created_at, t.due_at
 	FROM wf.task t
 	LEFT JOIN wf.workflow w ON w.tenant_id OPERATOR(pg_catalog.=) t.tenant_id
 		AND w.workflow_id OPERATOR(pg_catalog.=) t.workflow_id
@@ -107,7 +121,7 @@ CREATE VIEW wf_tasks WITH (security_invoker = true) AS
 COMMENT ON VIEW wf_tasks IS 'tasks of the current tenant: the inbox of people, and the queues of external workers';
 
 CREATE VIEW wf_dead_letters WITH (security_invoker = true) AS
-	SELECT f.run_id, w.name AS workflow, f.version, r.error, f.attempt AS attempts, f.failed_at
+	SELECT f.run_id, w.name AS workflow, f.version, wf.shown(r.error, r.tenant_id, r.run_id) AS error, f.attempt AS attempts, f.failed_at
 	FROM wf.failed f
 	JOIN wf.run r ON r.tenant_id OPERATOR(pg_catalog.=) f.tenant_id AND r.run_id OPERATOR(pg_catalog.=) f.run_id
 	LEFT JOIN wf.workflow w ON w.tenant_id OPERATOR(pg_catalog.=) f.tenant_id
@@ -161,8 +175,8 @@ COMMENT ON VIEW wf_master_keys IS 'master keys that secrets were encrypted with:
 REVOKE ALL ON wf_master_keys FROM PUBLIC;
 
 CREATE VIEW wf_requests WITH (security_invoker = true) AS
-	SELECT r.request_id, r.run_id, r.node, r.method, r.host, r.path, r.state, r.status, r.attempts,
-		   r.dns_ms, r.connect_ms, r.tls_ms, r.first_byte_ms, r.total_ms, r.error, w.name AS workflow, r.created_at,
+	SELECT r.request_id, r.run_id, r.node, r.method, r.host, wf.shown(r.path, r.tenant_id, r.run_id) AS path, r.state, r.status,
+		   r.attempts, r.dns_ms, r.connect_ms, r.tls_ms, r.first_byte_ms, r.total_ms, r.error, w.name AS workflow, r.created_at,
 		   r.ended_at, r.due_at, r.bodies
 	FROM (
 		SELECT q.tenant_id, q.workflow_id, q.request_id, q.run_id, q.node, q.method, q.host, q.path,
@@ -222,7 +236,13 @@ CREATE VIEW wf_stat_hosts WITH (security_invoker = true) AS
 	GROUP BY l.host;
 COMMENT ON VIEW wf_stat_hosts IS 'requests of the current tenant that have ended, counted by host';
 
+CREATE VIEW wf_forgotten WITH (security_invoker = true) AS
+	SELECT f.forgotten_at, f.forgotten_by::pg_catalog.text AS forgotten_by, f.path, f.digest, f.places
+	FROM wf.forgotten f
+	WHERE f.tenant_id OPERATOR(pg_catalog.=) (SELECT wf.current_tenant_id());
+COMMENT ON VIEW wf_forgotten IS 'what wf_forget erased for the current tenant: when, by whom, where, a digest of the value';
+
 REVOKE ALL ON wf_workflows, wf_runs, wf_segments, wf_steps, wf_tasks, wf_dead_letters, wf_queue_status, wf_secrets, wf_credentials, wf_requests, wf_circuits,
-	wf_stat_hosts, wf_host_limits FROM PUBLIC;
+	wf_stat_hosts, wf_host_limits, wf_forgotten FROM PUBLIC;
 GRANT SELECT ON wf_workflows, wf_runs, wf_segments, wf_steps, wf_tasks, wf_dead_letters, wf_queue_status, wf_secrets, wf_credentials, wf_requests, wf_circuits,
-	wf_stat_hosts, wf_host_limits TO PUBLIC;
+	wf_stat_hosts, wf_host_limits, wf_forgotten TO PUBLIC;

@@ -17,6 +17,7 @@
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/latch.h"
+#include "store/pii.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -35,6 +36,8 @@ look(const WfTenant *tenant, const pg_uuid_t *run_id, WfRunState *state, MemoryC
 	SPI_connect();
 	old = MemoryContextSwitchTo(memory);
 	found = wf_store_run_state(&tenant->tenant_id, run_id, state);
+	if (found && state->has_ended)
+		wf_store_show_state(tenant, run_id, state);
 	MemoryContextSwitchTo(old);
 	SPI_finish();
 	if (!found)

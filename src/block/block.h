@@ -301,6 +301,11 @@ typedef struct WfPrepared
 	void	   *own;			/* what the block's prepare gave */
 } WfPrepared;
 
+/* Adds the paths to what the node's schemas (of its input, its answer, a form) mark with `"pii": true`; false when there are too
+ * many. (marks.c) */
+struct WfPiiPaths;
+extern bool wf_block_marks(const WfNode *node, struct WfPiiPaths *paths);
+
 /* -- helpers for blocks -- */
 
 /* Leaves at node->ports[port] with this output. */

@@ -133,8 +133,9 @@ wf_bodies_of(const JsonbValue *request, const WfAnswer *answer)
 	MemoryContext caller = CurrentMemoryContext;
 	MemoryContext memory;
 	Jsonb	   *volatile bodies = NULL;
+	JsonbValue	personal;
 
-	if (!wf_setting_http_log_bodies)
+	if (!wf_setting_http_log_bodies || wf_json_field(request, "personal", &personal))
 		return NULL;
 	memory = AllocSetContextCreate(caller, "workflow bodies", ALLOCSET_DEFAULT_SIZES);
 	PG_TRY();

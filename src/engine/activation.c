@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "catalog/namespace.h"
+#include "engine/personal.h"
 #include "engine/step.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
@@ -64,6 +65,8 @@ wf_activation_make(Run *run, Activation *parent, WfCompiled *compiled, MemoryCon
 	activation->vars = initial_vars(compiled->graph);
 	if (activation->vars != NULL)
 		run->context_bytes += VARSIZE(activation->vars);
+	if (compiled->pii != NULL && compiled != run->compiled)
+		wf_personal_join(run, compiled, trigger);
 	MemoryContextSwitchTo(old);
 	return activation;
 }

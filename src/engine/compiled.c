@@ -19,6 +19,7 @@
 #include "catalog/namespace.h"
 #include "engine/custom.h"
 #include "engine/engine.h"
+#include "engine/personal.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
@@ -150,6 +151,7 @@ wf_engine_compile(const Jsonb *definition, const char *search_path, bool look, M
 	graph = compile(definition, search_path, look, parent, found);
 	if (graph == NULL)
 		return NULL;
+	wf_personal_check(graph, found);
 	if (found->n_errors > 0)
 	{
 		wf_graph_free(graph);
@@ -271,6 +273,7 @@ load(const WfTenant *tenant, const WfWorkflowRow *row, int version)
 	if (compiled->graph->settings.concurrency_key != NULL)
 		compiled->concurrency_key = wf_engine_compile_key(compiled->graph->settings.concurrency_key);
 	compiled->touches_database = touches_database(compiled->graph);
+	compiled->pii = wf_personal_paths(&tenant->tenant_id, compiled->graph);
 	MemoryContextSwitchTo(old);
 	return compiled;
 }

@@ -139,6 +139,8 @@ pause_start(const WfTenant *tenant, const pg_uuid_t *run_id)
 	row.parent_run_id = run->parent.run_id;
 	row.input = start->payload;
 	row.options = start->options;
+	row.is_personal = start->is_personal;
+	row.known = start->known;
 	wf_store_insert_live(&row);
 	wf_store_take(start);
 	go = go_message(&row);

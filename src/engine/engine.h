@@ -29,6 +29,7 @@ typedef struct WfCompiled
 	Oid			owner;			/* who saved this version */
 	WfGraph    *graph;
 	bool		touches_database;	/* some node runs SQL */
+	const struct WfPiiPaths *pii;	/* what is personal in its runs; NULL: nothing */
 
 	/* where a node's state is within a frame of its region */
 	int		   *slot;			/* by node: index into the frame's slots */
@@ -175,6 +176,8 @@ typedef struct WfFire
 	const char *gate;			/* a gate for one run, where the workflow has none of its own; or NULL */
 	bool		later;			/* one of many: it may be written at the end of the statement */
 	bool		wants_answer;	/* at once only: result.answer */
+	bool		is_personal;	/* the inputs have personal data, whatever the workflow marks */
+	Jsonb	   *known;			/* values that are personal wherever they are: an array, or NULL */
 } WfFire;
 
 /* Do its runs execute as who saved the version, whoever makes it fire? */

@@ -20,6 +20,7 @@
 #include "base/fired.h"
 #include "base/settings.h"
 #include "base/wake.h"
+#include "engine/personal.h"
 #include "engine/segment.h"
 #include "engine/start.h"
 #include "engine/triggers.h"
@@ -117,6 +118,8 @@ fire(const WfTriggerRow *trigger, const WfFire *how, Jsonb **inputs, int n, WfSt
 	run.queued_at = wf_clock_now();
 	run.options.idempotency_key = how->idempotency_key;
 	run.options.correlation_id = how->correlation_id;
+	run.is_personal = how->is_personal || wf_personal_trigger(trigger);
+	run.known = how->known;
 	wf_start_rules_of_trigger(trigger, how, &rules);
 	needs_spi = how->idempotency_key != NULL || rules.gate_key != NULL || rules.gate_size > 0 || rules.gate != NULL ||
 		wf_store_quotas(&run.tenant.tenant_id)->any != 0;
@@ -136,7 +139,9 @@ wf_engine_fire_failed(const WfTriggerRow *trigger, MemoryContext memory)
 
 	MemoryContextSwitchTo(memory);
 	data = CopyErrorData();
-	wf_fired_failed(&trigger->tenant_id, &trigger->trigger_id, unpack_sql_state(data->sqlerrcode), data->message);
+	/* whoever looks at triggers sees it */
+	wf_fired_failed(&trigger->tenant_id, &trigger->trigger_id, unpack_sql_state(data->sqlerrcode),
+					trigger->is_personal ? WF_PII_MASK : data->message);
 	FreeErrorData(data);
 }
 

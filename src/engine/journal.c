@@ -15,6 +15,7 @@
 #include "base/settings.h"
 #include "catalog/pg_type.h"
 #include "engine/journal.h"
+#include "engine/personal.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/datetime.h"
@@ -134,11 +135,27 @@ reserve(Run *run, int seq)
 	run->steps_size = size;
 }
 
+/* Tokens for what is personal in the step. */
+static void
+hide_step(Run *run, WfStepRow *row, List **log)
+{
+	List	   *lines = NIL;
+	ListCell   *cell;
+
+	row->input = wf_personal_hide(run, row->input);
+	row->output = wf_personal_hide(run, row->output);
+	row->error = wf_personal_hide(run, row->error);
+	foreach(cell, *log)
+		lines = lappend(lines, wf_personal_hide_text(run, lfirst(cell)));
+	*log = lines;
+}
+
 void
 wf_journal_add(Run *run, const JournalEntry *entry)
 {
 	MemoryContext old;
 	WfStepRow	row;
+	List	   *log;
 	Datum		step;
 
 	if (run->mode != WF_RUN_DRY &&
@@ -163,7 +180,10 @@ wf_journal_add(Run *run, const JournalEntry *entry)
 	row.error = entry->error;
 	row.started_at = entry->started_at;
 	row.duration_us = wf_clock_now() - entry->started_at;
-	row.log = log_array(entry->log);
+	log = entry->log;
+	if (run->is_personal && run->mode != WF_RUN_DRY)
+		hide_step(run, &row, &log);
+	row.log = log_array(log);
 	step = wf_store_form_step(&row);
 	run->journal_bytes += VARSIZE_ANY(DatumGetPointer(step));
 	if (entry->seq < run->first_seq)
@@ -208,8 +228,8 @@ gather(Run *run, Datum **steps)
 	return n;
 }
 
-void
-wf_journal_write_segment(Run *run, const char *status, bool failed)
+static void
+write_steps(Run *run, const char *status, bool failed)
 {
 	WfSegmentRow row = {0};
 
@@ -228,6 +248,13 @@ wf_journal_write_segment(Run *run, const char *status, bool failed)
 }
 
 void
+wf_journal_write_segment(Run *run, const char *status, bool failed)
+{
+	write_steps(run, status, failed);
+	wf_personal_save(run);
+}
+
+void
 wf_journal_write(Run *run, const char *status, Jsonb *output, Jsonb *error)
 {
 	WfRunRow	row = {0};
@@ -238,9 +265,9 @@ wf_journal_write(Run *run, const char *status, Jsonb *output, Jsonb *error)
 	row.version = run->version;
 	row.status = status;
 	row.trigger = run->trigger;
-	row.input = run->input;
-	row.output = output;
-	row.error = error;
+	row.input = run->is_personal ? wf_personal_hide(run, run->input) : run->input;
+	row.output = run->is_personal ? wf_personal_hide(run, output) : output;
+	row.error = run->is_personal ? wf_personal_hide(run, error) : error;
 	row.correlation_id = run->options.correlation_id;
 	row.tags = run->options.tags;
 	row.idempotency_key = run->options.idempotency_key;

@@ -10,6 +10,7 @@
 #include "base/fault.h"
 #include "base/uuid.h"
 #include "base/wake.h"
+#include "engine/personal.h"
 #include "engine/request.h"
 #include "engine/start.h"
 #include "lib/stringinfo.h"
@@ -25,6 +26,22 @@ lane_of(const WfRequestRow *row, const WfRequestSpec *spec)
 	if (spec->own_limits)
 		appendStringInfo(&lane, " %s/%s", wf_engine_uuid_text(&row->workflow_id), row->node);
 	return lane.data;
+}
+
+/* Its path is for people to read; its bodies are not logged. */
+static void
+hide(Run *run, WfRequestRow *row)
+{
+	WfJsonWriter *w = wf_json_writer_begin();
+	JsonbValue	root;
+
+	wf_json_begin_object(w);
+	wf_json_root(row->request, &root);
+	wf_json_put_members(w, &root, NULL);
+	wf_json_put_field_bool(w, "personal", true);
+	wf_json_end_object(w);
+	row->request = wf_json_finish(w);
+	row->path = wf_personal_hide_text(run, row->path);
 }
 
 static void
@@ -48,6 +65,8 @@ fill_row(Run *run, const Frame *frame, const WfRequestSpec *spec, WfRequestRow *
 	row->forget = spec->forget;
 	row->trace = run->options.correlation_id != NULL ? run->options.correlation_id : wf_engine_uuid_text(&run->run_id);
 	row->request = spec->request;
+	if (run->is_personal && run->mode != WF_RUN_DRY)
+		hide(run, row);
 }
 
 pg_uuid_t

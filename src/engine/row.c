@@ -31,6 +31,8 @@ wf_turn_run_of_start(const WfMessage *message)
 	run->workflow_id = message->workflow_id;
 	run->version = message->version;
 	run->input = message->payload;
+	run->is_personal = message->is_personal;
+	run->known = message->known;
 	run->queued_at = message->ready_at;
 	run->started_at = run->segment_started_at;
 	wf_start_read_options(run, message->options);
@@ -46,6 +48,8 @@ wf_turn_run_of_live(WfLiveRow *live)
 	run->workflow_id = live->workflow_id;
 	run->version = live->version;
 	run->input = live->input != NULL ? live->input : wf_json_empty_object();
+	run->is_personal = live->is_personal;
+	run->known = live->known;
 	run->queued_at = live->queued_at;
 	run->started_at = live->started_at != 0 ? live->started_at : run->segment_started_at;
 	run->deadline = live->deadline;

@@ -26,6 +26,7 @@
 #include "engine/step.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "store/pii.h"
 #include "store/quota.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -168,19 +169,20 @@ wf_run_refuse_key(const char *workflow, const char *key, const pg_uuid_t *earlie
 
 /* How the run stands, as a result: ended, or alive. Throws WF014 when it is neither (its record was removed). */
 void
-wf_run_result(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, WfRunResult *result)
+wf_run_result(const WfTenant *tenant, const pg_uuid_t *run_id, WfRunResult *result)
 {
 	WfRunState	state;
 
 	memset(result, 0, sizeof(*result));
 	result->run_id = *run_id;
 	/* one look at all places: the run may go from one to the other meanwhile */
-	if (!wf_store_run_state(tenant_id, run_id, &state))
+	if (!wf_store_run_state(&tenant->tenant_id, run_id, &state))
 		ereport(ERROR, (errcode(WF_ERRCODE_RUN_STATE),
 						errmsg("run %s does not exist", wf_engine_uuid_text(run_id))));
 	result->status = state.status;
 	if (!state.has_ended)
 		return;
+	wf_store_show_state(tenant, run_id, &state);
 	result->output = state.output;
 	result->error = state.error;
 }
@@ -197,7 +199,7 @@ earlier_run(Run *run, const WfCompiled *compiled, WfRunResult *result)
 		return false;
 	if (run->options.conflict_is_error)
 		wf_run_refuse_key(compiled->name, run->options.idempotency_key, &earlier);
-	wf_run_result(&run->tenant.tenant_id, &earlier, result);
+	wf_run_result(&run->tenant, &earlier, result);
 	result->is_earlier = true;
 	if (run->mode == WF_RUN_RAISE && result->error != NULL)
 		raise_stored(result->error);

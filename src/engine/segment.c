@@ -22,6 +22,7 @@
 #include "engine/journal.h"
 #include "engine/mail.h"
 #include "engine/park.h"
+#include "engine/personal.h"
 #include "engine/save.h"
 #include "engine/segment.h"
 #include "engine/start.h"
@@ -75,6 +76,8 @@ wf_segment_apply_settings(Run *run)
 	run->workflow_id = run->compiled->workflow_id;
 	run->version = run->compiled->version;
 	run->journal = settings->journal;
+	if (run->compiled->pii != NULL)
+		wf_personal_join(run, run->compiled, NULL);
 	run->max_output_bytes = settings->max_output_bytes > 0 ? (Size) settings->max_output_bytes :
 		(Size) wf_setting_max_output_size * 1024;
 	if (timeout_ms > 0 && run->deadline == 0 && !run->undoing)
@@ -247,7 +250,7 @@ clear_rows(Run *run)
 }
 
 static void
-fill_live(const Run *run, WfLiveRow *row)
+fill_live(Run *run, WfLiveRow *row)
 {
 	memset(row, 0, sizeof(*row));
 	row->tenant_id = run->tenant.tenant_id;
@@ -267,6 +270,11 @@ fill_live(const Run *run, WfLiveRow *row)
 	row->input = run->input;
 	row->options = run->live != NULL ? run->live->options : wf_start_options(run);
 	row->signals = run->signals;
+	row->is_personal = run->is_personal;
+	if (!run->is_personal)
+		return;
+	row->shown_input = wf_personal_hide(run, run->input);
+	row->known = run->known;
 }
 
 static void

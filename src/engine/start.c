@@ -21,6 +21,7 @@
 #include "engine/mail.h"
 #include "engine/options.h"
 #include "engine/park.h"
+#include "engine/personal.h"
 #include "engine/save.h"
 #include "engine/start.h"
 #include "engine/step.h"
@@ -332,6 +333,8 @@ fill_message(const Run *run, WfMessage *message)
 	message->version = run->version;
 	message->payload = run->input;
 	message->options = wf_start_options(run);
+	message->is_personal = run->is_personal;
+	message->known = run->known;
 }
 
 /* A start at a later time: a live run that waits for it. */
@@ -354,6 +357,8 @@ start_later(const Run *run, TimestampTz at)
 	row.parent_run_id = run->parent.run_id;
 	row.input = run->input;
 	row.options = wf_start_options(run);
+	row.is_personal = run->is_personal;
+	row.known = run->known;
 	wf_store_insert_live(&row);
 	wait.tenant_id = row.tenant_id;
 	wait.run_id = row.run_id;
@@ -381,6 +386,8 @@ init_child(Run *child, Run *run, const WfCompiled *callee, Jsonb *input)
 	child->options.correlation_id = run->options.correlation_id;
 	child->options.env = run->options.env;
 	child->input = input;
+	child->is_personal = run->is_personal || callee->pii != NULL;
+	child->known = wf_personal_known(run);
 }
 
 pg_uuid_t
@@ -606,6 +613,7 @@ wf_engine_start(const char *workflow, Jsonb **inputs, int n, const Jsonb *option
 	run.chain = Max(wf_run_chain - 1, 0);
 	run.started_by = GetUserId();
 	run.role = wf_start_role(compiled);
+	run.is_personal = compiled->pii != NULL;
 	wf_start_require_login(run.role);
 	run.workflow_id = compiled->workflow_id;
 	run.version = compiled->version;

@@ -250,6 +250,11 @@ struct Run
 	RunOptions	options;
 	bool		has_parent;
 	RunParent	parent;
+	bool		is_personal;	/* what is written of it goes through personal.c */
+	struct WfPii *pii;			/* of this segment; NULL until it is needed */
+	const struct WfPiiPaths *pii_paths;	/* of all graphs in it that mark something */
+	List	   *joined;			/* of these, those called: WfCompiled * */
+	Jsonb	   *known;			/* values that the run around it knew to be personal; or NULL */
 	Jsonb	   *branch;			/* of a parent's container: what save.c passed on; else NULL */
 	const char *gate;			/* that it passed, or NULL */
 	const char *trigger;		/* manual, row, workflow ... */

@@ -49,7 +49,7 @@ extern void wf_run_check_nodes(const Run *run, const WfGraph *graph);
 /* Throws 23505: another run has the idempotency key. */
 pg_noreturn extern void wf_run_refuse_key(const char *workflow, const char *key, const pg_uuid_t *earlier);
 /* How a run stands. Throws WF014 when there is none. */
-extern void wf_run_result(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, WfRunResult *result);
+extern void wf_run_result(const WfTenant *tenant, const pg_uuid_t *run_id, WfRunResult *result);
 
 /* activation.c: a graph to be executed, in a context below `around`. */
 extern Activation *wf_activation_make(Run *run, Activation *parent, WfCompiled *compiled, MemoryContext around,

@@ -8,6 +8,7 @@
 #include "base/uuid.h"
 #include "catalog/pg_type.h"
 #include "engine/park.h"
+#include "engine/personal.h"
 #include "engine/task.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
@@ -37,6 +38,27 @@ text_array(const Jsonb *json)
 		items[i] = CStringGetTextDatum(text);
 	}
 	return construct_array(items, n, TEXTOID, -1, false, TYPALIGN_INT);
+}
+
+/* Those who may not see personal data see tokens; what is real is kept for who fills in the form, and for external workers. */
+static void
+seal(Run *run, WfTaskRow *row)
+{
+	WfJsonWriter *w = wf_json_writer_begin();
+
+	wf_json_begin_object(w);
+	if (row->title != NULL)
+		wf_json_put_field_cstring(w, "title", row->title);
+	if (row->body != NULL)
+		wf_json_put_field_cstring(w, "body", row->body);
+	wf_json_put_member(w, "form", row->form);
+	wf_json_put_member(w, "payload", row->payload);
+	wf_json_end_object(w);
+	row->sealed = wf_json_finish(w);
+	row->title = wf_personal_hide_text(run, row->title);
+	row->body = wf_personal_hide_text(run, row->body);
+	row->form = wf_personal_hide(run, row->form);
+	row->payload = wf_personal_hide(run, row->payload);
 }
 
 void
@@ -71,6 +93,8 @@ wf_task_insert(Run *run, Frame *frame, const WfWait *wait)
 	row.role = run->role;
 	row.priority = run->priority;
 	row.due_at = wf_park_wake_at(run, frame, open);
+	if (run->is_personal)
+		seal(run, &row);
 	wf_store_insert_task(&row);
 	WF_FAULT("task.inserted");
 }

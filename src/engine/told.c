@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "base/wake.h"
 #include "engine/listen.h"
+#include "engine/personal.h"
 #include "engine/start.h"
 #include "miscadmin.h"
 
@@ -53,10 +54,11 @@ tell(void *arg)
 	const Told *told = arg;
 	const Run  *run = told->run;
 	WfFire		how = {.role = run->role, .started_by = run->started_by, .correlation_id = run->options.correlation_id,
-	.chain = run->chain + 1};
+	.chain = run->chain + 1, .is_personal = run->is_personal};
 	Jsonb	   *input = told->input;
 	WfStarted	started;
 
+	how.known = wf_personal_known(told->run);
 	if (told->trigger == NULL)
 		wf_start_error_workflow(told->run, told->workflow, input);
 	else

@@ -103,6 +103,7 @@ fill_row(const TriggerNode *trigger, const WfCompiled *compiled, const WfTrigger
 	row->gate_policy = settings->concurrency_policy;
 	row->config = trigger->node->config;
 	row->search_path = trigger->search_path;
+	row->is_personal = compiled->pii != NULL;
 	if (before != NULL)
 		row->trigger_id = before->trigger_id;
 	else

@@ -690,6 +690,7 @@ static const WfSchemaKeyword keywords[] = {
 	{"oneOf", LIST, APPL, ANY, 1, wf_schema_apply_one_of, compile_list},
 	{"pattern", NONE, VALI, STR, 1, wf_schema_apply_pattern, compile_pattern},
 	{"patternProperties", MAP, APPL, OBJ, 1, wf_schema_apply_members, compile_members},
+	{"pii", NONE, META, 0, 1, NULL, compile_flag},
 	{"prefixItems", LIST, APPL, ARR, 1, wf_schema_apply_items, compile_items},
 	{"properties", MAP, APPL, OBJ, 1, wf_schema_apply_members, compile_members},
 	{"propertyNames", ONE, APPL, OBJ, 1, wf_schema_apply_property_names, compile_one},

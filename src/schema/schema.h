@@ -10,6 +10,7 @@
 #include "base/json.h"
 
 typedef struct WfSchema WfSchema;
+struct WfPiiPaths;
 
 typedef struct WfSchemaError
 {
@@ -43,5 +44,12 @@ extern WfSchema *wf_schema_compile(const Jsonb *document, int n_sources, const W
  * nesting or references go deeper than the stack allows, WF009 when a pattern exceeds its limit.
  */
 extern bool wf_schema_validate(const WfSchema *schema, const JsonbValue *value, List **errors, int most);
+
+/*
+ * Adds the paths of what a schema marks with `"pii": true`, each behind the member `prefix` (NULL: at the root). Subschemas are
+ * followed wherever they are for the value or a part of it, `$ref` within the document too, as deep as 16 levels of the
+ * value. False when there are more paths than may be. (personal.c)
+ */
+extern bool wf_schema_personal(const JsonbValue *schema, const char *prefix, struct WfPiiPaths *paths);
 
 #endif

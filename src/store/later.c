@@ -124,6 +124,7 @@ wf_store_send_later(const WfMessage *messages, int n)
 		item->message = messages[i];
 		item->message.payload = copy(messages[i].payload);
 		item->message.options = copy(messages[i].options);
+		item->message.known = copy(messages[i].known);
 		n_later++;
 	}
 }

@@ -4,6 +4,7 @@
 #include "postgres.h"
 
 #include "store/direct.h"
+#include "store/pii.h"
 #include "store/runtime.h"
 #include "store/statements.h"
 #include "utils/builtins.h"
@@ -32,6 +33,7 @@ enum
 	LIVE_PROGRESS,
 	LIVE_SIGNALS,
 	LIVE_STATE,
+	LIVE_SEALED,
 	LIVE_COLUMNS
 };
 
@@ -40,6 +42,7 @@ static WfLiveRow *
 read_live(void)
 {
 	WfLiveRow  *row = palloc0(sizeof(WfLiveRow));
+	Jsonb	   *sealed;
 	bool		is_null;
 
 	wf_store_uuid(0, 1 + LIVE_TENANT_ID, &row->tenant_id);
@@ -64,6 +67,14 @@ read_live(void)
 	row->progress = wf_store_jsonb(0, 1 + LIVE_PROGRESS);
 	row->signals = wf_store_jsonb(0, 1 + LIVE_SIGNALS);
 	row->state = wf_store_jsonb(0, 1 + LIVE_STATE);
+	sealed = wf_store_jsonb(0, 1 + LIVE_SEALED);
+	if (sealed != NULL)
+	{
+		row->is_personal = true;
+		row->shown_input = row->input;
+		row->shown_options = row->options;
+		wf_store_unseal(sealed, &row->input, &row->options, &row->known);
+	}
 	return row;
 }
 
@@ -108,6 +119,17 @@ fill_live(const WfLiveRow *row, Datum *values, bool *nulls)
 	values[LIVE_PROGRESS] = wf_store_jsonb_value(row->progress, &nulls[LIVE_PROGRESS]);
 	values[LIVE_SIGNALS] = wf_store_jsonb_value(row->signals, &nulls[LIVE_SIGNALS]);
 	values[LIVE_STATE] = wf_store_jsonb_value(row->state, &nulls[LIVE_STATE]);
+	values[LIVE_SEALED] = (Datum) 0;
+	nulls[LIVE_SEALED] = true;
+	if (row->is_personal)
+	{
+		values[LIVE_SEALED] = JsonbPGetDatum(wf_store_seal(row->input, row->options, row->known));
+		nulls[LIVE_SEALED] = false;
+		values[LIVE_INPUT] = JsonbPGetDatum(row->shown_input != NULL ? row->shown_input : wf_store_mask());
+		nulls[LIVE_INPUT] = false;
+		values[LIVE_OPTIONS] = wf_store_jsonb_value(row->shown_options != NULL ? row->shown_options :
+													wf_store_shown_options(row->options), &nulls[LIVE_OPTIONS]);
+	}
 }
 
 void
@@ -183,7 +205,8 @@ wf_store_is_alive(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, WfRunKey 
 /* Columns of wf.failed, in the table's order, by those of wf.live that they are. The time of the failure follows. */
 static const int failed_columns[] = {
 	LIVE_TENANT_ID, LIVE_RUN_ID, LIVE_WORKFLOW_ID, LIVE_VERSION, LIVE_ROLE, LIVE_PRIORITY, LIVE_ATTEMPT, LIVE_N_SEGMENTS,
-	LIVE_N_STEPS, LIVE_PARENT_RUN_ID, LIVE_QUEUED_AT, LIVE_STARTED_AT, LIVE_INPUT, LIVE_OPTIONS, LIVE_SIGNALS, LIVE_STATE
+	LIVE_N_STEPS, LIVE_PARENT_RUN_ID, LIVE_QUEUED_AT, LIVE_STARTED_AT, LIVE_INPUT, LIVE_OPTIONS, LIVE_SIGNALS, LIVE_STATE,
+	LIVE_SEALED
 };
 
 void

@@ -24,6 +24,7 @@
 #include "executor/tuptable.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "store/pii.h"
 #include "store/queue.h"
 #include "store/runtime.h"
 #include "store/statements.h"
@@ -78,6 +79,23 @@ fill_message(WfMessage *message, Datum *values, bool *nulls)
 	nulls[MESSAGE_VERSION] = !is_start;
 	values[MESSAGE_PAYLOAD] = wf_store_jsonb_value(message->payload, &nulls[MESSAGE_PAYLOAD]);
 	values[MESSAGE_OPTIONS] = wf_store_jsonb_value(message->options, &nulls[MESSAGE_OPTIONS]);
+	values[MESSAGE_SEALED] = (Datum) 0;
+	nulls[MESSAGE_SEALED] = true;
+	if (!is_start)
+	{
+		/* for the run alone */
+		values[MESSAGE_SEALED] = values[MESSAGE_PAYLOAD];
+		nulls[MESSAGE_SEALED] = nulls[MESSAGE_PAYLOAD];
+		nulls[MESSAGE_PAYLOAD] = true;
+	}
+	else if (message->is_personal)
+	{
+		values[MESSAGE_SEALED] = JsonbPGetDatum(wf_store_seal(message->payload, message->options, message->known));
+		nulls[MESSAGE_SEALED] = false;
+		values[MESSAGE_PAYLOAD] = JsonbPGetDatum(wf_store_mask());
+		nulls[MESSAGE_PAYLOAD] = false;
+		values[MESSAGE_OPTIONS] = wf_store_jsonb_value(wf_store_shown_options(message->options), &nulls[MESSAGE_OPTIONS]);
+	}
 }
 
 static bool
@@ -237,6 +255,19 @@ jsonb_of(const WfWalk *walk, int column)
 	return value == (Datum) 0 ? NULL : (Jsonb *) PG_DETOAST_DATUM_COPY(value);
 }
 
+/* What members may not read of it takes the place of what they may. */
+static void
+open_message(WfMessage *message, Jsonb *sealed)
+{
+	if (message->kind != WF_MESSAGE_START)
+		message->payload = sealed;
+	else if (sealed != NULL)
+	{
+		message->is_personal = true;
+		wf_store_unseal(sealed, &message->payload, &message->options, &message->known);
+	}
+}
+
 WfMessage *
 wf_store_walk_message(const WfWalk *walk)
 {
@@ -257,6 +288,7 @@ wf_store_walk_message(const WfWalk *walk)
 	message->version = DatumGetInt32(wf_store_walk_column(walk, MESSAGE_VERSION));
 	message->payload = jsonb_of(walk, MESSAGE_PAYLOAD);
 	message->options = jsonb_of(walk, MESSAGE_OPTIONS);
+	open_message(message, jsonb_of(walk, MESSAGE_SEALED));
 	message->tid = walk->slot->tts_tid;
 	return message;
 }
@@ -348,6 +380,7 @@ held_message(void)
 	message->version = wf_store_int(0, 1 + MESSAGE_VERSION);
 	message->payload = wf_store_jsonb(0, 1 + MESSAGE_PAYLOAD);
 	message->options = wf_store_jsonb(0, 1 + MESSAGE_OPTIONS);
+	open_message(message, wf_store_jsonb(0, 1 + MESSAGE_SEALED));
 	ItemPointerSetInvalid(&message->tid);
 	return message;
 }

@@ -232,6 +232,7 @@ wf_store_run_state(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, WfRunSta
 		state->output = wf_store_jsonb(0, 3);
 		state->error = wf_store_jsonb(0, 4);
 		made_by = (TransactionId) wf_store_oid(0, 5);
+		state->started_by = wf_store_oid(0, 6);
 		state->is_ours = TransactionIdIsNormal(made_by) && TransactionIdIsCurrentTransactionId(made_by);
 	}
 	SPI_freetuptable(SPI_tuptable);

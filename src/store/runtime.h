@@ -44,6 +44,8 @@ typedef struct WfMessage
 	int			version;		/* starts only */
 	Jsonb	   *payload;		/* or NULL */
 	Jsonb	   *options;		/* starts: what is not as usual, see engine/start.c; or NULL */
+	bool		is_personal;	/* starts: payload and options have personal data: members see neither */
+	Jsonb	   *known;			/* starts of such: an array of values that are personal wherever they are, or NULL */
 	ItemPointerData tid;		/* of a claimed row */
 	bool		is_taken;		/* it was dealt with, together with another one to the run */
 } WfMessage;
@@ -135,6 +137,10 @@ typedef struct WfLiveRow
 	Jsonb	   *progress;		/* or NULL */
 	Jsonb	   *signals;		/* array of {"event", "payload"}, or NULL */
 	Jsonb	   *state;			/* or NULL: not begun */
+	bool		is_personal;	/* input and options have personal data: members see the next two instead */
+	Jsonb	   *shown_input;	/* NULL: a mask */
+	Jsonb	   *shown_options;	/* NULL: made of options */
+	Jsonb	   *known;			/* as of a message */
 } WfLiveRow;
 
 typedef enum WfLockMode
@@ -247,6 +253,7 @@ typedef struct WfTaskRow
 	Oid			role;
 	int			priority;
 	TimestampTz due_at;			/* 0: never */
+	Jsonb	   *sealed;			/* {title, body, form, payload} as they are, when the above have tokens; or NULL */
 } WfTaskRow;
 
 extern void wf_store_insert_task(const WfTaskRow *row);
@@ -281,6 +288,7 @@ typedef struct WfRunState
 	const char *status;			/* as in the envelope */
 	Jsonb	   *output;			/* or NULL */
 	Jsonb	   *error;			/* or NULL */
+	Oid			started_by;		/* when it has ended */
 } WfRunState;
 /* How a run stands now, by what is committed or our own; false when there is no such run in the tenant. */
 extern bool wf_store_run_state(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, WfRunState *state);

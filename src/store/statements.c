@@ -26,19 +26,19 @@
 
 /* In the order of wf.queue's columns; read by wf_store_read_message. */
 #define MESSAGE_COLUMNS "tenant_id, message_id, run_id, role, priority, kind, step, crashes, ready_at, workflow_id," \
-	" version, payload, options"
+	" version, payload, options, sealed"
 
 #define MOST_INT8 "9223372036854775807"
 
 /* Read by live.c. */
 #define LIVE_COLUMNS "tenant_id, run_id, workflow_id, version, role, priority::pg_catalog.int4, status, attempt," \
 	" queued_at, started_at, deadline, n_segments, n_steps, parent_run_id, input, options, current_nodes, progress," \
-	" signals, state"
+	" signals, state, sealed"
 
 /* Read by trigger.c. */
 #define TRIGGER_COLUMNS "t.tenant_id, t.trigger_id, t.workflow_id, w.name, t.node, t.version, t.type," \
 	" t.role::pg_catalog.oid, t.enabled, t.installed, t.definer, t.priority::pg_catalog.int4, t.gate_size, t.gate_key," \
-	" t.gate_policy, t.config, t.search_path, t.relation::pg_catalog.oid, t.event, t.route"
+	" t.gate_policy, t.config, t.search_path, t.relation::pg_catalog.oid, t.event, t.route, t.personal"
 #define TRIGGERS "SELECT " TRIGGER_COLUMNS " FROM wf.trigger t JOIN wf.workflow w ON w.tenant_id" EQ "t.tenant_id" \
 	" AND w.workflow_id" EQ "t.workflow_id WHERE "
 
@@ -285,11 +285,12 @@ static const Statement statements[WF_SQL_COUNT] = {
 	2, {UUIDOID, UUIDOID}},
 	/* where a run is and how it stands: 1 history, 2 live, 3 a start; and who made the row that says so */
 	[WF_SQL_RUN_STATE] = {
-		"SELECT 1, status, output, error, '0'::pg_catalog.xid FROM wf.run WHERE tenant_id" EQ "$1 AND run_id" EQ "$2"
-		" UNION ALL SELECT 2, status, NULL, NULL, xmin FROM wf.live WHERE tenant_id" EQ "$1 AND run_id" EQ "$2"
-		" UNION ALL SELECT 3, 'queued', NULL, NULL, xmin FROM wf.queue"
+		"SELECT 1, status, output, error, '0'::pg_catalog.xid, started_by::pg_catalog.oid FROM wf.run"
+		" WHERE tenant_id" EQ "$1 AND run_id" EQ "$2"
+		" UNION ALL SELECT 2, status, NULL, NULL, xmin, NULL FROM wf.live WHERE tenant_id" EQ "$1 AND run_id" EQ "$2"
+		" UNION ALL SELECT 3, 'queued', NULL, NULL, xmin, NULL FROM wf.queue"
 		" WHERE tenant_id" EQ "$1 AND message_id" EQ "$2 AND kind" EQ "0"
-		" UNION ALL SELECT 3, 'queued', NULL, NULL, xmin FROM wf.held"
+		" UNION ALL SELECT 3, 'queued', NULL, NULL, xmin, NULL FROM wf.held"
 		" WHERE tenant_id" EQ "$1 AND message_id" EQ "$2 AND kind" EQ "0"
 		" ORDER BY 1 LIMIT 1",
 	2, {UUIDOID, UUIDOID}},
@@ -493,7 +494,7 @@ static const Statement statements[WF_SQL_COUNT] = {
 		"DELETE FROM wf.failed WHERE tenant_id" EQ "$1 AND run_id" EQ "$2"
 		" RETURNING tenant_id, run_id, workflow_id, version, role, priority::pg_catalog.int4, 'queued'::pg_catalog.text,"
 		" attempt, queued_at, started_at, NULL::pg_catalog.timestamptz, n_segments, n_steps, parent_run_id, input, options,"
-		" NULL::pg_catalog.text[], NULL::pg_catalog.jsonb, signals, state",
+		" NULL::pg_catalog.text[], NULL::pg_catalog.jsonb, signals, state, sealed",
 	2, {UUIDOID, UUIDOID}},
 
 	/* does wf_retry have it, or has it taken it up? one look at both; as WF_SQL_MAIL_FAILED */
@@ -518,10 +519,10 @@ static const Statement statements[WF_SQL_COUNT] = {
 	/* of a child run or a request ($4), which has completed */
 	[WF_SQL_HAS_RESULT] = {
 		"SELECT 1 FROM wf.queue WHERE tenant_id" EQ "$1 AND run_id" EQ "$2 AND kind OPERATOR(pg_catalog.<>) 0 AND step" EQ "$3"
-		" AND ((kind" EQ "5 AND (payload OPERATOR(pg_catalog.->>) 'run_id')" EQ "$4"
-		"   AND (payload OPERATOR(pg_catalog.->>) 'status')" EQ "'completed')"
-		"  OR (kind" EQ "8 AND (payload OPERATOR(pg_catalog.->>) 'request_id')" EQ "$4"
-		"   AND (payload OPERATOR(pg_catalog.->) 'failed') IS NULL)) LIMIT 1",
+		" AND ((kind" EQ "5 AND (sealed OPERATOR(pg_catalog.->>) 'run_id')" EQ "$4"
+		"   AND (sealed OPERATOR(pg_catalog.->>) 'status')" EQ "'completed')"
+		"  OR (kind" EQ "8 AND (sealed OPERATOR(pg_catalog.->>) 'request_id')" EQ "$4"
+		"   AND (sealed OPERATOR(pg_catalog.->) 'failed') IS NULL)) LIMIT 1",
 	4, {UUIDOID, UUIDOID, INT4OID, TEXTOID}},
 	[WF_SQL_PUT_WAIT] = {
 		"INSERT INTO wf.wait (tenant_id, run_id, step, kind, wake_at, role, priority, event, correlation)"
@@ -580,11 +581,11 @@ static const Statement statements[WF_SQL_COUNT] = {
 		" WHERE NOT e.matched AND NOT EXISTS ("
 		"   SELECT 1 FROM wf.queue q WHERE q.tenant_id" EQ "w.tenant_id AND q.run_id" EQ "w.run_id"
 		"    AND q.kind OPERATOR(pg_catalog.<>) 0 AND q.kind" EQ "3 AND q.step" EQ "w.step"
-		"    AND (q.payload OPERATOR(pg_catalog.->>) 'event_id')" EQ "e.event_id::pg_catalog.text)"
+		"    AND (q.sealed OPERATOR(pg_catalog.->>) 'event_id')" EQ "e.event_id::pg_catalog.text)"
 		" AND NOT EXISTS ("
 		"   SELECT 1 FROM wf.held q WHERE q.tenant_id" EQ "w.tenant_id AND q.run_id" EQ "w.run_id"
 		"    AND q.kind" EQ "3 AND q.step" EQ "w.step"
-		"    AND (q.payload OPERATOR(pg_catalog.->>) 'event_id')" EQ "e.event_id::pg_catalog.text)"
+		"    AND (q.sealed OPERATOR(pg_catalog.->>) 'event_id')" EQ "e.event_id::pg_catalog.text)"
 		" ORDER BY e.event_id LIMIT 10000",
 	0, {0}},
 	[WF_SQL_UNMATCHED_EVENTS] = {
@@ -612,7 +613,8 @@ static const Statement statements[WF_SQL_COUNT] = {
 		"$1 AND run_id" EQ "$2 AND status" EQ "'cancelled' AND step" EQ "$3 RETURNING escalate_at",
 	3, {UUIDOID, UUIDOID, INT4OID}},
 	[WF_SQL_LOCK_TASK] = {
-		"SELECT run_id, step, kind, assignees, claimed_by, lease_until, quorum, allow_self, outcomes, form, decisions,"
+		"SELECT run_id, step, kind, assignees, claimed_by, lease_until, quorum, allow_self, outcomes,"
+		" coalesce(sealed OPERATOR(pg_catalog.->) 'form', form), decisions,"
 		" status, attempt, max_attempts, started_by, role, priority::pg_catalog.int4, lease_ms FROM wf.task"
 		" WHERE tenant_id" EQ "$1 AND task_id" EQ "$2 FOR UPDATE",
 	2, {UUIDOID, UUIDOID}},
@@ -641,7 +643,8 @@ static const Statement statements[WF_SQL_COUNT] = {
 		"      AND (max_attempts" EQ "0 OR attempt OPERATOR(pg_catalog.<) max_attempts)"
 		"     ORDER BY lease_until LIMIT $4 FOR UPDATE SKIP LOCKED) b"
 		"   ORDER BY 2 DESC, 3 LIMIT $4) s))"
-		" RETURNING task_id, run_id, payload, attempt, lease_until, max_attempts, priority)"
+		" RETURNING task_id, run_id, coalesce(sealed OPERATOR(pg_catalog.->) 'payload', payload) AS payload, attempt, lease_until,"
+		"  max_attempts, priority)"
 		" SELECT task_id, run_id, payload, attempt, lease_until, max_attempts FROM got ORDER BY priority DESC, task_id",
 	7, {UUIDOID, TEXTOID, TIMESTAMPTZOID, INT4OID, TEXTOID, INT8OID, UUIDARRAYOID}},
 	[WF_SQL_ESCALATE] = {
@@ -726,7 +729,8 @@ static const Statement statements[WF_SQL_COUNT] = {
 	/* what hangs on ended runs of the range: keys, closed tasks, what wf_retry would need */
 	[WF_SQL_CLEAR_RANGE] = {
 		"WITH k AS (DELETE FROM wf.idempotency WHERE run_id OPERATOR(pg_catalog.>=) $1 AND run_id OPERATOR(pg_catalog.<) $2),"
-		" t AS (DELETE FROM wf.task WHERE run_id OPERATOR(pg_catalog.>=) $1 AND run_id OPERATOR(pg_catalog.<) $2)"
+		" t AS (DELETE FROM wf.task WHERE run_id OPERATOR(pg_catalog.>=) $1 AND run_id OPERATOR(pg_catalog.<) $2),"
+		" p AS (DELETE FROM wf.pii WHERE run_id OPERATOR(pg_catalog.>=) $1 AND run_id OPERATOR(pg_catalog.<) $2)"
 		" DELETE FROM wf.failed WHERE run_id OPERATOR(pg_catalog.>=) $1 AND run_id OPERATOR(pg_catalog.<) $2",
 	2, {UUIDOID, UUIDOID}},
 	/* those of which nobody has anything locked: wf_retry, which has not committed, or a comment on a task */
@@ -746,6 +750,7 @@ static const Statement statements[WF_SQL_COUNT] = {
 		" k AS (DELETE FROM wf.idempotency WHERE tenant_id" EQ "$1 AND run_id IN (SELECT run_id FROM old)),"
 		" t AS (DELETE FROM wf.task WHERE tenant_id" EQ "$1 AND run_id IN (SELECT run_id FROM old)),"
 		" f AS (DELETE FROM wf.failed WHERE tenant_id" EQ "$1 AND run_id IN (SELECT run_id FROM old)),"
+		" p AS (DELETE FROM wf.pii WHERE tenant_id" EQ "$1 AND run_id IN (SELECT run_id FROM old)),"
 		" s AS (DELETE FROM wf.segment WHERE tenant_id" EQ "$1 AND run_id OPERATOR(pg_catalog.<) $2"
 		"  AND run_id IN (SELECT run_id FROM old)),"
 		" r AS (DELETE FROM wf.request_log WHERE tenant_id" EQ "$1 AND run_id OPERATOR(pg_catalog.<) $2"
@@ -906,16 +911,16 @@ static const Statement statements[WF_SQL_COUNT] = {
 	/* a trigger keeps its id, and stays disabled, from one version to the next */
 	[WF_SQL_PUT_TRIGGER] = {
 		"INSERT INTO wf.trigger (tenant_id, trigger_id, workflow_id, node, version, type, role, enabled, installed, definer,"
-		" priority, gate_size, gate_key, gate_policy, config, search_path, relation, event, route)"
+		" priority, gate_size, gate_key, gate_policy, config, search_path, relation, event, route, personal)"
 		" VALUES ($1, $2, $3, $4, $5, $6, $7::pg_catalog.regrole, $8, $9, $10, $11, $12, $13, $14, $15, $16,"
-		" $17::pg_catalog.regclass, $18, $19)"
+		" $17::pg_catalog.regclass, $18, $19, $20)"
 		" ON CONFLICT (tenant_id, workflow_id, node) DO UPDATE SET version = excluded.version, type = excluded.type,"
 		" role = excluded.role, enabled = excluded.enabled, installed = excluded.installed, definer = excluded.definer,"
 		" priority = excluded.priority, gate_size = excluded.gate_size, gate_key = excluded.gate_key,"
 		" gate_policy = excluded.gate_policy, config = excluded.config, search_path = excluded.search_path,"
-		" relation = excluded.relation, event = excluded.event, route = excluded.route",
-	19, {UUIDOID, UUIDOID, UUIDOID, TEXTOID, INT4OID, TEXTOID, OIDOID, BOOLOID, BOOLOID, BOOLOID, INT4OID, INT4OID,
-	TEXTOID, TEXTOID, JSONBOID, TEXTOID, OIDOID, TEXTOID, TEXTOID}},
+		" relation = excluded.relation, event = excluded.event, route = excluded.route, personal = excluded.personal",
+	20, {UUIDOID, UUIDOID, UUIDOID, TEXTOID, INT4OID, TEXTOID, OIDOID, BOOLOID, BOOLOID, BOOLOID, INT4OID, INT4OID,
+	TEXTOID, TEXTOID, JSONBOID, TEXTOID, OIDOID, TEXTOID, TEXTOID, BOOLOID}},
 	[WF_SQL_DELETE_TRIGGER] = {
 		"DELETE FROM wf.trigger WHERE tenant_id" EQ "$1 AND trigger_id" EQ "$2",
 	2, {UUIDOID, UUIDOID}},
@@ -1079,6 +1084,161 @@ static const Statement statements[WF_SQL_COUNT] = {
 		"  SELECT quotas, settings, status FROM chain ORDER BY depth DESC LIMIT 1) e"
 		" ORDER BY t.name",
 	3, {UUIDARRAYOID, UUIDARRAYOID, BOOLOID}},
+	/* -- personal data -- */
+	[WF_SQL_PUT_PII] = {
+		"INSERT INTO wf.pii (tenant_id, run_id, segment, \"values\") VALUES ($1, $2, $3, $4)",
+	4, {UUIDOID, UUIDOID, INT4OID, JSONBOID}},
+	[WF_SQL_PII_OF_RUN] = {
+		"SELECT \"values\" FROM wf.pii WHERE tenant_id" EQ "$1 AND run_id" EQ "$2 ORDER BY segment",
+	2, {UUIDOID, UUIDOID}},
+	[WF_SQL_PII_OF_SEGMENT] = {
+		"SELECT \"values\" FROM wf.pii WHERE tenant_id" EQ "$1 AND run_id" EQ "$2 AND segment" EQ "$3",
+	3, {UUIDOID, UUIDOID, INT4OID}},
+	[WF_SQL_PII_KEY] = {
+		"WITH made AS (INSERT INTO wf.pii_key (tenant_id, key) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING key)"
+		" SELECT key FROM made UNION ALL SELECT key FROM wf.pii_key WHERE tenant_id" EQ "$1 LIMIT 1",
+	2, {UUIDOID, BYTEAOID}},
+	[WF_SQL_PUT_FORGOTTEN] = {
+		"INSERT INTO wf.forgotten (tenant_id, forget_id, forgotten_at, forgotten_by, path, digest, places)"
+		" VALUES ($1, $2, $3, $4::pg_catalog.regrole, $5, $6, $7)",
+	7, {UUIDOID, UUIDOID, TIMESTAMPTZOID, OIDOID, TEXTOID, BYTEAOID, INT8OID}},
+	/* messages that a value is in: whoever changes one holds it first */
+	[WF_SQL_MESSAGES_WITH] = {
+		"SELECT message_id FROM wf.queue WHERE tenant_id" EQ "$1 AND (wf.may_hold(payload, $2, $3)"
+		"  OR wf.may_hold(options, $2, $3) OR wf.may_hold(sealed, $2, $3))",
+	3, {UUIDOID, TEXTOID, JSONBOID}},
+	[WF_SQL_FORGET_QUEUE] = {
+		"UPDATE wf.queue SET payload = wf.erased(payload, $2, $3),"
+		" options = wf.erased(options, $2, $3),"
+		" sealed = wf.erased(sealed, $2, $3)"
+		" WHERE tenant_id" EQ "$1 AND (wf.may_hold(payload, $2, $3)"
+		"  OR wf.may_hold(options, $2, $3)"
+		"  OR wf.may_hold(sealed, $2, $3))",
+	3, {UUIDOID, TEXTOID, JSONBOID}},
+	[WF_SQL_FORGET_HELD] = {
+		"UPDATE wf.held SET payload = wf.erased(payload, $2, $3),"
+		" options = wf.erased(options, $2, $3),"
+		" sealed = wf.erased(sealed, $2, $3),"
+		" gate = wf.erased(gate, $2, $3)"
+		" WHERE tenant_id" EQ "$1 AND (wf.may_hold(payload, $2, $3)"
+		"  OR wf.may_hold(options, $2, $3)"
+		"  OR wf.may_hold(sealed, $2, $3)"
+		"  OR wf.may_hold(gate, $2, $3))",
+	3, {UUIDOID, TEXTOID, JSONBOID}},
+	[WF_SQL_FORGET_EVENT] = {
+		"UPDATE wf.event SET payload = wf.erased(payload, $2, $3),"
+		" correlation = wf.erased(correlation, $2, $3),"
+		" unique_id = CASE WHEN wf.may_hold(unique_id, $2, $3) THEN 'erased ' OPERATOR(pg_catalog.||) event_id::pg_catalog.text ELSE unique_id END"
+		" WHERE tenant_id" EQ "$1 AND (wf.may_hold(payload, $2, $3)"
+		"  OR wf.may_hold(correlation, $2, $3)"
+		"  OR wf.may_hold(unique_id, $2, $3))",
+	3, {UUIDOID, TEXTOID, JSONBOID}},
+	[WF_SQL_FORGET_DEBOUNCE] = {
+		"UPDATE wf.debounce SET payload = wf.erased(payload, $2, $3),"
+		" correlation = wf.erased(correlation, $2, $3)"
+		" WHERE tenant_id" EQ "$1 AND (wf.may_hold(payload, $2, $3)"
+		"  OR wf.may_hold(correlation, $2, $3))",
+	3, {UUIDOID, TEXTOID, JSONBOID}},
+	[WF_SQL_FORGET_WAIT] = {
+		"UPDATE wf.wait SET correlation = wf.erased(correlation, $2, $3)"
+		" WHERE tenant_id" EQ "$1 AND (wf.may_hold(correlation, $2, $3))",
+	3, {UUIDOID, TEXTOID, JSONBOID}},
+	[WF_SQL_FORGET_GATE] = {
+		"UPDATE wf.gate SET gate = wf.erased(gate, $2, $3)"
+		" WHERE tenant_id" EQ "$1 AND (wf.may_hold(gate, $2, $3))",
+	3, {UUIDOID, TEXTOID, JSONBOID}},
+	[WF_SQL_FORGET_REQUEST] = {
+		"UPDATE wf.request SET path = wf.erased(path, $2, $3),"
+		" error = wf.erased(error, $2, $3),"
+		" trace = wf.erased(trace, $2, $3),"
+		" request = wf.erased(request, $2, $3)"
+		" WHERE tenant_id" EQ "$1 AND (wf.may_hold(path, $2, $3)"
+		"  OR wf.may_hold(error, $2, $3)"
+		"  OR wf.may_hold(trace, $2, $3)"
+		"  OR wf.may_hold(request, $2, $3))",
+	3, {UUIDOID, TEXTOID, JSONBOID}},
+	[WF_SQL_FORGET_LIVE] = {
+		"UPDATE wf.live SET input = wf.erased(input, $2, $3),"
+		" options = wf.erased(options, $2, $3),"
+		" signals = wf.erased(signals, $2, $3),"
+		" state = wf.erased(state, $2, $3),"
+		" progress = wf.erased(progress, $2, $3),"
+		" sealed = wf.erased(sealed, $2, $3)"
+		" WHERE tenant_id" EQ "$1 AND (wf.may_hold(input, $2, $3)"
+		"  OR wf.may_hold(options, $2, $3)"
+		"  OR wf.may_hold(signals, $2, $3)"
+		"  OR wf.may_hold(state, $2, $3)"
+		"  OR wf.may_hold(progress, $2, $3)"
+		"  OR wf.may_hold(sealed, $2, $3))",
+	3, {UUIDOID, TEXTOID, JSONBOID}},
+	[WF_SQL_FORGET_TASK] = {
+		"UPDATE wf.task SET title = wf.erased(title, $2, $3),"
+		" body = wf.erased(body, $2, $3),"
+		" form = wf.erased(form, $2, $3),"
+		" payload = wf.erased(payload, $2, $3),"
+		" decisions = wf.erased(decisions, $2, $3),"
+		" comments = wf.erased(comments, $2, $3),"
+		" sealed = wf.erased(sealed, $2, $3)"
+		" WHERE tenant_id" EQ "$1 AND (wf.may_hold(title, $2, $3)"
+		"  OR wf.may_hold(body, $2, $3)"
+		"  OR wf.may_hold(form, $2, $3)"
+		"  OR wf.may_hold(payload, $2, $3)"
+		"  OR wf.may_hold(decisions, $2, $3)"
+		"  OR wf.may_hold(comments, $2, $3)"
+		"  OR wf.may_hold(sealed, $2, $3))",
+	3, {UUIDOID, TEXTOID, JSONBOID}},
+	[WF_SQL_FORGET_FAILED] = {
+		"UPDATE wf.failed SET input = wf.erased(input, $2, $3),"
+		" options = wf.erased(options, $2, $3),"
+		" signals = wf.erased(signals, $2, $3),"
+		" state = wf.erased(state, $2, $3),"
+		" sealed = wf.erased(sealed, $2, $3)"
+		" WHERE tenant_id" EQ "$1 AND (wf.may_hold(input, $2, $3)"
+		"  OR wf.may_hold(options, $2, $3)"
+		"  OR wf.may_hold(signals, $2, $3)"
+		"  OR wf.may_hold(state, $2, $3)"
+		"  OR wf.may_hold(sealed, $2, $3))",
+	3, {UUIDOID, TEXTOID, JSONBOID}},
+	[WF_SQL_FORGET_REQUEST_LOG] = {
+		"UPDATE wf.request_log SET path = wf.erased(path, $2, $3),"
+		" error = wf.erased(error, $2, $3),"
+		" bodies = wf.erased(bodies, $2, $3)"
+		" WHERE tenant_id" EQ "$1 AND (wf.may_hold(path, $2, $3)"
+		"  OR wf.may_hold(error, $2, $3)"
+		"  OR wf.may_hold(bodies, $2, $3))",
+	3, {UUIDOID, TEXTOID, JSONBOID}},
+	[WF_SQL_FORGET_TRIGGER_STAT] = {
+		"UPDATE wf.trigger_stat SET error = wf.erased(error, $2, $3)"
+		" WHERE tenant_id" EQ "$1 AND (wf.may_hold(error, $2, $3))",
+	3, {UUIDOID, TEXTOID, JSONBOID}},
+	[WF_SQL_FORGET_RUN] = {
+		"UPDATE wf.run SET input = wf.erased(input, $2, $3),"
+		" output = wf.erased(output, $2, $3),"
+		" error = wf.erased(error, $2, $3),"
+		" correlation_id = wf.erased(correlation_id, $2, $3),"
+		" tags = wf.erased(tags, $2, $3),"
+		" progress = wf.erased(progress, $2, $3),"
+		" idempotency_key = CASE WHEN wf.may_hold(idempotency_key, $2, $3) THEN 'erased ' OPERATOR(pg_catalog.||) run_id::pg_catalog.text ELSE idempotency_key END"
+		" WHERE tenant_id" EQ "$1 AND (wf.may_hold(input, $2, $3)"
+		"  OR wf.may_hold(output, $2, $3)"
+		"  OR wf.may_hold(error, $2, $3)"
+		"  OR wf.may_hold(correlation_id, $2, $3)"
+		"  OR wf.may_hold(tags, $2, $3)"
+		"  OR wf.may_hold(progress, $2, $3)"
+		"  OR wf.may_hold(idempotency_key, $2, $3))",
+	3, {UUIDOID, TEXTOID, JSONBOID}},
+	[WF_SQL_FORGET_SEGMENT] = {
+		"UPDATE wf.segment SET steps = wf.erased(steps, $2, $3)"
+		" WHERE tenant_id" EQ "$1 AND (wf.may_hold(steps, $2, $3))",
+	3, {UUIDOID, TEXTOID, JSONBOID}},
+	[WF_SQL_FORGET_PII] = {
+		"UPDATE wf.pii SET \"values\" = wf.erased(\"values\", $2, $3)"
+		" WHERE tenant_id" EQ "$1 AND (wf.may_hold(\"values\", $2, $3))",
+	3, {UUIDOID, TEXTOID, JSONBOID}},
+	[WF_SQL_FORGET_KEY] = {
+		"UPDATE wf.idempotency SET idempotency_key = 'erased ' OPERATOR(pg_catalog.||) run_id::pg_catalog.text"
+		" WHERE tenant_id" EQ "$1 AND wf.may_hold(idempotency_key, $2, $3)",
+	3, {UUIDOID, TEXTOID, JSONBOID}},
 };
 
 static SPIPlanPtr plans[WF_SQL_COUNT];

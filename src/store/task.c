@@ -50,6 +50,7 @@ enum
 	TASK_CREATED_AT,
 	TASK_DUE_AT,
 	TASK_CLOSED_AT,
+	TASK_SEALED,
 	TASK_COLUMNS
 };
 
@@ -93,6 +94,7 @@ wf_store_insert_task(const WfTaskRow *row)
 	values[TASK_CREATED_AT] = TimestampTzGetDatum(wf_clock_now());
 	values[TASK_DUE_AT] = wf_store_time_value(row->due_at, &nulls[TASK_DUE_AT]);
 	nulls[TASK_CLOSED_AT] = true;
+	values[TASK_SEALED] = wf_store_jsonb_value(row->sealed, &nulls[TASK_SEALED]);
 	wf_store_insert_one(wf_store_table("task"), values, nulls);
 	if (row->escalate_at != 0)
 		wf_wake_keeper_at_commit(row->escalate_at);

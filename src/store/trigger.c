@@ -32,6 +32,7 @@ trigger_of(uint64 i)
 	row->relation = wf_store_oid(i, 18);
 	row->event = wf_store_text(i, 19);
 	row->route = wf_store_text(i, 20);
+	row->is_personal = wf_store_bool(i, 21);
 	return row;
 }
 
@@ -121,8 +122,8 @@ text_or_null(const char *text, char *null)
 void
 wf_store_put_trigger(const WfTriggerRow *row)
 {
-	Datum		values[19];
-	char		nulls[19];
+	Datum		values[20];
+	char		nulls[20];
 
 	memset(nulls, ' ', sizeof(nulls));
 	values[0] = UUIDPGetDatum(&row->tenant_id);
@@ -145,6 +146,7 @@ wf_store_put_trigger(const WfTriggerRow *row)
 	nulls[16] = OidIsValid(row->relation) ? ' ' : 'n';
 	values[17] = text_or_null(row->event, &nulls[17]);
 	values[18] = text_or_null(row->route, &nulls[18]);
+	values[19] = BoolGetDatum(row->is_personal);
 	wf_store_execute(WF_SQL_PUT_TRIGGER, values, nulls);
 }
 

@@ -28,6 +28,7 @@ typedef struct WfTriggerRow
 	const char *search_path;	/* of the version */
 	Oid			relation;		/* trigger.row: the table; it may be gone. Else InvalidOid */
 	const char *event;			/* trigger.event, else NULL */
+	bool		is_personal;	/* the version marks personal data */
 	const char *route;			/* trigger.webhook: what no other one of the tenant may have; else NULL */
 } WfTriggerRow;
 
