@@ -9,6 +9,7 @@ CREATE TABLE wf.tenant (
 	name        text NOT NULL UNIQUE CHECK (name OPERATOR(pg_catalog.<>) '' AND pg_catalog.octet_length(name) OPERATOR(pg_catalog.<=) 255),
 	parent_id   uuid REFERENCES wf.tenant,
 	quotas      jsonb NOT NULL DEFAULT '{}',
+	settings    jsonb NOT NULL DEFAULT '{}',
 	created_at  timestamptz NOT NULL DEFAULT pg_catalog.now(),
 	created_by  regrole NOT NULL,
 	http_allow  text,

@@ -14,7 +14,7 @@ BEGIN
 		  AND e.extname OPERATOR(pg_catalog.=) 'workflow'
 	LOOP
 		EXECUTE pg_catalog.format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', f);
-		IF f::pg_catalog.text OPERATOR(pg_catalog.<>) ALL (ARRAY['wf.invalidate()', 'wf.check_invariants()', 'wf.fire_schedules()']) THEN
+		IF f::pg_catalog.text OPERATOR(pg_catalog.<>) ALL (ARRAY['wf.invalidate()', 'wf.check_invariants()', 'wf.fire_schedules()', 'wf.refuse_change()']) THEN
 			EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION %s TO PUBLIC', f);
 		END IF;
 	END LOOP;

@@ -8,6 +8,7 @@
 #include "base/uuid.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "store/audit.h"
 #include "store/store.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -127,6 +128,11 @@ wf_sql_create_tenant(PG_FUNCTION_ARGS)
 	wf_uuid_make(tenant_id);
 	wf_store_insert_tenant(tenant_id, name, parent_name != NULL ? &parent.tenant_id : NULL, quotas);
 	wf_store_put_member(tenant_id, GetUserId(), "owner");
+	wf_store_audit(tenant_id, &(WfAudit) {.action = "tenant.create", .object_type = "tenant", .object_id = tenant_id,
+				   .object_name = name, .after = options});
+	if (parent_name != NULL)
+		wf_store_audit(&parent.tenant_id, &(WfAudit) {.action = "tenant.create", .object_type = "tenant",
+					   .object_id = tenant_id, .object_name = name, .after = options});
 	SPI_finish();
 	PG_RETURN_UUID_P(tenant_id);
 }
@@ -157,6 +163,7 @@ wf_sql_grant(PG_FUNCTION_ARGS)
 	char	   *app_role;
 	WfTenant	tenant;
 	Oid			role;
+	const char *before;
 	const char *hint;
 
 	wf_api_not_null(fcinfo, 0, "role");
@@ -173,7 +180,11 @@ wf_sql_grant(PG_FUNCTION_ARGS)
 	require_only_manager(tenant_name, &tenant);
 	role = get_role_oid(NameStr(*PG_GETARG_NAME(0)), false);
 	check_owners(&tenant, role, strcmp(app_role, "owner") == 0);
+	before = wf_store_member_role(&tenant.tenant_id, role);
 	wf_store_put_member(&tenant.tenant_id, role, app_role);
+	wf_store_audit(&tenant.tenant_id, &(WfAudit) {.action = "member.grant", .object_type = "role",
+				   .object_name = NameStr(*PG_GETARG_NAME(0)), .before = wf_store_audit_facts("appRole", before, NULL),
+				   .after = wf_store_audit_facts("appRole", app_role, NULL)});
 	SPI_finish();
 	PG_RETURN_VOID();
 }
@@ -186,6 +197,7 @@ wf_sql_revoke(PG_FUNCTION_ARGS)
 	char	   *tenant_name;
 	WfTenant	tenant;
 	Oid			role;
+	const char *before;
 
 	wf_api_not_null(fcinfo, 0, "role");
 	tenant_name = wf_api_text(fcinfo, 1, "tenant");
@@ -193,9 +205,12 @@ wf_sql_revoke(PG_FUNCTION_ARGS)
 	require_only_manager(tenant_name, &tenant);
 	role = get_role_oid(NameStr(*PG_GETARG_NAME(0)), false);
 	check_owners(&tenant, role, false);
+	before = wf_store_member_role(&tenant.tenant_id, role);
 	if (!wf_store_delete_member(&tenant.tenant_id, role))
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
 						errmsg("role \"%s\" is not a member of tenant \"%s\"", NameStr(*PG_GETARG_NAME(0)), tenant.name)));
+	wf_store_audit(&tenant.tenant_id, &(WfAudit) {.action = "member.revoke", .object_type = "role",
+				   .object_name = NameStr(*PG_GETARG_NAME(0)), .before = wf_store_audit_facts("appRole", before, NULL)});
 	SPI_finish();
 	PG_RETURN_VOID();
 }

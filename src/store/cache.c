@@ -36,7 +36,7 @@ static uint64 generation = 1;
 static Oid	watched_ids[lengthof(watched)];
 static bool watching = false;	/* watched_ids is filled */
 
-#define MOST_TABLES 24
+#define MOST_TABLES 32
 
 /* What wf_store_table found. */
 static struct

@@ -1,0 +1,209 @@
+/*
+ * audit_verify.c: does a trail hold?
+ *
+ * Entries are read in their order, one at a time, whatever their number: each is to follow the one before by its number and by
+ * that one's hash, its hash is to be that of its text, its MAC that of its hash. In the end the head is to name the last one, and
+ * the first that is kept. So a change of anything is found where it was made, a removal at the beginning and at the end by the head,
+ * in the middle by a number; an entry that was made by hand by its MAC.
+ *
+ * What one MAC vouches for: all that is before it. So entries of an earlier master key, which the server may have no more, and
+ * those from before there was a key, are covered by any later entry of the present key. Where there is none they are reported.
+ */
+#include "postgres.h"
+
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "store/audit.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+/* A check under way. */
+typedef struct Check
+{
+	WfAuditReport report;
+	void	   *arg;
+	WfAuditKey	key;
+	WfAuditHead head;
+	bool		has_head;
+	int64		seq;			/* of the entry before; 0: there is none */
+	uint8		hash[WF_CRYPT_HASH_BYTES];	/* of the entry before */
+	bool		has_mac;		/* of the entry before */
+	int64		n_unvouched;	/* entries since the last whose MAC is of our key */
+	int64		first_unvouched;
+	StringInfoData text;
+} Check;
+
+static void complain(const Check *check, int64 seq, const char *fmt,...) pg_attribute_printf(3, 4);
+
+static void
+complain(const Check *check, int64 seq, const char *fmt,...)
+{
+	char		problem[300];
+	va_list		args;
+
+	va_start(args, fmt);
+	vsnprintf(problem, sizeof(problem), fmt, args);
+	va_end(args);
+	check->report(check->arg, seq, problem);
+}
+
+/* -- one entry -- */
+
+/* What was signed is what its digest is of. */
+static bool
+digest_holds(const WfAuditRow *row)
+{
+	uint8		digest[WF_CRYPT_HASH_BYTES];
+
+	if (strcmp(row->action, "task.complete") != 0)
+		return true;
+	if (!row->has_digest || row->after == NULL)
+		return false;
+	wf_audit_digest(row->after, digest);
+	return memcmp(digest, row->digest, sizeof(digest)) == 0;
+}
+
+/* By itself, with the key of its tenant. */
+static const char *
+problem_of(const WfAuditRow *row, const WfAuditKey *key, StringInfo text)
+{
+	if (!wf_audit_hash_holds(row, text))
+		return "the entry was changed: its hash is that of another text";
+	if (!digest_holds(row))
+		return "the entry's digest is that of another document";
+	if (row->has_mac != (row->key_id != 0))
+		return "the entry's MAC was taken away, or is not whole";
+	if (row->has_mac && row->key_id == key->key_id && !wf_audit_row_mac_holds(row, key))
+		return "the entry was made without the master key: its MAC does not hold";
+	return NULL;
+}
+
+const char *
+wf_store_verify_entry(const WfAuditRow *row)
+{
+	StringInfoData text;
+	WfAuditKey	key;
+	const char *problem;
+
+	initStringInfo(&text);
+	wf_audit_key(&row->tenant_id, &key);
+	problem = problem_of(row, &key, &text);
+	explicit_bzero(&key, sizeof(key));
+	return problem;
+}
+
+/* -- the chain -- */
+
+static void
+check_order(const Check *check, const WfAuditRow *row)
+{
+	int64		expected = check->seq + 1;
+
+	if (row->seq > expected && row->seq == expected + 1)
+		complain(check, expected, "the entry is missing");
+	else if (row->seq > expected)
+		complain(check, expected, "the entry is missing, and all after it up to " INT64_FORMAT, row->seq - 1);
+	else if (row->seq < expected)
+		complain(check, row->seq, "the entry is outside of the trail, which begins with " INT64_FORMAT, check->head.first_seq);
+	else if (memcmp(row->prev, check->hash, sizeof(check->hash)) != 0)
+		complain(check, row->seq, "the entry does not follow the one before it: that had another hash");
+}
+
+/* Keeps count of what no MAC of ours vouches for. */
+static void
+count_vouched(Check *check, const WfAuditRow *row)
+{
+	if (row->has_mac && row->key_id == check->key.key_id)
+		check->n_unvouched = 0;
+	else if (check->n_unvouched++ == 0)
+		check->first_unvouched = row->seq;
+}
+
+static void
+check_entry(Check *check, const WfAuditRow *row)
+{
+	const char *problem = problem_of(row, &check->key, &check->text);
+
+	check_order(check, row);
+	if (row->seq <= check->seq)
+		return;
+	if (problem != NULL)
+		complain(check, row->seq, "%s", problem);
+	else
+		count_vouched(check, row);
+	if (check->has_mac && row->key_id == 0 && strcmp(row->action, "audit.key") != 0 && check->key.key_id != 0)
+		complain(check, row->seq, "the entry has no MAC, though the one before it has");
+	if (strcmp(row->action, "audit.tampered") == 0)
+		complain(check, row->seq, "the trail had been changed when this entry was written");
+	check->has_mac = row->has_mac;
+	check->seq = row->seq;
+	memcpy(check->hash, row->hash, sizeof(check->hash));
+}
+
+static void
+check_end(const Check *check)
+{
+	const WfAuditHead *head = &check->head;
+
+	if (head->last_seq == check->seq + 1)
+		complain(check, head->last_seq, "the entry is missing: it was the last one");
+	else if (head->last_seq > check->seq)
+		complain(check, check->seq + 1, "the entry is missing, and all after it up to the last, " INT64_FORMAT, head->last_seq);
+	else if (head->last_seq < check->seq)
+		complain(check, head->last_seq + 1, "the entry is beyond the end of the trail that the head names");
+	else if (memcmp(head->hash, check->hash, sizeof(check->hash)) != 0)
+		complain(check, check->seq, "the entry is not the last one that was written: the head has another hash");
+	if (head->has_mac != (head->key_id != 0))
+		complain(check, 0, "the head's MAC was taken away, or is not whole");
+	else if (head->has_mac && head->key_id == check->key.key_id && !wf_audit_head_mac_holds(head, &check->key))
+		complain(check, 0, "the head was changed: its MAC does not hold");
+	if (check->n_unvouched == 0)
+		return;
+	if (check->key.key_id != 0)
+		complain(check, check->first_unvouched,
+				 "no MAC of the present master key vouches for the entry, nor for any after it: the next one will");
+	else if (head->key_id != 0)
+		complain(check, check->first_unvouched, "the MACs can not be checked: the server has no master key");
+}
+
+void
+wf_store_verify_audit(const pg_uuid_t *tenant_id, WfAuditReport report, void *arg)
+{
+	Check		check = {.report = report, .arg = arg};
+	MemoryContext rows = AllocSetContextCreate(CurrentMemoryContext, "workflow audit entry", ALLOCSET_DEFAULT_SIZES);
+	Snapshot	snapshot = GetActiveSnapshot();
+	MemoryContext old;
+	WfAuditScan *scan;
+	WfAuditRow	row;
+
+	initStringInfo(&check.text);
+	wf_audit_key(tenant_id, &check.key);
+	check.has_head = wf_audit_find_head(tenant_id, snapshot, &check.head, NULL);
+	if (check.has_head)
+	{
+		check.seq = check.head.first_seq - 1;
+		memcpy(check.hash, check.head.anchor, sizeof(check.hash));
+	}
+	scan = wf_audit_scan_begin(tenant_id, PG_INT64_MIN, snapshot);
+	for (;;)
+	{
+		bool		found;
+
+		CHECK_FOR_INTERRUPTS();
+		old = MemoryContextSwitchTo(rows);
+		found = wf_audit_scan_next(scan, &row);
+		if (found)
+			check_entry(&check, &row);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(rows);
+		if (!found)
+			break;
+	}
+	wf_audit_scan_end(scan);
+	if (check.has_head)
+		check_end(&check);
+	else if (check.seq > 0)
+		complain(&check, 0, "the head is missing");
+	explicit_bzero(&check.key, sizeof(check.key));
+	MemoryContextDelete(rows);
+}
