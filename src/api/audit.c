@@ -45,11 +45,11 @@ hex_value(const uint8 *bytes, int n)
 /* -- the chain -- */
 
 static void
-put_problem(void *arg, int64 seq, const char *problem)
+put_problem(void *arg, const int64 *seq, const char *problem)
 {
 	ReturnSetInfo *result = arg;
-	Datum		values[2] = {Int64GetDatum(seq), CStringGetTextDatum(problem)};
-	bool		nulls[2] = {seq == 0, false};
+	Datum		values[2] = {seq != NULL ? Int64GetDatum(*seq) : (Datum) 0, CStringGetTextDatum(problem)};
+	bool		nulls[2] = {seq == NULL, false};
 
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }

@@ -368,41 +368,61 @@ append_remark(Trail *trail, const WfAuditRow *first, const char *action, const J
 static const char *
 compare_last(WfAuditHead *head, bool found)
 {
-	uint8		hash[WF_CRYPT_HASH_BYTES];
-	int64		seq = wf_audit_last(&head->tenant_id, SnapshotSelf, hash);
-	bool		is_same = seq == head->last_seq && (seq == 0 || memcmp(hash, head->hash, sizeof(hash)) == 0);
+	WfAuditRow	last;
+	bool		is_same;
 
+	wf_audit_last(&head->tenant_id, SnapshotSelf, &last);
+	is_same = last.seq == head->last_seq &&
+		(last.seq == 0 || (memcmp(last.hash, head->hash, sizeof(last.hash)) == 0 && (!found || last.key_id == head->key_id)));
 	if (!found)
 		head->first_seq = 1;
-	if (seq > head->last_seq)
+	if (last.seq > head->last_seq)
 	{
-		head->last_seq = seq;
-		memcpy(head->hash, hash, sizeof(head->hash));
+		head->last_seq = last.seq;
+		memcpy(head->hash, last.hash, sizeof(head->hash));
 	}
 	if (is_same)
 		return NULL;
 	return found ? "the last entry was not the one that the head names" : "the head was missing";
 }
 
+/* Says that there is another key, or that there is one now, or none any more. */
+static void
+remark_key(Trail *trail, const WfAuditRow *first, int32 before, bool is_checked)
+{
+	WfJsonWriter *w = wf_json_writer_begin();
+
+	wf_json_begin_object(w);
+	wf_json_put_field_int64(w, "before", before);
+	wf_json_put_field_int64(w, "after", trail->key.key_id);
+	wf_json_put_field_bool(w, "checked", is_checked);
+	wf_json_end_object(w);
+	append_remark(trail, first, "audit.key", wf_json_finish(w));
+}
+
 /* Says what is to be said of the trail before the first entry is added: that it was tampered with, that there is another key. */
 static void
 remark(Trail *trail, const WfAuditRow *first, bool found)
 {
-	const int32 key_id = trail->key.key_id;
 	const int32 key_before = trail->head.key_id;
-	const char *problem = NULL;
-	const char *last_problem;
+	WfAuditKey	key;
+	const char *problem;
+	const char *mac_problem = NULL;
+	bool		is_checked = found && wf_audit_key_of(&trail->head.tenant_id, key_before, &key);
 
-	if (found && key_id != 0 && key_before == key_id && !wf_audit_head_mac_holds(&trail->head, &trail->key))
-		problem = "the MAC of the head did not hold";
-	last_problem = compare_last(&trail->head, found);
-	if (problem == NULL)
-		problem = last_problem;
+	if (is_checked)
+	{
+		if (!wf_audit_head_mac_holds(&trail->head, &key))
+			mac_problem = "the MAC of the head did not hold";
+		explicit_bzero(&key, sizeof(key));
+	}
+	problem = compare_last(&trail->head, found);
+	if (mac_problem != NULL)
+		problem = mac_problem;
 	if (problem != NULL)
 		append_remark(trail, first, "audit.tampered", wf_store_audit_facts("problem", problem, NULL));
-	if (trail->head.last_seq > 0 && key_before != key_id)
-		append_remark(trail, first, "audit.key",
-					  wf_store_audit_facts("before", psprintf("%d", key_before), "after", psprintf("%d", key_id), NULL));
+	if (found && trail->head.last_seq > 0 && key_before != trail->key.key_id)
+		remark_key(trail, first, key_before, is_checked && mac_problem == NULL);
 }
 
 /* Entries first to last - 1 of the list are those of a tenant. */

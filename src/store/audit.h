@@ -91,6 +91,8 @@ typedef struct WfAuditKey
 } WfAuditKey;
 
 extern void wf_audit_key(const pg_uuid_t *tenant_id, WfAuditKey *key);
+/* The key of this number, if the server has it; else false. */
+extern bool wf_audit_key_of(const pg_uuid_t *tenant_id, int32 key_id, WfAuditKey *key);
 /* The text that the hash is of: JSON, all that a row has but hash, key_id and mac. Appended. */
 extern void wf_audit_canonical(const WfAuditRow *row, StringInfo out);
 /* Sets hash, and key_id and mac; `text` is room for the canonical text. Throws XX000 when OpenSSL fails. */
@@ -118,13 +120,13 @@ extern bool wf_audit_scan_next(WfAuditScan *scan, WfAuditRow *row);
 /* Where the row is that was read last. */
 extern const ItemPointerData *wf_audit_scan_tid(const WfAuditScan *scan);
 extern void wf_audit_scan_end(WfAuditScan *scan);
-/* The number of a tenant's last entry, and its hash; 0: there is none. */
-extern int64 wf_audit_last(const pg_uuid_t *tenant_id, Snapshot snapshot, uint8 hash[WF_CRYPT_HASH_BYTES]);
+/* A tenant's last entry: its number (0: there is none), hash and key_id alone. */
+extern void wf_audit_last(const pg_uuid_t *tenant_id, Snapshot snapshot, WfAuditRow *row);
 
 /* -- checking (audit_verify.c) -- */
 
-/* Told of each problem; seq 0: of the trail as a whole. */
-typedef void (*WfAuditReport) (void *arg, int64 seq, const char *problem);
+/* Told of each problem; seq NULL: of the trail as a whole. */
+typedef void (*WfAuditReport) (void *arg, const int64 *seq, const char *problem);
 /* Reads a tenant's trail as the active snapshot has it. */
 extern void wf_store_verify_audit(const pg_uuid_t *tenant_id, WfAuditReport report, void *arg);
 /* What is wrong with one entry by itself, in CurrentMemoryContext; NULL: nothing. */

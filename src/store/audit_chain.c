@@ -47,6 +47,17 @@ wf_audit_key(const pg_uuid_t *tenant_id, WfAuditKey *key)
 	explicit_bzero(made, sizeof(made));
 }
 
+/* A server that has more than one master key, during a rotation, looks among all of them here. */
+bool
+wf_audit_key_of(const pg_uuid_t *tenant_id, int32 key_id, WfAuditKey *key)
+{
+	wf_audit_key(tenant_id, key);
+	if (key_id != 0 && key->key_id == key_id)
+		return true;
+	explicit_bzero(key, sizeof(*key));
+	return false;
+}
+
 /* -- the text -- */
 
 static void

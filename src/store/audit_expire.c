@@ -23,6 +23,9 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#define MOST_MS (INT64CONST(1000) * SECS_PER_YEAR * 1000)	/* longer is for ever */
 
 static char *
 hex_of(const uint8 *hash)
@@ -149,7 +152,7 @@ wf_store_expire_audit(TimestampTz now, int most)
 		int64		ms;
 
 		/* what is no duration, or zero, keeps all */
-		if (texts[i] != NULL && wf_text_duration_ms(texts[i], &ms) && ms > 0 && ms < (now - DT_NOBEGIN) / 1000)
+		if (texts[i] != NULL && wf_text_duration_ms(texts[i], &ms) && ms > 0 && ms < MOST_MS)
 			n += expire_tenant(&tenants[i], now - ms * 1000, most - n);
 	}
 	return n;

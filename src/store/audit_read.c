@@ -240,21 +240,20 @@ wf_audit_scan_end(WfAuditScan *scan)
 	pfree(scan);
 }
 
-int64
-wf_audit_last(const pg_uuid_t *tenant_id, Snapshot snapshot, uint8 hash[WF_CRYPT_HASH_BYTES])
+void
+wf_audit_last(const pg_uuid_t *tenant_id, Snapshot snapshot, WfAuditRow *row)
 {
 	ScanKeyData key;
 	WfAuditScan *scan;
-	int64		seq = 0;
 
+	memset(row, 0, sizeof(*row));
 	uuid_key(&key, 1, tenant_id);
 	scan = begin("audit_pkey", &key, 1, snapshot);
-	memset(hash, 0, WF_CRYPT_HASH_BYTES);
 	if (index_getnext_slot(scan->scan, BackwardScanDirection, scan->slot))
 	{
-		seq = int64_of(scan->slot, AUDIT_SEQ);
-		(void) hash_of(scan->slot, AUDIT_HASH, hash);
+		row->seq = int64_of(scan->slot, AUDIT_SEQ);
+		(void) hash_of(scan->slot, AUDIT_HASH, row->hash);
+		row->key_id = int32_of(scan->slot, AUDIT_KEY_ID);
 	}
 	wf_audit_scan_end(scan);
-	return seq;
 }

@@ -6,11 +6,15 @@
  * the first that is kept. So a change of anything is found where it was made, a removal at the beginning and at the end by the head,
  * in the middle by a number; an entry that was made by hand by its MAC.
  *
- * What one MAC vouches for: all that is before it. So entries of an earlier master key, which the server may have no more, and
- * those from before there was a key, are covered by any later entry of the present key. Where there is none they are reported.
+ * What one MAC vouches for: all that is before it, as it was when the MAC was made. So entries of an earlier master key, which the
+ * server may have no more, hold if an entry of the present key comes later and the old key was there to check the end of the
+ * trail when the first of these was written. What was written without a key, before or between, is vouched for by nobody, and
+ * said to be so each time: or else who can write tables would take all MACs away, change what he likes, and let the next
+ * entry vouch for it.
  */
 #include "postgres.h"
 
+#include "base/json.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "store/audit.h"
@@ -25,18 +29,20 @@ typedef struct Check
 	WfAuditKey	key;
 	WfAuditHead head;
 	bool		has_head;
+	int64		n_entries;		/* so far */
 	int64		seq;			/* of the entry before; 0: there is none */
 	uint8		hash[WF_CRYPT_HASH_BYTES];	/* of the entry before */
-	bool		has_mac;		/* of the entry before */
+	int32		key_id;			/* of the entry before */
 	int64		n_unvouched;	/* entries since the last whose MAC is of our key */
 	int64		first_unvouched;
 	StringInfoData text;
 } Check;
 
-static void complain(const Check *check, int64 seq, const char *fmt,...) pg_attribute_printf(3, 4);
+static void complain(const Check *check, const int64 *seq, const char *fmt,...) pg_attribute_printf(3, 4);
 
+/* seq NULL: of the trail as a whole */
 static void
-complain(const Check *check, int64 seq, const char *fmt,...)
+complain(const Check *check, const int64 *seq, const char *fmt,...)
 {
 	char		problem[300];
 	va_list		args;
@@ -99,14 +105,14 @@ check_order(const Check *check, const WfAuditRow *row)
 {
 	int64		expected = check->seq + 1;
 
-	if (row->seq > expected && row->seq == expected + 1)
-		complain(check, expected, "the entry is missing");
+	if (row->seq == expected + 1)
+		complain(check, &expected, "the entry is missing");
 	else if (row->seq > expected)
-		complain(check, expected, "the entry is missing, and all after it up to " INT64_FORMAT, row->seq - 1);
+		complain(check, &expected, "the entry is missing, and all after it up to " INT64_FORMAT, row->seq - 1);
 	else if (row->seq < expected)
-		complain(check, row->seq, "the entry is outside of the trail, which begins with " INT64_FORMAT, check->head.first_seq);
+		complain(check, &row->seq, "the entry is outside of the trail, which begins with " INT64_FORMAT, check->head.first_seq);
 	else if (memcmp(row->prev, check->hash, sizeof(check->hash)) != 0)
-		complain(check, row->seq, "the entry does not follow the one before it: that had another hash");
+		complain(check, &row->seq, "the entry does not follow the one before it: that had another hash");
 }
 
 /* Keeps count of what no MAC of ours vouches for. */
@@ -119,6 +125,34 @@ count_vouched(Check *check, const WfAuditRow *row)
 		check->first_unvouched = row->seq;
 }
 
+/*
+ * Another key than that of the entry before. Whoever has the old one can tell that nothing was cut off or put on before the new
+ * one came: where the server had it, the entry says so. Otherwise it might have been.
+ */
+static void
+check_key(const Check *check, const WfAuditRow *row)
+{
+	JsonbValue	facts;
+	JsonbValue	checked;
+
+	if (check->n_entries == 0 || row->key_id == check->key_id)
+		return;
+	if (row->key_id == 0)
+		complain(check, &row->seq, "there was no master key from this entry on: a superuser may have changed what follows");
+	else if (check->key_id == 0)
+		complain(check, &row->seq, "there was no master key before this entry: a superuser may have changed what was before");
+	else
+	{
+		if (row->after != NULL && strcmp(row->action, "audit.key") == 0)
+		{
+			wf_json_root(row->after, &facts);
+			if (wf_json_field(&facts, "checked", &checked) && checked.type == jbvBool && checked.val.boolean)
+				return;
+		}
+		complain(check, &row->seq, "there was another master key before this entry, which could not be checked then");
+	}
+}
+
 static void
 check_entry(Check *check, const WfAuditRow *row)
 {
@@ -128,42 +162,49 @@ check_entry(Check *check, const WfAuditRow *row)
 	if (row->seq <= check->seq)
 		return;
 	if (problem != NULL)
-		complain(check, row->seq, "%s", problem);
+		complain(check, &row->seq, "%s", problem);
 	else
 		count_vouched(check, row);
-	if (check->has_mac && row->key_id == 0 && strcmp(row->action, "audit.key") != 0 && check->key.key_id != 0)
-		complain(check, row->seq, "the entry has no MAC, though the one before it has");
+	check_key(check, row);
 	if (strcmp(row->action, "audit.tampered") == 0)
-		complain(check, row->seq, "the trail had been changed when this entry was written");
-	check->has_mac = row->has_mac;
+		complain(check, &row->seq, "the trail had been changed when this entry was written");
+	check->n_entries++;
+	check->key_id = row->key_id;
 	check->seq = row->seq;
 	memcpy(check->hash, row->hash, sizeof(check->hash));
 }
 
 static void
-check_end(const Check *check)
+check_head(const Check *check)
 {
 	const WfAuditHead *head = &check->head;
+	int64		next = check->seq + 1;
+	int64		beyond = head->last_seq + 1;
 
-	if (head->last_seq == check->seq + 1)
-		complain(check, head->last_seq, "the entry is missing: it was the last one");
+	if (head->last_seq == next)
+		complain(check, &next, "the entry is missing: it was the last one");
 	else if (head->last_seq > check->seq)
-		complain(check, check->seq + 1, "the entry is missing, and all after it up to the last, " INT64_FORMAT, head->last_seq);
+		complain(check, &next, "the entry is missing, and all after it up to the last, " INT64_FORMAT, head->last_seq);
 	else if (head->last_seq < check->seq)
-		complain(check, head->last_seq + 1, "the entry is beyond the end of the trail that the head names");
+		complain(check, &beyond, "the entry is beyond the end of the trail that the head names");
 	else if (memcmp(head->hash, check->hash, sizeof(check->hash)) != 0)
-		complain(check, check->seq, "the entry is not the last one that was written: the head has another hash");
-	if (head->has_mac != (head->key_id != 0))
-		complain(check, 0, "the head's MAC was taken away, or is not whole");
+		complain(check, &check->seq, "the entry is not the last one that was written: the head has another hash");
+	if (head->has_mac != (head->key_id != 0) || (head->last_seq >= head->first_seq && head->key_id != check->key_id))
+		complain(check, NULL, "the head was changed: it has not the MAC that it was written with");
 	else if (head->has_mac && head->key_id == check->key.key_id && !wf_audit_head_mac_holds(head, &check->key))
-		complain(check, 0, "the head was changed: its MAC does not hold");
+		complain(check, NULL, "the head was changed: its MAC does not hold");
+}
+
+static void
+check_end(const Check *check)
+{
+	check_head(check);
 	if (check->n_unvouched == 0)
 		return;
 	if (check->key.key_id != 0)
-		complain(check, check->first_unvouched,
-				 "no MAC of the present master key vouches for the entry, nor for any after it: the next one will");
-	else if (head->key_id != 0)
-		complain(check, check->first_unvouched, "the MACs can not be checked: the server has no master key");
+		complain(check, &check->first_unvouched, "no MAC of the present master key vouches for the entry, nor for any after it");
+	else if (check->head.key_id != 0)
+		complain(check, &check->first_unvouched, "the MACs can not be checked: the server has no master key");
 }
 
 void
@@ -203,7 +244,7 @@ wf_store_verify_audit(const pg_uuid_t *tenant_id, WfAuditReport report, void *ar
 	if (check.has_head)
 		check_end(&check);
 	else if (check.seq > 0)
-		complain(&check, 0, "the head is missing");
+		complain(&check, NULL, "the head is missing");
 	explicit_bzero(&check.key, sizeof(check.key));
 	MemoryContextDelete(rows);
 }
