@@ -98,7 +98,7 @@ wf_sql_audit_head(PG_FUNCTION_ARGS)
 static void
 put_signature(ReturnSetInfo *result, const WfAuditRow *row)
 {
-	const char *problem = wf_store_verify_entry(row);
+	const char *problem = wf_store_verify_entry(row, true);
 	JsonbValue	document = {.type = jbvNull};
 	char	   *outcome;
 	Datum		values[6];

@@ -166,12 +166,12 @@ wf_sql_export_audit(PG_FUNCTION_ARGS)
 	WfTenant	tenant;
 
 	wf_api_not_null(fcinfo, 1, "from_seq");
+	wf_store_catch_up();
+	wf_store_require(WF_AUDIT_READ, &tenant);
 	if (!as_csv && strcmp(format, "jsonl") != 0)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown format \"%s\"", wf_text_clip(format)),
 						errhint("It is one of jsonl, csv.")));
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
-	wf_store_catch_up();
-	wf_store_require(WF_AUDIT_READ, &tenant);
 	if (as_csv)
 		put_line(result, CSV_HEADER, strlen(CSV_HEADER));
 	export_rows(result, &tenant.tenant_id, as_csv, PG_GETARG_INT64(1), PG_ARGISNULL(2) ? PG_INT64_MAX : PG_GETARG_INT64(2));

@@ -129,8 +129,9 @@ extern void wf_audit_last(const pg_uuid_t *tenant_id, Snapshot snapshot, WfAudit
 typedef void (*WfAuditReport) (void *arg, const int64 *seq, const char *problem);
 /* Reads a tenant's trail as the active snapshot has it. */
 extern void wf_store_verify_audit(const pg_uuid_t *tenant_id, WfAuditReport report, void *arg);
-/* What is wrong with one entry by itself, in CurrentMemoryContext; NULL: nothing. */
-extern const char *wf_store_verify_entry(const WfAuditRow *row);
+/* What is wrong with one entry by itself, a constant; NULL: nothing. `is_alone`: nobody looks at those after it, which may vouch for
+ * one that has no MAC of the present key. */
+extern const char *wf_store_verify_entry(const WfAuditRow *row, bool is_alone);
 
 /* -- ending (audit_expire.c) -- */
 

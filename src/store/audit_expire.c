@@ -56,7 +56,7 @@ static bool
 holds(const WfAuditHead *head, const WfAuditRow *row)
 {
 	return row->seq == head->first_seq && memcmp(row->prev, head->anchor, sizeof(row->prev)) == 0 &&
-		wf_store_verify_entry(row) == NULL;
+		wf_store_verify_entry(row, false) == NULL;
 }
 
 /*

@@ -85,7 +85,7 @@ problem_of(const WfAuditRow *row, const WfAuditKey *key, StringInfo text)
 }
 
 const char *
-wf_store_verify_entry(const WfAuditRow *row)
+wf_store_verify_entry(const WfAuditRow *row, bool is_alone)
 {
 	StringInfoData text;
 	WfAuditKey	key;
@@ -94,6 +94,9 @@ wf_store_verify_entry(const WfAuditRow *row)
 	initStringInfo(&text);
 	wf_audit_key(&row->tenant_id, &key);
 	problem = problem_of(row, &key, &text);
+	if (problem == NULL && is_alone && row->key_id != key.key_id)
+		problem = key.key_id == 0 ? "the entry's MAC can not be checked: the server has no master key" :
+			"the entry has no MAC of the present master key: only wf_verify_audit() can tell whether later ones vouch for it";
 	explicit_bzero(&key, sizeof(key));
 	return problem;
 }
