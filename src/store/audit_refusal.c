@@ -43,8 +43,9 @@ place_of(const WfRequestRow *request)
 	return place;
 }
 
+/* Of the error its message alone: its details have the path, which may be a secret's. */
 static Jsonb *
-facts_of(const WfRequestRow *request, const Jsonb *error, int64 n)
+facts_of(const WfRequestRow *request, const JsonbValue *error, int64 n)
 {
 	WfJsonWriter *w = wf_json_writer_begin();
 
@@ -53,7 +54,7 @@ facts_of(const WfRequestRow *request, const Jsonb *error, int64 n)
 	wf_json_put_field_cstring(w, "method", request->method);
 	wf_json_put_field_cstring(w, "host", request->host);
 	wf_json_put_field_int64(w, "refused", n);
-	wf_json_put_member(w, "error", error);
+	wf_json_put_field_cstring(w, "message", wf_json_get_cstring(error, "message"));
 	wf_json_end_object(w);
 	return wf_json_finish(w);
 }
@@ -79,7 +80,7 @@ wf_store_audit_refusal(const WfRequestRow *request, const Jsonb *error)
 	if (!wf_audit_lock(&request->tenant_id, true))
 		return;
 	wf_store_audit(&request->tenant_id, &(WfAudit) {.action = "request.refuse", .object_type = "run",
-				   .object_id = &request->run_id, .object_name = request->host, .after = facts_of(request, error, place->n),
+				   .object_id = &request->run_id, .object_name = request->host, .after = facts_of(request, &root, place->n),
 				   .actor = GetUserNameFromId(request->role, true)});
 	place->told_at = now;
 	place->n = 0;
