@@ -14,6 +14,7 @@
 #include "engine/engine.h"
 #include "fmgr.h"
 #include "query/query.h"
+#include "store/audit.h"
 #include "store/runtime.h"
 #include "store/store.h"
 #include "worker/worker.h"
@@ -26,6 +27,7 @@ void
 _PG_init(void)
 {
 	wf_settings_init();
+	wf_store_audit_init();		/* callbacks are called last first: the trail is written when all else is */
 	wf_wake_init();
 	wf_fired_init();
 	wf_quota_init();

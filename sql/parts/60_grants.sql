@@ -15,7 +15,7 @@ BEGIN
 	LOOP
 		EXECUTE pg_catalog.format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', f);
 		IF f::pg_catalog.text OPERATOR(pg_catalog.<>) ALL (ARRAY['wf.invalidate()', 'wf.check_invariants()', 'wf.fire_schedules()',
-				'wf.finish_deletions(integer)', 'wf.restore_default_tenant()', 'wf.has_master_key(bytea)']) THEN
+				'wf.finish_deletions(integer)', 'wf.restore_default_tenant()', 'wf.has_master_key(bytea)', 'wf.refuse_change()']) THEN
 			EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION %s TO PUBLIC', f);
 		END IF;
 	END LOOP;

@@ -13,6 +13,7 @@
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "store/audit.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -191,6 +192,7 @@ wf_sql_register_block(PG_FUNCTION_ARGS)
 	Oid			function;
 	Jsonb	   *schema = wf_api_jsonb_or_empty(fcinfo, 2);
 	ArrayType  *ports;
+	WfBlockRow *known;
 	WfTenant	tenant;
 	const char *problem;
 
@@ -207,7 +209,11 @@ wf_sql_register_block(PG_FUNCTION_ARGS)
 	SPI_connect();
 	wf_store_require(WF_CONNECTOR_CREATE, &tenant);
 	check_function(function);
+	known = wf_store_find_block(&tenant.tenant_id, type);
 	wf_store_put_block(&tenant.tenant_id, type, format_procedure_qualified(function), schema, ports);
+	wf_store_audit(&tenant.tenant_id, &(WfAudit) {.action = "block.register", .object_type = "block", .object_name = type,
+				   .before = known != NULL ? wf_store_audit_facts("function", known->function, NULL) : NULL,
+				   .after = wf_store_audit_facts("function", format_procedure_qualified(function), NULL)});
 	SPI_finish();
 	PG_RETURN_VOID();
 }

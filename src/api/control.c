@@ -7,6 +7,7 @@
 
 #include "access/htup_details.h"
 #include "api/api.h"
+#include "api/record.h"
 #include "base/compat.h"
 #include "base/wake.h"
 #include "catalog/pg_type.h"
@@ -18,13 +19,24 @@
 #include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
 
-static void
+/* The tenant that the engine acts for, too. */
+static WfTenant
 require(WfPermission permission)
 {
 	WfTenant	tenant;
 
 	wf_store_catch_up();
 	wf_store_require_some(permission, &tenant);
+	return tenant;
+}
+
+/* What was done, if it was. */
+static bool
+record(bool done, const WfTenant *tenant, const char *action, const pg_uuid_t *run_id, const Jsonb *after)
+{
+	if (done)
+		wf_api_record_run(tenant, action, run_id, after);
+	return done;
 }
 
 PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_cancel);
@@ -34,9 +46,10 @@ wf_sql_cancel(PG_FUNCTION_ARGS)
 {
 	const pg_uuid_t *run_id = wf_api_uuid(fcinfo, 0, "run_id");
 	char	   *reason = wf_api_text_or_null(fcinfo, 1);
+	WfTenant	tenant;
 
-	require(WF_RUN_CANCEL);
-	PG_RETURN_BOOL(wf_engine_cancel(run_id, reason));
+	tenant = require(WF_RUN_CANCEL);
+	PG_RETURN_BOOL(record(wf_engine_cancel(run_id, reason), &tenant, "run.cancel", run_id, wf_store_audit_facts("reason", reason, NULL)));
 }
 
 PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_pause);
@@ -45,9 +58,10 @@ Datum
 wf_sql_pause(PG_FUNCTION_ARGS)
 {
 	const pg_uuid_t *run_id = wf_api_uuid(fcinfo, 0, "run_id");
+	WfTenant	tenant;
 
-	require(WF_RUN_CANCEL);
-	PG_RETURN_BOOL(wf_engine_pause(run_id));
+	tenant = require(WF_RUN_CANCEL);
+	PG_RETURN_BOOL(record(wf_engine_pause(run_id), &tenant, "run.pause", run_id, NULL));
 }
 
 PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_resume);
@@ -56,9 +70,10 @@ Datum
 wf_sql_resume(PG_FUNCTION_ARGS)
 {
 	const pg_uuid_t *run_id = wf_api_uuid(fcinfo, 0, "run_id");
+	WfTenant	tenant;
 
-	require(WF_RUN_CANCEL);
-	PG_RETURN_BOOL(wf_engine_resume(run_id));
+	tenant = require(WF_RUN_CANCEL);
+	PG_RETURN_BOOL(record(wf_engine_resume(run_id), &tenant, "run.resume", run_id, NULL));
 }
 
 PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_retry);
@@ -70,9 +85,11 @@ wf_sql_retry(PG_FUNCTION_ARGS)
 	char	   *from_node = wf_api_text_or_null(fcinfo, 1);
 	Jsonb	   *options = wf_api_jsonb_or_empty(fcinfo, 2);
 	WfRunResult result = {{{0}}};
+	WfTenant	tenant = require(WF_RUN_REPLAY);
 
-	require(WF_RUN_REPLAY);
 	wf_engine_retry(run_id, from_node, options, &result);
+	wf_store_audit(&tenant.tenant_id, &(WfAudit) {.action = "run.retry", .object_type = "run", .object_id = run_id,
+				   .before = wf_store_audit_facts("fromNode", from_node, NULL), .after = options});
 	PG_RETURN_JSONB_P(wf_engine_envelope(&result));
 }
 
@@ -82,10 +99,13 @@ Datum
 wf_sql_migrate(PG_FUNCTION_ARGS)
 {
 	const pg_uuid_t *run_id = wf_api_uuid(fcinfo, 0, "run_id");
+	WfTenant	tenant;
 
 	wf_api_not_null(fcinfo, 1, "version");
-	require(WF_RUN_REPLAY);
+	tenant = require(WF_RUN_REPLAY);
 	wf_engine_migrate(run_id, PG_GETARG_INT32(1));
+	wf_api_record_run(&tenant, "run.migrate", run_id,
+					  wf_store_audit_facts("version", psprintf("%d", PG_GETARG_INT32(1)), NULL));
 	PG_RETURN_VOID();
 }
 

@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "api/api.h"
+#include "api/record.h"
 #include "base/compat.h"
 #include "base/text.h"
 #include "base/uuid.h"
@@ -148,6 +149,7 @@ save(const char *name, Jsonb *definition, const Jsonb *options)
 	WfWorkflowRow *row;
 	WfVersionRow version = {0};
 	const char *category = wf_api_option_text(options, "category");
+	bool		activates;
 	char	   *search_path = wf_engine_search_path();
 
 	row = require_saver(&tenant, name);
@@ -181,11 +183,14 @@ save(const char *name, Jsonb *definition, const Jsonb *options)
 	}
 	wf_store_touch_workflow(&tenant.tenant_id, &row->workflow_id, version.version,
 							wf_api_option_text(options, "description"), category);
-	if (wf_api_option_bool(options, "activate", true) && row->active_version != version.version)
+	activates = wf_api_option_bool(options, "activate", true) && row->active_version != version.version;
+	if (activates)
 	{
 		wf_store_set_active(&tenant.tenant_id, &row->workflow_id, version.version);
 		wf_engine_put_triggers(&tenant, &row->workflow_id);
 	}
+	wf_api_record_save(&tenant, row, version.definition != NULL ? &version : NULL,
+					   activates ? version.version : row->active_version, options);
 	return version.version;
 }
 
@@ -282,6 +287,7 @@ wf_sql_activate(PG_FUNCTION_ARGS)
 						errhint("wf_versions('%s') lists its versions.", name)));
 	wf_store_set_active(&tenant.tenant_id, &row->workflow_id, version);
 	wf_engine_put_triggers(&tenant, &row->workflow_id);
+	wf_api_record_workflow(&tenant, "workflow.activate", row, version, strcmp(row->status, "draft") == 0 ? "active" : NULL);
 	SPI_finish();
 	PG_RETURN_VOID();
 }
@@ -318,6 +324,7 @@ wf_sql_set_status(PG_FUNCTION_ARGS)
 						errhint("Use wf_activate('%s', version).", name)));
 	wf_store_set_status(&tenant.tenant_id, &row->workflow_id, status);
 	wf_engine_install_triggers(&tenant, &row->workflow_id);
+	wf_api_record_workflow(&tenant, "workflow.status", row, 0, status);
 	SPI_finish();
 	PG_RETURN_VOID();
 }
@@ -337,6 +344,7 @@ wf_sql_delete(PG_FUNCTION_ARGS)
 	row = lock_workflow(&tenant, name, WF_WORKFLOW_DELETE);
 	wf_store_set_status(&tenant.tenant_id, &row->workflow_id, "deleted");
 	wf_engine_install_triggers(&tenant, &row->workflow_id);
+	wf_api_record_workflow(&tenant, "workflow.delete", row, 0, "deleted");
 	SPI_finish();
 	PG_RETURN_VOID();
 }

@@ -6,6 +6,7 @@
 #include "api/api.h"
 #include "dispatch/dispatch.h"
 #include "executor/spi.h"
+#include "store/audit.h"
 #include "store/request.h"
 #include "store/store.h"
 #include "utils/builtins.h"
@@ -25,6 +26,8 @@ wf_sql_reset_circuit(PG_FUNCTION_ARGS)
 	SPI_connect();
 	wf_store_require(WF_CONNECTOR_UPDATE, &tenant);
 	found = wf_store_reset_circuit(&tenant.tenant_id, host);
+	if (found)
+		wf_store_audit_name(&tenant.tenant_id, "circuit.reset", "host", host);
 	SPI_finish();
 	PG_RETURN_BOOL(found);
 }
@@ -57,6 +60,9 @@ wf_sql_set_http_policy(PG_FUNCTION_ARGS)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("invalid list of addresses: %s", problem),
 						errhint("A rule is an address, a block (10.0.0.0/8), a host or a pattern (*.example.com), perhaps with a port.")));
 	wf_store_set_http_policy(&tenant.tenant_id, allow, deny);
+	wf_store_audit(&tenant.tenant_id, &(WfAudit) {.action = "http_policy.set", .object_type = "tenant",
+				   .object_id = &tenant.tenant_id, .object_name = tenant.name,
+				   .after = wf_store_audit_facts("allow", allow, "deny", deny, NULL)});
 	SPI_finish();
 	PG_RETURN_VOID();
 }
@@ -70,6 +76,24 @@ positive(FunctionCallInfo fcinfo, int n, const char *name)
 	if (PG_GETARG_INT32(n) < 1)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s must be at least 1, not %d", name, PG_GETARG_INT32(n))));
 	return PG_GETARG_INT32(n);
+}
+
+/* NULL: there is no limit any more. */
+static Jsonb *
+limit_facts(const WfHostLimitRow *row)
+{
+	WfJsonWriter *w;
+
+	if (row->requests == 0 && row->concurrency == 0)
+		return NULL;
+	w = wf_json_writer_begin();
+	wf_json_begin_object(w);
+	wf_json_put_field_int64(w, "requests", row->requests);
+	wf_json_put_field_int64(w, "perMs", row->per_ms);
+	wf_json_put_field_int64(w, "burst", row->burst);
+	wf_json_put_field_int64(w, "concurrency", row->concurrency);
+	wf_json_end_object(w);
+	return wf_json_finish(w);
 }
 
 PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_limit_host);
@@ -94,6 +118,8 @@ wf_sql_limit_host(PG_FUNCTION_ARGS)
 	wf_store_require(WF_CONNECTOR_UPDATE, &tenant);
 	row.tenant_id = tenant.tenant_id;
 	wf_store_put_host_limit(&row);
+	wf_store_audit(&tenant.tenant_id, &(WfAudit) {.action = "host.limit", .object_type = "host", .object_name = row.host,
+				   .after = limit_facts(&row)});
 	SPI_finish();
 	PG_RETURN_VOID();
 }

@@ -13,6 +13,7 @@
 #include "base/wake.h"
 #include "executor/spi.h"
 #include "pgstat.h"
+#include "store/audit.h"
 #include "store/secret.h"
 #include "store/store.h"
 #include "tcop/tcopprot.h"
@@ -57,6 +58,7 @@ wf_sql_set_secret(PG_FUNCTION_ARGS)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("value of a secret must have at most %d bytes", WF_SECRET_VALUE_BYTES)));
 	wf_store_set_secret(&tenant.tenant_id, name, VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+	wf_store_audit_name(&tenant.tenant_id, "secret.set", "secret", name);
 	wf_wake_dispatcher_at_commit(WF_DISPATCH_SECRETS);
 	SPI_finish();
 	if (value != (text *) PG_GETARG_POINTER(1))
@@ -76,6 +78,7 @@ wf_sql_drop_secret(PG_FUNCTION_ARGS)
 	wf_store_require(WF_CREDENTIAL_CREATE, &tenant);
 	if (!wf_store_drop_secret(&tenant.tenant_id, name))
 		wf_error_raise(wf_store_no_secret(&tenant.tenant_id, name));
+	wf_store_audit_name(&tenant.tenant_id, "secret.drop", "secret", name);
 	wf_wake_dispatcher_at_commit(WF_DISPATCH_SECRETS);
 	SPI_finish();
 	PG_RETURN_VOID();

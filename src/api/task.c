@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "api/api.h"
+#include "api/record.h"
 #include "base/clock.h"
 #include "base/compat.h"
 #include "base/text.h"
@@ -297,6 +298,7 @@ complete(const pg_uuid_t *task_id, const char *outcome, const Jsonb *data)
 	else
 		task->claimed_by = NULL;	/* others are to decide */
 	wf_store_update_task(task);
+	wf_api_record_decision(task, outcome, data, now);
 	return answer(task, outcome, data, now);
 }
 
@@ -341,6 +343,7 @@ wf_sql_claim_task(PG_FUNCTION_ARGS)
 	done = task != NULL && is_mine(task);
 	if (done)
 	{
+		wf_api_record_task(task, "task.claim", task->claimed_by, my_name());
 		task->claimed_by = my_name();
 		wf_store_update_task(task);
 	}
@@ -365,6 +368,7 @@ wf_sql_unclaim_task(PG_FUNCTION_ARGS)
 	done = task != NULL && task->claimed_by != NULL && acts_as(task->claimed_by);
 	if (done)
 	{
+		wf_api_record_task(task, "task.unclaim", task->claimed_by, NULL);
 		task->claimed_by = NULL;
 		wf_store_update_task(task);
 	}
@@ -391,6 +395,7 @@ wf_sql_delegate_task(PG_FUNCTION_ARGS)
 	if (done)
 	{
 		(void) get_role_oid(NameStr(*PG_GETARG_NAME(1)), false);
+		wf_api_record_task(task, "task.delegate", task->claimed_by, NameStr(*PG_GETARG_NAME(1)));
 		task->claimed_by = NameStr(*PG_GETARG_NAME(1));
 		wf_store_update_task(task);
 	}

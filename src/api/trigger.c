@@ -9,6 +9,7 @@
 #include "engine/engine.h"
 #include "executor/spi.h"
 #include "funcapi.h"
+#include "store/audit.h"
 #include "store/store.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
@@ -28,6 +29,9 @@ enable(FunctionCallInfo fcinfo, bool enabled)
 	SPI_connect();
 	wf_store_require_some(WF_WORKFLOW_UPDATE, &tenant);
 	wf_engine_enable_trigger(&tenant, workflow, node, enabled);
+	wf_store_audit(&tenant.tenant_id, &(WfAudit) {.action = enabled ? "trigger.enable" : "trigger.disable",
+				   .object_type = "trigger", .object_name = node,
+				   .after = wf_store_audit_facts("workflow", workflow, "node", node, NULL)});
 	SPI_finish();
 	PG_RETURN_VOID();
 }

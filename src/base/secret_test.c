@@ -111,6 +111,16 @@ wf_sql_test_previous_key(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_test_forget_master_key);
+
+/* forget_master_key(): this backend has none, until somebody needs it for a secret */
+Datum
+wf_sql_test_forget_master_key(PG_FUNCTION_ARGS)
+{
+	wf_master_key_replace(WF_MASTER_KEY_CURRENT, NULL);
+	PG_RETURN_VOID();
+}
+
 PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_test_seal);
 
 /* seal(tenant uuid, name text, version int, value text) -> bytea[]: {nonce, sealed} */

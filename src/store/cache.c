@@ -38,7 +38,7 @@ static uint64 tenants_generation = 1;	/* of wf.tenant alone */
 static Oid	watched_ids[lengthof(watched)];
 static bool watching = false;	/* watched_ids is filled */
 
-#define MOST_TABLES 24
+#define MOST_TABLES 32
 
 /* What wf_store_table found. */
 static struct

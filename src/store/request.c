@@ -20,6 +20,7 @@
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "store/audit.h"
 #include "store/queue.h"
 #include "store/request.h"
 #include "store/statements.h"
@@ -432,6 +433,7 @@ log_end(const WfRequestEnd *end, WfInsert **insert, Oid *leaf)
 		*insert = wf_store_insert_begin(its_leaf);
 	*leaf = its_leaf;
 	wf_store_insert_put(*insert, values, nulls);
+	wf_store_audit_refusal(row, end->error);
 }
 
 static void

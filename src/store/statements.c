@@ -626,6 +626,14 @@ static const Statement statements[WF_SQL_COUNT] = {
 		"UPDATE wf.task SET comments = comments OPERATOR(pg_catalog.||) $3"
 		" WHERE tenant_id" EQ "$1 AND task_id" EQ "$2",
 	3, {UUIDOID, UUIDOID, JSONBOID}},
+	/* what a decision is about; a run with an open task is alive */
+	[WF_SQL_TASK_DOCUMENT] = {
+		"SELECT w.name, l.version, t.node, t.title, t.body, t.form, t.payload"
+		" FROM wf.task t"
+		" LEFT JOIN wf.workflow w ON w.tenant_id" EQ "t.tenant_id AND w.workflow_id" EQ "t.workflow_id"
+		" LEFT JOIN wf.live l ON l.tenant_id" EQ "t.tenant_id AND l.run_id" EQ "t.run_id"
+		" WHERE t.tenant_id" EQ "$1 AND t.task_id" EQ "$2",
+	2, {UUIDOID, UUIDOID}},
 	/* tasks that nobody has had yet, and those whose lease has run out */
 	[WF_SQL_POLL_TASKS] = {
 		"WITH got AS (UPDATE wf.task SET attempt = attempt OPERATOR(pg_catalog.+) 1, claimed_by = $5,"
@@ -702,6 +710,15 @@ static const Statement statements[WF_SQL_COUNT] = {
 		"  SELECT c.tenant_id, coalesce(c.quotas OPERATOR(pg_catalog.->>) 'retention', t.retention)"
 		"   FROM wf.tenant c JOIN t ON c.parent_id" EQ "t.tenant_id)"
 		" SELECT tenant_id, retention FROM t ORDER BY tenant_id",
+	0, {0}},
+	/* a tenant without the setting has that of the one above */
+	[WF_SQL_AUDIT_RETENTIONS] = {
+		"WITH RECURSIVE kept (tenant_id, value) AS ("
+		"  SELECT t.tenant_id, t.settings OPERATOR(pg_catalog.->>) 'auditRetention' FROM wf.tenant t WHERE t.parent_id IS NULL"
+		"  UNION ALL"
+		"  SELECT t.tenant_id, coalesce(t.settings OPERATOR(pg_catalog.->>) 'auditRetention', kept.value)"
+		"   FROM wf.tenant t, kept WHERE t.parent_id" EQ "kept.tenant_id)"
+		" SELECT tenant_id, value FROM kept WHERE value IS NOT NULL ORDER BY tenant_id",
 	0, {0}},
 	[WF_SQL_HAS_RUNS] = {
 		"SELECT EXISTS (SELECT 1 FROM wf.run) OR EXISTS (SELECT 1 FROM wf.queue) OR EXISTS (SELECT 1 FROM wf.live)",

@@ -190,6 +190,25 @@ wf_store_comment_task(const WfTask *task, Jsonb *comment)
 }
 
 void
+wf_store_task_document(const WfTask *task, WfTaskDocument *document)
+{
+	Datum		values[2] = {UUIDPGetDatum(&task->tenant_id), UUIDPGetDatum(&task->task_id)};
+
+	memset(document, 0, sizeof(*document));
+	if (wf_store_execute(WF_SQL_TASK_DOCUMENT, values, NULL) > 0)
+	{
+		document->workflow = wf_store_text(0, 1);
+		document->version = wf_store_int(0, 2);
+		document->node = wf_store_text(0, 3);
+		document->title = wf_store_text(0, 4);
+		document->body = wf_store_text(0, 5);
+		document->form = wf_store_jsonb(0, 6);
+		document->payload = wf_store_jsonb(0, 7);
+	}
+	SPI_freetuptable(SPI_tuptable);
+}
+
+void
 wf_store_answer_task(const WfTask *task, const char *key, const Jsonb *value)
 {
 	const WfRunKey run = {task->run_id, task->role, task->priority};

@@ -37,6 +37,18 @@ extern WfTask *wf_store_lock_task(const pg_uuid_t *tenant_id, const pg_uuid_t *t
 extern void wf_store_update_task(const WfTask *task);
 /* Adds {"by", "at", "comment"}. */
 extern void wf_store_comment_task(const WfTask *task, Jsonb *comment);
+/* What a decision about a task is about. */
+typedef struct WfTaskDocument
+{
+	const char *workflow;		/* its name; or NULL, as each of the following but the node */
+	int			version;		/* 0: unknown */
+	const char *node;
+	const char *title;
+	const char *body;
+	Jsonb	   *form;
+	Jsonb	   *payload;
+} WfTaskDocument;
+extern void wf_store_task_document(const WfTask *task, WfTaskDocument *document);
 /* Sends the run what came of its task: key is `result` or `failed`. */
 extern void wf_store_answer_task(const WfTask *task, const char *key, const Jsonb *value);
 

@@ -42,6 +42,7 @@
 #include "postmaster/interrupt.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
+#include "store/audit.h"
 #include "store/quota.h"
 #include "store/request.h"
 #include "store/secret.h"
@@ -297,7 +298,7 @@ static void
 expire(void *arg)
 {
 	wf_transaction_open(look_memory);
-	((Look *) arg)->n = wf_store_expire(wf_clock_now(), MOST_EXPIRED);
+	((Look *) arg)->n = wf_store_expire(wf_clock_now(), MOST_EXPIRED) + wf_store_expire_audit(wf_clock_now(), MOST_EXPIRED);
 	wf_store_prune_circuits(wf_clock_now() - UPKEEP_US);
 	wf_store_prune_fired();
 	wf_transaction_close(look_memory);

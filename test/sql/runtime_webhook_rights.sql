@@ -39,7 +39,7 @@ SELECT * FROM made ORDER BY 1, 3;
 \set VERBOSITY terse
 CREATE FUNCTION refused(sql text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN EXECUTE sql; RETURN 'ALLOWED'; EXCEPTION WHEN OTHERS THEN RETURN SQLSTATE; END $$;
 CREATE TEMP TABLE calls AS SELECT p.oid::regprocedure::text AS name, format('SELECT %s(%s)', p.oid::regproc, (SELECT string_agg(
-	CASE t::regtype::text WHEN 'text' THEN '''immediately''' WHEN 'name' THEN '''wf_test_gate''' WHEN 'uuid' THEN 'gen_random_uuid()' WHEN 'jsonb' THEN '''{}''' WHEN 'jsonb[]' THEN '''{}''' WHEN 'integer' THEN '1' WHEN 'interval' THEN '''1 s'''
+	CASE t::regtype::text WHEN 'text' THEN '''immediately''' WHEN 'name' THEN '''wf_test_gate''' WHEN 'uuid' THEN 'gen_random_uuid()' WHEN 'jsonb' THEN '''{}''' WHEN 'jsonb[]' THEN '''{}''' WHEN 'integer' THEN '1' WHEN 'bigint' THEN '1' WHEN 'interval' THEN '''1 s'''
 	WHEN 'boolean' THEN 'false' WHEN 'text[]' THEN '''{out}''' WHEN 'regprocedure' THEN '''hook(text,jsonb)''' WHEN 'timestamp with time zone' THEN 'now()' ELSE '''?''' END || '::' || t::regtype, ', ' ORDER BY n) FROM unnest(p.proargtypes) WITH ORDINALITY u (t, n))) AS sql
 	FROM pg_proc p JOIN pg_depend d ON d.objid = p.oid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e' WHERE p.pronamespace = 'public'::regnamespace AND p.proname <> 'wf_webhook';
 GRANT SELECT ON calls TO PUBLIC;
