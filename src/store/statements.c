@@ -62,13 +62,13 @@ static const Statement statements[WF_SQL_COUNT] = {
 		"   WHERE a.member OPERATOR(pg_catalog.=) mine.role)"
 		" SELECT t.tenant_id, t.name, m.app_role, mine.role OPERATOR(pg_catalog.=) $1"
 		"   FROM mine, wf.member m, wf.tenant t"
-		"  WHERE m.role OPERATOR(pg_catalog.=) mine.role::pg_catalog.regrole"
+		"  WHERE wf.veiled(m.role) OPERATOR(pg_catalog.=) mine.role::pg_catalog.regrole"
 		"    AND t.tenant_id OPERATOR(pg_catalog.=) m.tenant_id"
 		"    AND pg_catalog.pg_has_role($1, mine.role, 'USAGE')"
 		"  ORDER BY t.name",
 	1, {OIDOID}},
 	[WF_SQL_TENANT_BY_NAME] = {
-		"SELECT tenant_id, name FROM wf.tenant WHERE name OPERATOR(pg_catalog.=) $1",
+		"SELECT tenant_id, name FROM wf.tenant WHERE wf.veiled(name) OPERATOR(pg_catalog.=) $1",
 	1, {TEXTOID}},
 	[WF_SQL_TENANT_BY_ID] = {
 		"SELECT name FROM wf.tenant WHERE tenant_id OPERATOR(pg_catalog.=) $1",
