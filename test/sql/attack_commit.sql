@@ -6,7 +6,7 @@ SELECT wf_grant('wf_test_victim', 'mine', 'member');
 ALTER ROLE wf_test_victim SET workflow.tenant = 'mine';
 CREATE TABLE seen (id int GENERATED ALWAYS AS IDENTITY, who name DEFAULT current_user, how text); GRANT INSERT ON seen TO PUBLIC;
 CREATE VIEW told AS SELECT how, who FROM seen ORDER BY id;
-SET SESSION AUTHORIZATION wf_test_mallory;
+\c - wf_test_mallory
 CREATE FUNCTION of_mallory.note(how text) RETURNS int LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.seen (how) VALUES (how); RETURN 1; END $$;
 CREATE FUNCTION of_mallory.noted() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM of_mallory.note(TG_TABLE_NAME || ' ' || TG_OP); RETURN NULL; END $$;
 -- a trigger that is deferred, and that defers another one when it is executed
@@ -17,7 +17,7 @@ CREATE CONSTRAINT TRIGGER x AFTER INSERT ON of_mallory.deferred DEFERRABLE INITI
 CREATE CONSTRAINT TRIGGER x AFTER INSERT ON of_mallory.again DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION of_mallory.again();
 GRANT INSERT, SELECT ON ALL TABLES IN SCHEMA of_mallory TO PUBLIC;
 CREATE FUNCTION of_mallory.now() RETURNS timestamptz LANGUAGE sql AS $$ SELECT of_mallory.note('now'); SELECT pg_catalog.now() $$;
-RESET SESSION AUTHORIZATION;
+\c - postgres
 CREATE FUNCTION left_behind() RETURNS TABLE (what text) LANGUAGE sql AS $$
 	SELECT 'cursor ' || name FROM pg_cursors WHERE is_holdable UNION ALL SELECT 'statement ' || name FROM pg_prepared_statements WHERE from_sql
 	UNION ALL SELECT 'channel ' || c FROM pg_listening_channels() c UNION ALL SELECT 'temporary ' || relname FROM pg_class WHERE relpersistence = 't' AND pg_table_is_visible(oid) AND relkind = 'r'
@@ -58,20 +58,21 @@ SELECT current_user, session_user;
 SELECT run('definer', 'SELECT of_mallory.note(''in the run'')'), run('definer', 'SET CONSTRAINTS ALL IMMEDIATE; INSERT INTO of_mallory.deferred VALUES (1)');
 TABLE told; TRUNCATE seen;
 -- for the one who saved it, it is as if called by hand
-SET SESSION AUTHORIZATION wf_test_mallory;
+\c - wf_test_mallory
 BEGIN; SELECT run('definer', 'INSERT INTO of_mallory.again VALUES (1)'), run('definer', 'DECLARE c CURSOR WITH HOLD FOR SELECT of_mallory.note(''cursor'')'); COMMIT; CLOSE c;
-RESET SESSION AUTHORIZATION;
+\c - postgres
 TABLE told; TRUNCATE seen;
 -- another member
-SET SESSION AUTHORIZATION wf_test_victim;
+\c - wf_test_victim
 BEGIN; SELECT run('definer', 'INSERT INTO of_mallory.again VALUES (1)'), run('definer', 'DECLARE c CURSOR WITH HOLD FOR SELECT of_mallory.note(''cursor'')'), run('definer', 'SET search_path = of_mallory'); COMMIT;
 SHOW search_path; SELECT count(*) FROM pg_cursors;
-RESET SESSION AUTHORIZATION;
+\c - postgres
 TABLE told;
 -- a workflow within it, of whatever kind, has no more
-SET SESSION AUTHORIZATION wf_test_mallory;
+\c - wf_test_mallory
 SELECT wf_save('outer', '{"nodes": [{"id": "s", "type": "subworkflow", "config": {"workflow": "invoker", "input": "{{ $input }}"}}, {"id": "r", "type": "return", "config": {"value": "{{ $node.s.output }}"}}], "edges": [{"source": "s", "target": "r"}], "settings": {"security": "definer"}}');
-RESET SESSION AUTHORIZATION;
+\c - postgres
+SELECT wf_use_tenant('mine');
 BEGIN; SELECT run('outer', 'SELECT of_mallory.note(''inner'')'), run('outer', 'DECLARE c CURSOR WITH HOLD FOR SELECT of_mallory.note(''cursor'')'), run('outer', 'INSERT INTO of_mallory.deferred VALUES (1)'), run('outer', 'SET search_path = of_mallory'); COMMIT;
 SHOW search_path; TABLE told; TRUNCATE seen;
 -- after a failure, and after a dry run
@@ -79,23 +80,24 @@ SELECT run('definer', 'SET search_path = of_mallory; SELECT 1/0'); SHOW search_p
 SELECT wf_dry_run('definer', '"SET search_path = of_mallory"')->>'status'; SHOW search_path;
 SELECT attempt('SELECT wf_call(''definer'', to_jsonb(''DECLARE c CURSOR WITH HOLD FOR SELECT 1''::text))'); SELECT wf_call('definer', '"SET search_path = of_mallory"'); SHOW search_path;
 -- one that waits in the middle
-SET SESSION AUTHORIZATION wf_test_mallory;
+\c - wf_test_mallory
 SELECT wf_save('waits', '{"nodes": [{"id": "q", "type": "db.query", "config": {"sql": "SELECT public.does($1)", "params": ["{{ $input }}"]}}, {"id": "w", "type": "waitForEvent", "config": {"event": "e"}}], "edges": [{"source": "q", "target": "w"}], "settings": {"security": "definer"}}');
-RESET SESSION AUTHORIZATION;
+\c - postgres
+SELECT wf_use_tenant('mine');
 SELECT wf_run('waits', '"SET search_path = of_mallory"')->>'status' IN ('waiting', 'failed'); SHOW search_path; SELECT current_user;
 
 -- A row trigger's run of mallory, when the superuser writes
 CREATE TABLE touched (sql text); GRANT ALL ON touched TO wf_test_mallory;
-SET SESSION AUTHORIZATION wf_test_mallory;
+\c - wf_test_mallory
 SELECT wf_save('row', '{"nodes": [{"id": "t", "type": "trigger.row", "config": {"table": "public.touched", "events": ["insert"], "mode": "sync"}}, {"id": "q", "type": "db.query", "config": {"sql": "SELECT public.does($1)", "params": ["{{ $trigger.new.sql }}"]}}], "edges": [{"source": "t", "target": "q"}], "settings": {"security": "definer"}}');
-RESET SESSION AUTHORIZATION;
+\c - postgres
 SELECT sql, attempt(format('INSERT INTO touched VALUES (%L)', sql)) FROM (VALUES ('SELECT of_mallory.note(''row'')'), ('SELECT 1; SET search_path = of_mallory'), ('INSERT INTO of_mallory.deferred VALUES (1)'),
 	('DECLARE c CURSOR WITH HOLD FOR SELECT of_mallory.note(''cursor'')'), ('PREPARE p AS SELECT 1'), ('SET ROLE postgres'), ('CREATE TEMP TABLE t (id int)')) v (sql);
 SHOW search_path; TABLE told; TRUNCATE seen;
 SELECT wf_use_tenant('mine'); SELECT wf_delete('row'); SET workflow.tenant = '';
 
 -- Transactions: blocks, and functions and procedures that blocks call, control none
-SET SESSION AUTHORIZATION wf_test_mallory;
+\c - wf_test_mallory
 CREATE PROCEDURE of_mallory.commits() LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.seen (how) VALUES ('before'); COMMIT; INSERT INTO public.seen (how) VALUES ('after'); END $$;
 CREATE PROCEDURE of_mallory.rolls_back() LANGUAGE plpgsql AS $$ BEGIN ROLLBACK; END $$;
 CREATE PROCEDURE of_mallory.chains() LANGUAGE plpgsql AS $$ BEGIN COMMIT AND CHAIN; END $$;
@@ -105,7 +107,7 @@ SELECT s, attempt(format('SELECT wf_save(''x'', jsonb_build_object(''nodes'', js
 SELECT wf_run('x')->'error'->>'message';
 SELECT wf_save('c', '{"nodes": [{"id": "a", "type": "db.call", "config": {"procedure": "of_mallory.commits"}}]}');
 SELECT wf_run('c')->'error'->>'message'; SELECT attempt('SELECT wf_call(''c'')');
-RESET SESSION AUTHORIZATION;
+\c - postgres
 TABLE told;
 DROP EXTENSION workflow CASCADE;
 DROP SCHEMA of_mallory CASCADE;

@@ -2,7 +2,7 @@
 \getenv root PG_ABS_SRCDIR
 \set lib :root '/lib/attack.psql'
 \i :lib
-SET SESSION AUTHORIZATION wf_test_victim;
+\c - wf_test_victim
 SELECT wf_save('canary_name', '{"nodes": [{"id": "a", "type": "return", "config": {"value": "canary_output"}}]}', '{"description": "canary_text", "category": "canary/category", "label": "canary_label", "comment": "canary_comment"}');
 SELECT count(wf_run('canary_name', '{"canary": "canary_input"}', jsonb_build_object('correlationId', 'canary_correlation', 'idempotencyKey', 'canary_key' || n, 'tags', '["canary_tag"]'::jsonb))) FROM generate_series(1, 300) n;
 SELECT count(wf_run('canary_name', jsonb_build_object('n', n), jsonb_build_object('correlationId', 'other' || n))) FROM generate_series(1, 50) n;
@@ -10,10 +10,10 @@ SELECT count(*) FROM wf_start_many('canary_name', array_fill('"canary_queued"'::
 SELECT count(wf_emit('canary_event', '"canary_payload"', 'canary_correlation')) FROM generate_series(1, 50);
 SELECT wf_run('canary_name', '"canary_input"', '{"idempotencyKey": "one"}')->>'run_id' AS theirs \gset
 SELECT wf_set_secret('canary_secret', 'canary_value');
-RESET SESSION AUTHORIZATION;
+\c - postgres
 SELECT count(wf_create_tenant('other' || n)) FROM generate_series(1, 200) n;
 ANALYZE;
-SET SESSION AUTHORIZATION wf_test_mallory;
+\c - wf_test_mallory
 SELECT wf_run('invoker', '"SELECT 1"')->>'status';
 
 -- EXPLAIN: asking for what another has, and for what nobody has, gives the same plan, estimates and counts
@@ -100,7 +100,7 @@ INSERT INTO of_mallory.asks VALUES ('SELECT wf_cancel(%L)'), ('SELECT wf_pause(%
 	('SELECT wf_run(''invoker'', ''"SELECT 1"'', jsonb_build_object(''mocks'', jsonb_build_object(%L, 1)))'), ('SELECT count(*) FROM wf_runs WHERE run_id = %L'), ('SELECT * FROM wf.executing() WHERE run_id = %L');
 SELECT sql, attempt(format(sql, :'theirs')), attempt(format(sql, '01000000-0000-7000-8000-000000000000')) FROM of_mallory.asks
 	WHERE regexp_replace(attempt(format(sql, :'theirs')), :'theirs', '#') IS DISTINCT FROM regexp_replace(attempt(format(sql, '01000000-0000-7000-8000-000000000000')), '01000000-0000-7000-8000-000000000000', '#');
-RESET SESSION AUTHORIZATION;
+\c - postgres
 -- which functions take an id, and are not among these
 SELECT p.oid::regprocedure FROM pg_proc p WHERE proname ~ '^wf_' AND pg_get_function_arguments(p.oid) ~ '^\w+ uuid' AND NOT EXISTS (SELECT FROM of_mallory.asks WHERE sql ~ ('\m' || proname || '\('));
 SELECT wf_use_tenant('theirs'); SELECT count(*) FROM wf_runs; RESET workflow.tenant;

@@ -2,10 +2,10 @@
 \getenv root PG_ABS_SRCDIR
 \set lib :root '/lib/attack.psql'
 \i :lib
-SET SESSION AUTHORIZATION wf_test_victim;
+\c - wf_test_victim
 SELECT run('invoker', 'SELECT 1');
 SELECT wf_start('invoker', '"SELECT 1"', '{"delay": "1 h"}') IS NOT NULL;
-RESET SESSION AUTHORIZATION;
+\c - postgres
 -- a partition as the keeper makes them
 CREATE TABLE wf.run_later (LIKE wf.run); ALTER TABLE wf.run_later OWNER TO postgres; REVOKE ALL ON wf.run_later FROM PUBLIC;
 ALTER TABLE wf.run_later ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
@@ -95,12 +95,20 @@ BEGIN
 	RETURN QUERY SELECT n, NULL; RETURN QUERY SELECT NULL::int, o FROM unnest(others) o;
 END $$;
 SELECT count(*) > 20 FROM pg_class WHERE relnamespace = 'wf'::regnamespace AND relkind IN ('r', 'p');
-SET SESSION AUTHORIZATION wf_test_mallory; SELECT what FROM attack() WHERE tried IS NULL; RESET SESSION AUTHORIZATION;
-SET SESSION AUTHORIZATION wf_test_gate; SELECT what FROM attack() WHERE tried IS NULL; RESET SESSION AUTHORIZATION;
-SET SESSION AUTHORIZATION wf_test_stranger; SELECT what FROM attack() WHERE tried IS NULL; RESET SESSION AUTHORIZATION;
+\c - wf_test_mallory
+SELECT what FROM attack() WHERE tried IS NULL;
+\c - postgres
+\c - wf_test_gate
+SELECT what FROM attack() WHERE tried IS NULL;
+\c - postgres
+\c - wf_test_stranger
+SELECT what FROM attack() WHERE tried IS NULL;
+\c - postgres
 -- GRANT by who has nothing to give gives nothing
+\c - wf_test_mallory
 SET client_min_messages = error;
-SET SESSION AUTHORIZATION wf_test_mallory; SELECT attempt('GRANT ALL ON ALL TABLES IN SCHEMA wf TO wf_test_mallory'), attempt('GRANT ALL ON SCHEMA wf TO wf_test_mallory'); RESET SESSION AUTHORIZATION;
+SELECT attempt('GRANT ALL ON ALL TABLES IN SCHEMA wf TO wf_test_mallory'), attempt('GRANT ALL ON SCHEMA wf TO wf_test_mallory');
+\c - postgres
 SET client_min_messages = warning;
 SELECT c.oid::regclass, p FROM pg_class c, unnest('{INSERT,UPDATE,DELETE,TRUNCATE,REFERENCES,TRIGGER}'::text[]) p, unnest('{wf_test_mallory,wf_test_gate,wf_test_stranger,wf_gateway}'::text[]) r
 	WHERE relnamespace = 'wf'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'S') AND has_table_privilege(r, c.oid, p);
@@ -110,7 +118,7 @@ SELECT a.attrelid::regclass, attname, p FROM pg_attribute a JOIN pg_class c ON c
 SELECT c.oid::regclass, r FROM pg_class c, unnest('{wf_test_mallory,wf_test_gate,wf_test_stranger}'::text[]) r WHERE relispartition AND relnamespace = 'wf'::regnamespace AND relkind = 'r' AND has_table_privilege(r, c.oid, 'SELECT');
 SELECT has_schema_privilege('wf_test_mallory', 'wf', 'CREATE');
 -- views cannot be written through, and nothing can be hung on them
-SET SESSION AUTHORIZATION wf_test_mallory;
+\c - wf_test_mallory
 SELECT viewname, a.* FROM pg_views, LATERAL (VALUES (format('INSERT INTO %I DEFAULT VALUES', viewname)), (format('UPDATE %I SET %I = NULL', viewname, (SELECT attname FROM pg_attribute WHERE attrelid = viewname::regclass AND attnum = 1))), (format('DELETE FROM %I', viewname)),
 	(format('CREATE TRIGGER x INSTEAD OF INSERT ON %I FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()', viewname)),
 	(format('CREATE OR REPLACE RULE "_RETURN" AS ON SELECT TO %I DO INSTEAD SELECT 1', viewname)), (format('ALTER VIEW %I SET (security_invoker = false)', viewname)), (format('ALTER VIEW %I OWNER TO wf_test_mallory', viewname)), (format('DROP VIEW %I', viewname))) w (sql),
@@ -122,10 +130,11 @@ CREATE VIEW of_mallory.v AS SELECT * FROM wf.run_default;
 CREATE VIEW of_mallory.t AS SELECT * FROM wf.run WHERE input IS NOT NULL;
 SELECT attempt('SELECT count(*) FROM of_mallory.v'), (SELECT count(*) FROM of_mallory.t);
 GRANT SELECT ON of_mallory.t TO PUBLIC;
-RESET SESSION AUTHORIZATION; SET SESSION AUTHORIZATION wf_test_victim;
+\c - postgres
+\c - wf_test_victim
 -- a view of the other's asks with its owner's rights on the table, and with the tenant of who looks
 SELECT count(*) FROM of_mallory.t;
-RESET SESSION AUTHORIZATION;
+\c - postgres
 -- nothing was changed
 SELECT wf_use_tenant('theirs');
 SELECT status, trigger FROM wf_runs ORDER BY 1;
