@@ -16,6 +16,13 @@ BEGIN
 					  HINT = pg_catalog.format('Use ALTER ROLE %I NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEROLE NOREPLICATION.', wanted);
 		END IF;
 	END LOOP;
+	-- who made it before, or may grant it, would be the engine
+	IF EXISTS (SELECT 1 FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles e ON e.oid OPERATOR(pg_catalog.=) m.roleid
+			   WHERE e.rolname OPERATOR(pg_catalog.=) 'wf_engine') THEN
+		RAISE EXCEPTION 'role "wf_engine" has members'
+			USING ERRCODE = '42501',
+				  HINT = 'Nobody may be a member of it: REVOKE wf_engine FROM them.';
+	END IF;
 END
 $$;
 

@@ -5,7 +5,7 @@ CREATE VIEW wf_audit_log WITH (security_invoker = true) AS
 		   a.object_name, a.before, a.after, pg_catalog.encode(a.digest, 'hex') AS digest, pg_catalog.encode(a.hash, 'hex') AS hash,
 		   a.key_id
 	FROM wf.audit a
-	WHERE a.tenant_id OPERATOR(pg_catalog.=) (SELECT wf.audit_tenant_id());
+	WHERE a.tenant_id OPERATOR(pg_catalog.=) (SELECT wf.tenant_for('audit:read'));
 COMMENT ON VIEW wf_audit_log IS 'who did what in the current tenant';
 
 CREATE VIEW wf_signatures WITH (security_invoker = true) AS
@@ -16,7 +16,7 @@ CREATE VIEW wf_signatures WITH (security_invoker = true) AS
 		   a.after OPERATOR(pg_catalog.->>) 'signedBy' AS signed_by, a.session_role, a.client_address, a.at AS signed_at,
 		   a.after AS document, pg_catalog.encode(a.digest, 'hex') AS digest
 	FROM wf.audit a
-	WHERE a.tenant_id OPERATOR(pg_catalog.=) (SELECT wf.audit_tenant_id()) AND a.action OPERATOR(pg_catalog.=) 'task.complete';
+	WHERE a.tenant_id OPERATOR(pg_catalog.=) (SELECT wf.tenant_for('audit:read')) AND a.action OPERATOR(pg_catalog.=) 'task.complete';
 COMMENT ON VIEW wf_signatures IS 'decisions of the current tenant''s approvals: who, when, about what, with a digest of it';
 
 REVOKE ALL ON wf_audit_log, wf_signatures FROM PUBLIC;

@@ -3,6 +3,6 @@
 -- changed of it (wf.restore_default_tenant).
 
 INSERT INTO wf.tenant (tenant_id, name, created_by)
-	VALUES ('00000000-0000-7000-8000-000000000001', 'default', CURRENT_USER::pg_catalog.regrole);
+	VALUES ('00000000-0000-7000-8000-000000000001', 'default', pg_catalog.quote_ident(CURRENT_USER)::pg_catalog.regrole);
 INSERT INTO wf.member (tenant_id, role, app_role, granted_by)
-	SELECT tenant_id, CURRENT_USER::pg_catalog.regrole, 'owner', CURRENT_USER::pg_catalog.regrole FROM wf.tenant;
+	SELECT tenant_id, pg_catalog.quote_ident(CURRENT_USER)::pg_catalog.regrole, 'owner', pg_catalog.quote_ident(CURRENT_USER)::pg_catalog.regrole FROM wf.tenant;

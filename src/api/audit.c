@@ -142,22 +142,6 @@ wf_sql_verify_signature(PG_FUNCTION_ARGS)
 
 /* -- for the script -- */
 
-PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_audit_tenant_id);
-
-/* wf.audit_tenant_id(): what the policies of the trail compare with. NULL when there is nothing to see; never throws 42501. */
-Datum
-wf_sql_audit_tenant_id(PG_FUNCTION_ARGS)
-{
-	WfTenant	tenant;
-	pg_uuid_t  *result;
-
-	if (!wf_store_current_tenant(&tenant, NULL) || (tenant.permissions & WF_AUDIT_READ) == 0)
-		PG_RETURN_NULL();
-	result = palloc(sizeof(pg_uuid_t));
-	*result = tenant.tenant_id;
-	PG_RETURN_UUID_P(result);
-}
-
 PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_refuse_change);
 
 /* The trigger wf.refuse_change(): throws 42501, whoever it is. */

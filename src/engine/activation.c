@@ -4,6 +4,11 @@
  * A version is executed with the search path of its save, and as its owner when it is `definer`. Both are
  * set as a function with SET and SECURITY DEFINER has them set: by a GUC nest level and a local change
  * of the user id, which an ERROR undoes when it aborts the (sub)transaction.
+ *
+ * Unlike such a function, an owner who is not the caller can leave nothing behind in the caller's session that is executed
+ * later with the caller's rights: a deferred trigger, a cursor WITH HOLD, a prepared statement or a temporary table is refused
+ * (SECURITY_RESTRICTED_OPERATION), and settings, search_path among them, are undone. A caller of a `definer` does not know what
+ * it does, and trusts it with nothing but its input.
  */
 #include "postgres.h"
 
@@ -45,7 +50,8 @@ become_owner(Activation *activation)
 						errmsg("owner of version %d of workflow \"%s\" does not exist any more", compiled->version,
 							   compiled->name),
 						errhint("Save the workflow again as the role that it shall run as.")));
-	SetUserIdAndSecContext(compiled->owner, activation->saved_context | SECURITY_LOCAL_USERID_CHANGE);
+	SetUserIdAndSecContext(compiled->owner, activation->saved_context | SECURITY_LOCAL_USERID_CHANGE |
+						   SECURITY_RESTRICTED_OPERATION);
 	activation->is_owner = true;
 }
 
@@ -75,14 +81,14 @@ void
 wf_activation_enter(Activation *activation)
 {
 	const WfCompiled *compiled = activation->compiled;
+	bool		sets_path = compiled->touches_database && strcmp(namespace_search_path, compiled->search_path) != 0;
 
 	become_owner(activation);
-	if (compiled->touches_database && strcmp(namespace_search_path, compiled->search_path) != 0)
-	{
+	if (activation->is_owner || sets_path)
 		activation->guc_level = NewGUCNestLevel();
+	if (sets_path)
 		(void) set_config_option("search_path", compiled->search_path, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
 								 true, 0, false);
-	}
 	activation->run->activation = activation;
 }
 
@@ -119,7 +125,7 @@ void
 wf_activation_leave(Activation *activation)
 {
 	if (activation->guc_level > 0)
-		AtEOXact_GUC(true, activation->guc_level);
+		AtEOXact_GUC(!activation->is_owner, activation->guc_level);
 	activation->guc_level = 0;
 	/* a SET ROLE by the SQL of an invoker's run stays, as it does after a function */
 	if (activation->is_owner)

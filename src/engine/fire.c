@@ -8,8 +8,8 @@
  * 3. A run is `definer`'s (or a schedule's, a webhook's): it executes as who saved the version. Else it executes as whoever
  *    made the trigger fire, who must be a member of the tenant, by a membership of its own: a superuser acts for any tenant when
  *    asked to, but does not execute what a tenant's people wrote because it touched a table.
- *    A webhook's sender is a stranger, and whoever calls wf_webhook for it has that session for others, too: a run in it leaves
- *    nothing behind that is done later with the caller's rights (deferred triggers, held cursors), and no setting.
+ *    A run as somebody else than the caller leaves nothing behind that is done later with the caller's rights (deferred triggers,
+ *    held cursors), and no run leaves a setting.
  * 4. A firing is counted when it commits (base/fired.h); one that comes to nothing is noted at once, since its transaction is
  *    about to be undone: who looks at wf_triggers sees why a writer's statement failed.
  * 5. What a run does may fire triggers again, without end. Each start by a trigger carries how many led to it (`chain`).
@@ -217,8 +217,7 @@ assume(const WfTriggerRow *trigger, WfTenant *tenant, Identity *before)
 	if (as_owner)
 		require_role(trigger);
 	if (as_owner && trigger->role != before->user)
-		SetUserIdAndSecContext(trigger->role, before->context | SECURITY_LOCAL_USERID_CHANGE |
-							   (wf_trigger_kind(trigger->type)->restricted ? SECURITY_RESTRICTED_OPERATION : 0));
+		SetUserIdAndSecContext(trigger->role, before->context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
 	require_member(trigger, tenant);
 	before->guc_level = NewGUCNestLevel();
 	(void) set_config_option("workflow.tenant", tenant->name, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);

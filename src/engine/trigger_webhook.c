@@ -83,7 +83,6 @@ webhook_fill(const TriggerNode *trigger, WfTriggerRow *row)
 const TriggerKind wf_trigger_webhook_kind = {
 	.type = "trigger.webhook",
 	.as_owner = true,
-	.restricted = true,
 	.check = webhook_check,
 	.fill = webhook_fill,
 };

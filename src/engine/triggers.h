@@ -22,7 +22,6 @@ typedef struct TriggerKind
 {
 	const char *type;
 	bool		as_owner;		/* its runs execute as who saved the version, whatever `security` says */
-	bool		restricted;		/* those that are executed at once leave nothing behind that is done later with the caller's rights */
 	/* When the definition is saved: reports as errors what the database alone can tell. Throws nothing for a wrong definition. */
 	void		(*check) (const TriggerNode *trigger, WfDiagnostics *found);
 	/* Fills what the row is found by: relation, event, route. The config was checked. */

@@ -25,19 +25,20 @@
 
 /* -- the key -- */
 
-void
-wf_audit_key(const pg_uuid_t *tenant_id, WfAuditKey *key)
+/* The tenant's key made of a master key; key_id 0: there is none. */
+static void
+derive(WfMasterKey which, const pg_uuid_t *tenant_id, WfAuditKey *key)
 {
-	static bool asked = false;
+	static bool asked[WF_MASTER_KEYS];
 	uint8		made[WF_CRYPT_KEY_BYTES + sizeof(uint32)];
 	uint32		number;
 
 	memset(key, 0, sizeof(*key));
 	/* it may have to be read yet; that there is none costs one look */
-	if (!asked)
-		(void) wf_master_key_problem();
-	asked = true;
-	if (!wf_master_key_derive("workflow audit", tenant_id->data, UUID_LEN, made, sizeof(made)))
+	if (!asked[which])
+		(void) wf_master_key_problem(which);
+	asked[which] = true;
+	if (!wf_master_key_derive(which, "workflow audit", tenant_id->data, UUID_LEN, made, sizeof(made)))
 		return;
 	memcpy(key->bytes, made, WF_CRYPT_KEY_BYTES);
 	memcpy(&number, made + WF_CRYPT_KEY_BYTES, sizeof(number));
@@ -47,13 +48,21 @@ wf_audit_key(const pg_uuid_t *tenant_id, WfAuditKey *key)
 	explicit_bzero(made, sizeof(made));
 }
 
-/* A server that has more than one master key, during a rotation, looks among all of them here. */
+void
+wf_audit_key(const pg_uuid_t *tenant_id, WfAuditKey *key)
+{
+	derive(WF_MASTER_KEY_CURRENT, tenant_id, key);
+}
+
 bool
 wf_audit_key_of(const pg_uuid_t *tenant_id, int32 key_id, WfAuditKey *key)
 {
-	wf_audit_key(tenant_id, key);
-	if (key_id != 0 && key->key_id == key_id)
-		return true;
+	for (int which = 0; which < WF_MASTER_KEYS; which++)
+	{
+		derive(which, tenant_id, key);
+		if (key_id != 0 && key->key_id == key_id)
+			return true;
+	}
 	explicit_bzero(key, sizeof(*key));
 	return false;
 }

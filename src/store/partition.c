@@ -131,6 +131,23 @@ time_name(TimestampTz time)
 	return psprintf("%04d%02d%02d_%02d%02d", tm.tm_year, tm.tm_mon, tm.tm_mday, tm.tm_hour, tm.tm_min);
 }
 
+/* Columns of which a table has no statistics have none in its partitions (sql/parts/55_statistics.sql); LIKE does not copy that. */
+static void
+copy_statistics_targets(Oid from, const char *to)
+{
+	Oid			types[1] = {OIDOID};
+	Datum		values[1] = {ObjectIdGetDatum(from)};
+	char	   *changes = NULL;
+
+	if (SPI_execute_with_args("SELECT pg_catalog.string_agg(pg_catalog.format('ALTER COLUMN %I SET STATISTICS 0', attname), ', ')"
+							  " FROM pg_catalog.pg_attribute WHERE attrelid OPERATOR(pg_catalog.=) $1"
+							  " AND attnum OPERATOR(pg_catalog.>) 0 AND attstattarget OPERATOR(pg_catalog.=) 0",
+							  1, types, values, NULL, true, 1) == SPI_OK_SELECT)
+		changes = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	if (changes != NULL)
+		run_utility("ALTER TABLE %s %s", to, changes);
+}
+
 /* Makes the partitions of all tables for a range of time. */
 static void
 make_partition(TimestampTz from, TimestampTz to)
@@ -144,6 +161,7 @@ make_partition(TimestampTz from, TimestampTz to)
 		int			target = RelationGetToastTupleTarget(defaults, 0);
 		pg_uuid_t	low;
 		pg_uuid_t	high;
+		Oid			parent = RelationGetRelid(table);
 
 		table_close(defaults, AccessShareLock);
 		table_close(table, NoLock);
@@ -153,6 +171,7 @@ make_partition(TimestampTz from, TimestampTz to)
 		run_utility("ALTER TABLE %s ADD PRIMARY KEY (%s)", name, tables[i].key);
 		run_utility("ALTER TABLE %s ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY", name);
 		run_utility("REVOKE ALL ON %s FROM PUBLIC", name);
+		copy_statistics_targets(parent, name);
 		run_utility("COMMENT ON TABLE %s IS 'a partition of wf.%s'", name, tables[i].name);
 		run_utility("ALTER TABLE wf.%s ATTACH PARTITION %s FOR VALUES FROM ('%s') TO ('%s')", tables[i].name, name,
 					first_id(from, &low), first_id(to, &high));
@@ -269,7 +288,8 @@ keepings(void)
 
 /*
  * Drops partitions, unless something in them is needed by now, or somebody is at it; false then, and an error when a lock is
- * not to be had soon. Once the tables are locked no wf_retry can take a run out unseen.
+ * not to be had soon. Once the tables are locked no wf_retry can take a run out unseen. Anybody can make a view of a partition,
+ * which nobody can read, or a column of its row's type: those go with it, lest history be kept for ever by them.
  */
 static bool
 drop_leaves(const Oid *leaves, Datum *values)
@@ -284,7 +304,7 @@ drop_leaves(const Oid *leaves, Datum *values)
 		return false;
 	wf_store_execute(WF_SQL_CLEAR_RANGE, values, NULL);
 	for (int i = 0; i < lengthof(tables); i++)
-		run_utility("DROP TABLE wf.%s", quote_identifier(get_rel_name(leaves[i])));
+		run_utility("DROP TABLE wf.%s CASCADE", quote_identifier(get_rel_name(leaves[i])));
 	return true;
 }
 

@@ -98,7 +98,7 @@ static const Statement statements[WF_SQL_COUNT] = {
 		"   WHERE a.member OPERATOR(pg_catalog.=) mine.role)"
 		" SELECT t.tenant_id, t.name, m.app_role, mine.role OPERATOR(pg_catalog.=) $1, r.permissions,"
 		"        nullif(m.workflow_id, " NO_WORKFLOW "), nullif(m.category, '')"
-		"   FROM mine JOIN wf.member m ON m.role OPERATOR(pg_catalog.=) mine.role::pg_catalog.regrole"
+		"   FROM mine JOIN wf.member m ON wf.veiled(m.role) OPERATOR(pg_catalog.=) mine.role::pg_catalog.regrole"
 		"   JOIN wf.tenant t ON t.tenant_id OPERATOR(pg_catalog.=) m.tenant_id"
 		"   LEFT JOIN wf.app_role r ON r.tenant_id OPERATOR(pg_catalog.=) m.tenant_id"
 		"    AND r.name OPERATOR(pg_catalog.=) m.app_role"
@@ -107,7 +107,7 @@ static const Statement statements[WF_SQL_COUNT] = {
 		"  ORDER BY t.name",
 	1, {OIDOID}},
 	[WF_SQL_TENANT_BY_NAME] = {
-		"SELECT tenant_id, name FROM wf.tenant WHERE name OPERATOR(pg_catalog.=) $1"
+		"SELECT tenant_id, name FROM wf.tenant WHERE wf.veiled(name) OPERATOR(pg_catalog.=) $1"
 		" AND status OPERATOR(pg_catalog.<>) 'deleting'",
 	1, {TEXTOID}},
 	[WF_SQL_TENANT_BY_ID] = {

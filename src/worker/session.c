@@ -6,7 +6,7 @@
  * ranks above that of roles, RESET in a run's SQL gives ours.
  *
  * A run finds the session as the first one found it. What lives in the session and not in the transaction is
- * discarded between runs of one transaction: settings (a nest level around each run, rolled back), prepared
+ * discarded between runs of one transaction, and after it, as deferred triggers come last: settings (a nest level around each run, rolled back), prepared
  * statements, cursors, session-level advisory locks, values of sequences. Temporary tables can only go after
  * the commit, so that a run that made one is the last of its transaction. LISTEN is refused in background workers.
  *
@@ -97,7 +97,10 @@ wf_session_has_temporary(void)
 void
 wf_session_after_transaction(void)
 {
-	/* triggers that the commit ran came after the runs */
+	/* triggers that the commit ran came after the runs: they may have done all that these may */
+	ResetAllOptions();
+	if (GetUserId() != GetSessionUserId())
+		SetConfigOption("role", "none", PGC_USERSET, PGC_S_SESSION);
 	PortalHashTableDeleteAll();
 	DropAllPreparedStatements();
 	ResetSequenceCaches();

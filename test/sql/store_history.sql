@@ -48,7 +48,16 @@ SELECT test.keeper('expire', '2050-01-01');
 SELECT count(*) FROM wf.run;
 -- a partition goes when all in it is old; a row of the default one by itself
 SET workflow.retention = '2d';
+-- what anybody can make of it, whom no right keeps from making views, goes with it
+CREATE ROLE wf_test_hoarder; CREATE SCHEMA hoard AUTHORIZATION wf_test_hoarder;
+SELECT format('CREATE VIEW hoard.v AS SELECT * FROM wf.%1$I; CREATE TABLE hoard.t (kept int, r wf.%1$I); CREATE FUNCTION hoard.f(wf.%1$I) RETURNS int LANGUAGE sql RETURN 1', relname) AS hoard FROM parts ORDER BY relname LIMIT 1 \gset
+SET ROLE wf_test_hoarder;
+:hoard;
+RESET ROLE;
 SELECT test.keeper('expire', '2030-01-09 00:00:01');
+SELECT count(*) FROM pg_class WHERE relname = 'v' AND relnamespace = 'hoard'::regnamespace;
+SELECT attname FROM pg_attribute WHERE attrelid = 'hoard.t'::regclass AND attnum > 0 AND NOT attisdropped;
+DROP SCHEMA hoard CASCADE; DROP ROLE wf_test_hoarder;
 SELECT tableoid::regclass AS leaf, count(*) FROM wf.run GROUP BY 1 ORDER BY 1;
 SELECT relname FROM parts ORDER BY 1;
 -- not one in which a run is alive: its ended runs are deleted, some at a time
