@@ -14,6 +14,7 @@
 #include "base/wake.h"
 #include "executor/spi.h"
 #include "schema/schema.h"
+#include "store/audit.h"
 #include "store/secret.h"
 #include "store/store.h"
 #include "utils/builtins.h"
@@ -221,6 +222,8 @@ wf_sql_set_credential(PG_FUNCTION_ARGS)
 	if (len > WF_SECRET_VALUE_BYTES)
 		refuse(type, NULL, psprintf("must have at most %d bytes", WF_SECRET_VALUE_BYTES));
 	wf_store_set_credential(&tenant.tenant_id, name, type, shown_fields(type, &value), packed, len);
+	wf_store_audit(&tenant.tenant_id, &(WfAudit) {.action = "credential.set", .object_type = "credential", .object_name = name,
+				   .after = wf_store_audit_facts("type", type, NULL)});
 	explicit_bzero(packed, len);
 	wf_wake_dispatcher_at_commit(WF_DISPATCH_SECRETS);
 	SPI_finish();
@@ -242,6 +245,7 @@ wf_sql_drop_credential(PG_FUNCTION_ARGS)
 	if (!wf_store_drop_credential(&tenant.tenant_id, name))
 		wf_error_raise(wf_store_no_credential(&tenant.tenant_id, name));
 	wf_wake_dispatcher_at_commit(WF_DISPATCH_SECRETS);
+	wf_store_audit_name(&tenant.tenant_id, "credential.drop", "credential", name);
 	SPI_finish();
 	PG_RETURN_VOID();
 }

@@ -4,27 +4,16 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "api/api.h"
+#include "api/tenant.h"
 #include "base/pii.h"
-#include "base/text.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "store/audit.h"
 #include "store/pii.h"
 #include "utils/builtins.h"
 
 /* A shorter text is in too much that has nothing to do with it. */
 #define SHORTEST_BYTES 3
-
-/* The tenant if current_user may have data of it erased; throws 42501, the same for a tenant that does not exist. */
-static void
-require_manager(const char *name, WfTenant *tenant)
-{
-	if (!wf_store_tenant_named(name, tenant) || (tenant->permissions & WF_TEAM_MANAGE) == 0)
-		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-						errmsg("permission denied for tenant \"%s\"", wf_text_clip(name)),
-						errdetail("The permission \"team:manage\" is missing."),
-						errhint("An admin or owner of the tenant can give it with wf_grant().")));
-}
 
 /* Throws 22023 for a value that cannot be looked for. */
 static void
@@ -67,13 +56,15 @@ wf_sql_forget(PG_FUNCTION_ARGS)
 	PreventCommandIfReadOnly("wf_forget()");
 	wf_store_catch_up();
 	SPI_connect();
-	require_manager(name, &tenant);
+	wf_api_require_manager(name, &tenant);
 	check_value(value, path == NULL);
 	if (IsolationUsesXactSnapshot())
 		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 						errmsg("wf_forget() needs the isolation level read committed"),
 						errdetail("It has to see what others commit meanwhile.")));
 	n = wf_store_forget(&tenant.tenant_id, path, value);
+	wf_store_audit(&tenant.tenant_id, &(WfAudit) {.action = "data.forget", .object_type = "tenant", .object_id = &tenant.tenant_id,
+				   .object_name = tenant.name, .after = wf_store_audit_facts("path", path == NULL ? "*" : path, "places", psprintf(INT64_FORMAT, n), NULL)});
 	SPI_finish();
 	PG_RETURN_INT32((int32) Min(n, PG_INT32_MAX));
 }

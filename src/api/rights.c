@@ -15,6 +15,7 @@
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "store/audit.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -169,6 +170,7 @@ wf_sql_grant(PG_FUNCTION_ARGS)
 	WfGrantScope scope = {{{0}}, ""};
 	const char *workflow;
 	const char *category;
+	const char *before = NULL;
 	WfTenant	tenant;
 	uint32		permissions;
 	Oid			role;
@@ -190,10 +192,14 @@ wf_sql_grant(PG_FUNCTION_ARGS)
 	else
 	{
 		check_owners(&tenant, role, strcmp(app_role, "owner") == 0);
+		before = wf_store_member_role(&tenant.tenant_id, role);
 		permissions |= wf_store_member_permissions(&tenant.tenant_id, role);
 	}
 	check_has(&tenant, permissions);
 	wf_store_put_member(&tenant.tenant_id, role, app_role, &scope);
+	wf_store_audit(&tenant.tenant_id, &(WfAudit) {.action = "member.grant", .object_type = "role",
+				   .object_name = NameStr(*PG_GETARG_NAME(0)), .before = wf_store_audit_facts("appRole", before, NULL),
+				   .after = wf_store_audit_facts("appRole", app_role, "workflow", workflow, "category", category, NULL)});
 	SPI_finish();
 	PG_RETURN_VOID();
 }
@@ -207,6 +213,7 @@ wf_sql_revoke(PG_FUNCTION_ARGS)
 	Jsonb	   *options = wf_api_jsonb_or_empty(fcinfo, 2);
 	const char *workflow;
 	const char *category;
+	const char *before = NULL;
 	WfTenant	tenant;
 	Oid			role;
 	bool		found;
@@ -219,7 +226,10 @@ wf_sql_revoke(PG_FUNCTION_ARGS)
 	require_only_manager(tenant_name, &tenant);
 	role = get_role_oid(NameStr(*PG_GETARG_NAME(0)), false);
 	if (workflow == NULL && category == NULL)
+	{
 		check_owners(&tenant, role, false);
+		before = wf_store_member_role(&tenant.tenant_id, role);
+	}
 	check_has(&tenant, wf_store_member_permissions(&tenant.tenant_id, role));
 	if (workflow == NULL && category == NULL)
 		found = wf_store_delete_member(&tenant.tenant_id, role);
@@ -231,6 +241,9 @@ wf_sql_revoke(PG_FUNCTION_ARGS)
 						workflow != NULL ? errdetail("It has no membership that is narrowed to workflow \"%s\".", wf_text_clip(workflow)) :
 						category != NULL ? errdetail("It has no membership that is narrowed to category \"%s\".", wf_text_clip(category)) :
 						0));
+	wf_store_audit(&tenant.tenant_id, &(WfAudit) {.action = "member.revoke", .object_type = "role",
+				   .object_name = NameStr(*PG_GETARG_NAME(0)), .before = wf_store_audit_facts("appRole", before,
+				   "workflow", workflow, "category", category, NULL)});
 	SPI_finish();
 	PG_RETURN_VOID();
 }
@@ -258,6 +271,21 @@ names_of(uint32 permissions)
 		if ((permissions & wf_store_permission(known[i])) != 0)
 			items[n++] = CStringGetTextDatum(known[i]);
 	return construct_array(items, n, TEXTOID, -1, false, TYPALIGN_INT);
+}
+
+/* A set as the trail has it; NULL: it is empty. */
+static Jsonb *
+permissions_fact(uint32 permissions)
+{
+	int			n;
+	const char *const *known = wf_store_permission_names(&n);
+	StringInfoData list;
+
+	initStringInfo(&list);
+	for (int i = 0; i < n; i++)
+		if ((permissions & wf_store_permission(known[i])) != 0)
+			appendStringInfo(&list, "%s%s", list.len > 0 ? ", " : "", known[i]);
+	return wf_store_audit_facts("permissions", list.len > 0 ? list.data : NULL, NULL);
 }
 
 /* The permission of this name; throws 22023. */
@@ -322,6 +350,8 @@ wf_sql_define_role(PG_FUNCTION_ARGS)
 	(void) wf_store_find_role(&tenant.tenant_id, name, &before);
 	check_has(&tenant, permissions | before);
 	wf_store_put_role(&tenant.tenant_id, name, names_of(permissions));
+	wf_store_audit(&tenant.tenant_id, &(WfAudit) {.action = "role.define", .object_type = "appRole", .object_name = name,
+				   .before = permissions_fact(before), .after = permissions_fact(permissions)});
 	SPI_finish();
 	PG_RETURN_VOID();
 }
@@ -346,6 +376,7 @@ wf_sql_drop_role(PG_FUNCTION_ARGS)
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
 						errmsg("application role \"%s\" does not exist", wf_text_clip(name)),
 						errhint("The view wf_roles lists those of tenant \"%s\".", tenant.name)));
+	wf_store_audit_name(&tenant.tenant_id, "role.drop", "appRole", name);
 	SPI_finish();
 	PG_RETURN_VOID();
 }

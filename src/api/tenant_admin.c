@@ -21,6 +21,7 @@
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "store/audit.h"
 #include "store/tenant.h"
 #include "utils/builtins.h"
 
@@ -186,6 +187,14 @@ require_superuser(const char *what, const char *tenant)
 						errhint("Only a superuser may.")));
 }
 
+/* What was done to a tenant, in the trail of that one or of the one above. */
+static void
+record(const pg_uuid_t *trail, const pg_uuid_t *tenant_id, const char *action, const char *name, const Jsonb *before, const Jsonb *after)
+{
+	wf_store_audit(trail, &(WfAudit) {.action = action, .object_type = "tenant", .object_id = tenant_id, .object_name = name,
+				   .before = before, .after = after});
+}
+
 /* The tenant that current_user manages, and its row, locked. Throws 42501. */
 static WfTenantRow *
 lock_managed(const char *name, WfTenant *tenant)
@@ -271,6 +280,9 @@ wf_sql_create_tenant(PG_FUNCTION_ARGS)
 	check_free(name);
 	wf_store_insert_tenant(tenant_id, name, parent_name != NULL ? &parent.tenant_id : NULL, quotas, settings, reserved);
 	wf_store_put_member(tenant_id, GetUserId(), "owner", &all);
+	record(tenant_id, tenant_id, "tenant.create", name, NULL, options);
+	if (parent_name != NULL)
+		record(&parent.tenant_id, tenant_id, "tenant.create", name, NULL, options);
 	SPI_finish();
 	if (reserved > 0)
 		wf_wake_look_at_commit();
@@ -278,6 +290,22 @@ wf_sql_create_tenant(PG_FUNCTION_ARGS)
 }
 
 /* -- wf_set_tenant -- */
+
+/* What the trail has of a tenant before a change. */
+static Jsonb *
+facts_of(const WfTenantRow *row)
+{
+	WfJsonWriter *w = wf_json_writer_begin();
+
+	wf_json_begin_object(w);
+	wf_json_put_field_cstring(w, "name", row->name);
+	wf_json_put_member(w, "quotas", row->quotas);
+	wf_json_put_member(w, "settings", row->settings);
+	wf_json_put_field_cstring(w, "status", row->status);
+	wf_json_put_field_int64(w, "reservedWorkers", row->reserved_workers);
+	wf_json_end_object(w);
+	return wf_json_finish(w);
+}
 
 /* Who moves a tenant manages it from above, and the one that it comes to; none may be below itself. */
 static void
@@ -351,13 +379,16 @@ wf_sql_set_tenant(PG_FUNCTION_ARGS)
 	Jsonb	   *options = wf_api_jsonb(fcinfo, 1, "options");
 	WfTenant	tenant;
 	WfTenantRow *row;
+	Jsonb	   *before;
 
 	wf_api_check_options(options, known, lengthof(known));
 	SPI_connect();
 	row = lock_managed(name, &tenant);
 	wf_store_require_open(&tenant, WF_TEAM_MANAGE);
+	before = facts_of(row);
 	apply(row, options);
 	wf_store_update_tenant(row);
+	record(&tenant.tenant_id, &tenant.tenant_id, "tenant.change", tenant.name, before, options);
 	/* runs of one that comes from below a suspended tenant go on; workers are reserved or given back */
 	wf_wake_look_at_commit();
 	wf_wake_dispatcher_at_commit(WF_DISPATCH_REQUESTS);
@@ -411,6 +442,8 @@ wf_sql_set_tenant_status(PG_FUNCTION_ARGS)
 	SPI_connect();
 	row = lock_managed(name, &tenant);
 	require_may_become(&tenant, row, status);
+	record(&tenant.tenant_id, &tenant.tenant_id, "tenant.status", tenant.name, wf_store_audit_facts("status", row->status, NULL),
+		   wf_store_audit_facts("status", status, NULL));
 	row->status = status;
 	wf_store_update_tenant(row);
 	/* what waited goes on */
@@ -448,6 +481,8 @@ wf_sql_delete_tenant(PG_FUNCTION_ARGS)
 		ereport(ERROR, (errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
 						errmsg("cannot delete tenant \"%s\": there are tenants below it", tenant.name),
 						errhint("Delete them first, or move them with wf_set_tenant().")));
+	record(row->has_parent ? &row->parent_id : &default_tenant, &tenant.tenant_id, "tenant.delete", tenant.name,
+		   facts_of(row), NULL);
 	wf_store_mark_deleting(row);
 	wf_wake_look_at_commit();
 	wf_wake_dispatcher_at_commit(WF_DISPATCH_REQUESTS | WF_DISPATCH_POLICIES | WF_DISPATCH_SECRETS | WF_DISPATCH_CIRCUITS);

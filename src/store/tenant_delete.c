@@ -18,6 +18,7 @@
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "store/audit.h"
 #include "store/statements.h"
 #include "store/tenant.h"
 #include "storage/lock.h"
@@ -127,7 +128,7 @@ list_tables(void)
 		"  WHERE n.nspname OPERATOR(pg_catalog.=) 'wf' AND c.relkind OPERATOR(pg_catalog.=) 'r'"
 		"   AND a.attname OPERATOR(pg_catalog.=) 'tenant_id' AND NOT a.attisdropped"
 		"   AND a.atttypid OPERATOR(pg_catalog.=) 'pg_catalog.uuid'::pg_catalog.regtype"
-		"   AND c.oid OPERATOR(pg_catalog.<>) 'wf.tenant'::pg_catalog.regclass),"
+		"   AND c.relname OPERATOR(pg_catalog.<>) ALL ('{tenant,audit,audit_head}'::pg_catalog.name[])),"
 		" deep (oid, depth) AS ("
 		"  SELECT oid, 0 FROM t"
 		"  UNION"
@@ -168,6 +169,7 @@ wf_store_delete_rows(const pg_uuid_t *tenant_id, int most)
 {
 	MemoryContext memory = CurrentMemoryContext;
 	Datum		values[1] = {UUIDPGetDatum(tenant_id)};
+	WfTenantRow *row;
 	int			n = 0;
 	ListCell   *cell;
 
@@ -178,6 +180,9 @@ wf_store_delete_rows(const pg_uuid_t *tenant_id, int most)
 			n += delete_from(lfirst(cell), tenant_id, most - n);
 		MemoryContextSwitchTo(memory);
 	}
+	/* its trail, which no statement can delete, is the last */
+	if (n == 0 && (row = wf_store_tenant_row(tenant_id)) != NULL)
+		n = wf_store_drop_audit(tenant_id, row->name, row->has_parent ? &row->parent_id : NULL, most);
 	if (n > 0)
 		return n;
 	wf_store_execute(WF_SQL_DELETE_TENANT, values, NULL);
