@@ -18,7 +18,11 @@ COMMENT ON FUNCTION wf.sees_all(text) IS 'whether current_user has the permissio
 
 CREATE FUNCTION wf.workflows_for(permission text) RETURNS uuid[] LANGUAGE c STABLE STRICT LEAKPROOF PARALLEL RESTRICTED COST 1000
 	AS 'MODULE_PATHNAME', 'wf_sql_workflows_for';
-COMMENT ON FUNCTION wf.workflows_for(text) IS 'the workflows that current_user has the permission for; NULL: all';
+COMMENT ON FUNCTION wf.workflows_for(text) IS 'ids of the workflows that current_user has the permission for, sorted; NULL: all';
+
+CREATE FUNCTION wf.is_among(id uuid, ids uuid[]) RETURNS bool LANGUAGE c IMMUTABLE CALLED ON NULL INPUT LEAKPROOF PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'wf_sql_is_among';
+COMMENT ON FUNCTION wf.is_among(uuid, uuid[]) IS 'whether an id is one of those that wf.workflows_for gives; without these (NULL) it is';
 
 CREATE FUNCTION wf.sees_run(run_id uuid) RETURNS bool LANGUAGE c STABLE STRICT LEAKPROOF PARALLEL RESTRICTED COST 1000
 	AS 'MODULE_PATHNAME', 'wf_sql_sees_run';
@@ -61,28 +65,29 @@ $$;
 -- What else it takes to see a row than to be a member.
 DO $$
 DECLARE
-	asked CONSTANT text := '(SELECT wf.tenant_for(%1$L))';
-	narrowed CONSTANT text := ' AND ((SELECT wf.sees_all(%1$L)) OR %2$s)';
-	of_workflow CONSTANT text := 'workflow_id OPERATOR(pg_catalog.=) ANY ((SELECT wf.workflows_for(%1$L))::pg_catalog.uuid[])';
+	of_workflow CONSTANT text := 'wf.is_among(workflow_id, (SELECT wf.workflows_for(%1$L)))';
+	of_run CONSTANT text := '((SELECT wf.sees_all(%1$L)) OR wf.sees_run(run_id))';
+	of_trigger CONSTANT text := '((SELECT wf.sees_all(%1$L)) OR wf.sees_trigger(trigger_id))';
+	of_tenant CONSTANT text := '(SELECT wf.sees_all(%1$L))';
 	r record;
 BEGIN
 	FOR r IN
 		SELECT * FROM (VALUES
 			-- what is of a workflow
 			('workflow', 'workflow:read', of_workflow), ('version', 'workflow:read', of_workflow), ('trigger', 'workflow:read', of_workflow),
-			('trigger_stat', 'workflow:read', 'wf.sees_trigger(trigger_id)'), ('schedule', 'workflow:read', 'wf.sees_trigger(trigger_id)'),
-			('debounce', 'workflow:read', 'wf.sees_trigger(trigger_id)'),
+			('trigger_stat', 'workflow:read', of_trigger), ('schedule', 'workflow:read', of_trigger),
+			('debounce', 'workflow:read', of_trigger),
 			('run', 'run:read', of_workflow), ('live', 'run:read', of_workflow), ('queue', 'run:read', of_workflow),
 			('held', 'run:read', of_workflow), ('gate', 'run:read', of_workflow), ('idempotency', 'run:read', of_workflow),
 			('failed', 'run:read', of_workflow), ('request', 'run:read', of_workflow), ('request_log', 'run:read', of_workflow),
-			('segment', 'run:read', 'wf.sees_run(run_id)'), ('wait', 'run:read', 'wf.sees_run(run_id)'),
+			('segment', 'run:read', of_run), ('wait', 'run:read', of_run),
 			-- what is of the tenant
-			('block', 'workflow:read', 'false'), ('event', 'run:read', 'false'), ('sending', 'run:read', 'true'),
-			('circuit', 'connector:read', 'false'), ('host_limit', 'connector:read', 'false')
+			('block', 'workflow:read', of_tenant), ('event', 'run:read', of_tenant), ('sending', 'run:read', 'true'),
+			('circuit', 'connector:read', of_tenant), ('host_limit', 'connector:read', of_tenant)
 		) AS t (name, permission, narrowed)
 	LOOP
-		EXECUTE pg_catalog.format('ALTER POLICY tenant ON wf.%I USING (wf.is_current_tenant(tenant_id) AND tenant_id OPERATOR(pg_catalog.=) %s%s)', r.name,
-			pg_catalog.format(asked, r.permission), pg_catalog.format(narrowed, r.permission, pg_catalog.format(r.narrowed, r.permission)));
+		EXECUTE pg_catalog.format('ALTER POLICY tenant ON wf.%I USING (wf.is_current_tenant(tenant_id) AND tenant_id OPERATOR(pg_catalog.=) (SELECT wf.tenant_for(%L)) AND %s)',
+			r.name, r.permission, pg_catalog.format(r.narrowed, r.permission));
 		EXECUTE pg_catalog.format('COMMENT ON POLICY tenant ON wf.%I IS %L', r.name,
 			'members of the tenant who have ' OPERATOR(pg_catalog.||) r.permission);
 	END LOOP;
@@ -92,9 +97,8 @@ $$;
 -- Tasks are for those who complete them, and for those who read runs.
 ALTER POLICY tenant ON wf.task USING (
 	wf.is_current_tenant(tenant_id) AND tenant_id OPERATOR(pg_catalog.=) (SELECT coalesce(wf.tenant_for('task:complete'), wf.tenant_for('run:read')))
-	AND ((SELECT wf.sees_all('task:complete') OR wf.sees_all('run:read'))
-		OR workflow_id OPERATOR(pg_catalog.=) ANY ((SELECT wf.workflows_for('task:complete'))::pg_catalog.uuid[])
-		OR workflow_id OPERATOR(pg_catalog.=) ANY ((SELECT wf.workflows_for('run:read'))::pg_catalog.uuid[])));
+	AND (wf.is_among(workflow_id, (SELECT wf.workflows_for('run:read')))
+		OR wf.is_among(workflow_id, (SELECT wf.workflows_for('task:complete')))));
 COMMENT ON POLICY tenant ON wf.task IS 'members of the tenant who have task:complete or run:read';
 
 -- No view needs these tables, or the other columns of these: what a run carries from one segment to the next is the engine's.

@@ -37,6 +37,14 @@ earlier_node(const TriggerNode *trigger, const char *route)
 	return NULL;
 }
 
+/* Who has a route, as current_user may know it. */
+static const char *
+name_of(const WfTenant *tenant, const WfTriggerRow *owner)
+{
+	return wf_store_allows(tenant, WF_WORKFLOW_READ, &owner->workflow_id) ? psprintf("workflow \"%s\"", owner->workflow) :
+		"another workflow";
+}
+
 static void
 webhook_check(const TriggerNode *trigger, WfDiagnostics *found)
 {
@@ -53,16 +61,15 @@ webhook_check(const TriggerNode *trigger, WfDiagnostics *found)
 	owner = wf_store_route_owner(&trigger->tenant->tenant_id, route);
 	if (owner != NULL && strcmp(owner->workflow, trigger->workflow) != 0)
 		wf_diagnostics_add(found, WF_SEVERITY_ERROR, WF_ERRCODE_DEFINITION_INVALID, trigger->node->id, path,
-						   "Names of parameters do not tell paths apart.",
-						   "workflow \"%s\" has the webhook \"%s\"", owner->workflow, route);
+						   "Names of parameters do not tell paths apart.", "%s has the webhook \"%s\"",
+						   name_of(trigger->tenant, owner), route);
 }
 
 void
-wf_trigger_webhook_taken(const WfTriggerRow *row, const char *taken_by)
+wf_trigger_webhook_taken(const WfTriggerRow *row, const char *by)
 {
 	ereport(ERROR, (errcode(ERRCODE_UNIQUE_VIOLATION),
-					taken_by != NULL ? errmsg("workflow \"%s\" has the webhook \"%s\"", taken_by, row->route) :
-					errmsg("another workflow has the webhook \"%s\"", row->route),
+					errmsg("%s has the webhook \"%s\"", by, row->route),
 					errdetail("Trigger \"%s\" of workflow \"%s\" has it, too.", row->node, row->workflow),
 					errhint("The view wf_triggers lists the triggers of active versions.")));
 }
@@ -77,7 +84,7 @@ webhook_fill(const TriggerNode *trigger, WfTriggerRow *row)
 		return;
 	owner = wf_store_route_owner(&row->tenant_id, row->route);
 	if (owner != NULL && memcmp(&owner->workflow_id, &row->workflow_id, sizeof(pg_uuid_t)) != 0)
-		wf_trigger_webhook_taken(row, owner->workflow);
+		wf_trigger_webhook_taken(row, name_of(trigger->tenant, owner));
 }
 
 const TriggerKind wf_trigger_webhook_kind = {

@@ -8,7 +8,7 @@
 
 extern const TriggerKind wf_trigger_webhook_kind;
 
-/* Throws 23505: the row's route is another workflow's (`taken_by`; NULL: it is not known whose). */
-pg_noreturn extern void wf_trigger_webhook_taken(const WfTriggerRow *row, const char *taken_by);
+/* Throws 23505: the row's route is another workflow's: `by` is `another workflow`, or `workflow "name"`. */
+pg_noreturn extern void wf_trigger_webhook_taken(const WfTriggerRow *row, const char *by);
 
 #endif

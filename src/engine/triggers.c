@@ -191,7 +191,7 @@ write_row(const WfTriggerRow *row)
 			strcmp(data->constraint_name, "trigger_route") == 0)
 		{
 			FlushErrorState();
-			wf_trigger_webhook_taken(row, NULL);
+			wf_trigger_webhook_taken(row, "another workflow");
 		}
 		PG_RE_THROW();
 	}

@@ -1,9 +1,9 @@
 /*
  * policy.c: what the policies of sql/parts/30_policies.sql ask.
  *
- * Each is asked once a statement (they stand in sub-selects without parameters), and answers from what tenant.c keeps. Only
- * wf.sees_run and wf.sees_trigger are asked for each row, of those whose rights are narrowed; they look up the row's workflow
- * with the statement's own snapshot. None of them throws for who has no right, and none says anything of a value that it is
+ * Each is asked once a statement (they stand in sub-selects without parameters), and answers from what tenant.c keeps. For each
+ * row there is wf.is_among, which knows of nothing but its arguments; and for who has narrowed rights wf.sees_run and
+ * wf.sees_trigger, which look up the row's workflow with the statement's own snapshot. None of them throws for who has no right, and none says anything of a value that it is
  * given: they are leakproof.
  */
 #include "postgres.h"
@@ -96,6 +96,28 @@ wf_sql_workflows_for(PG_FUNCTION_ARGS)
 	if (result == NULL)
 		PG_RETURN_NULL();
 	PG_RETURN_ARRAYTYPE_P(result);
+}
+
+static int
+compare_ids(const void *a, const void *b)
+{
+	return memcmp(a, b, UUID_LEN);
+}
+
+PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_is_among);
+
+/* wf.is_among(id, ids): asked for each row; ids are sorted as uuids are, by their bytes. True without ids, false without an id. */
+Datum
+wf_sql_is_among(PG_FUNCTION_ARGS)
+{
+	ArrayType  *ids;
+
+	if (PG_ARGISNULL(1))
+		PG_RETURN_BOOL(true);
+	ids = PG_GETARG_ARRAYTYPE_P(1);
+	if (PG_ARGISNULL(0) || ARR_NDIM(ids) != 1 || ARR_HASNULL(ids))
+		PG_RETURN_BOOL(false);
+	PG_RETURN_BOOL(bsearch(PG_GETARG_UUID_P(0), ARR_DATA_PTR(ids), ARR_DIMS(ids)[0], UUID_LEN, compare_ids) != NULL);
 }
 
 static bool

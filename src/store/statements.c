@@ -183,7 +183,7 @@ static const Statement statements[WF_SQL_COUNT] = {
 	2, {UUIDOID, UUIDOID}},
 	/* those of the ids, and those in a category or below it; deleted ones, too, for their history */
 	[WF_SQL_ALLOWED] = {
-		"SELECT coalesce(pg_catalog.array_agg(w.workflow_id), '{}') FROM wf.workflow w WHERE w.tenant_id" EQ "$1"
+		"SELECT coalesce(pg_catalog.array_agg(w.workflow_id ORDER BY w.workflow_id), '{}') FROM wf.workflow w WHERE w.tenant_id" EQ "$1"
 		" AND (w.workflow_id" EQ "ANY ($2) OR EXISTS (SELECT FROM pg_catalog.unnest($3) c"
 		"  WHERE w.category" EQ "c OR pg_catalog.starts_with(w.category, c OPERATOR(pg_catalog.||) '/')))",
 	3, {UUIDOID, UUIDARRAYOID, TEXTARRAYOID}},

@@ -133,7 +133,7 @@ extern bool wf_store_allows_run(const WfTenant *tenant, WfPermission permission,
 extern bool wf_store_allows_task(const WfTenant *tenant, WfPermission permission, const pg_uuid_t *task_id);
 /* The same for the workflow of a trigger; never throws. */
 extern bool wf_store_allows_trigger(const WfTenant *tenant, WfPermission permission, const pg_uuid_t *trigger_id);
-/* Ids of the workflows that current_user has the permission for as a uuid[]; NULL: all. Needs an SPI connection. */
+/* Ids of the workflows that current_user has the permission for, as a sorted uuid[]; NULL: all. Needs an SPI connection. */
 extern ArrayType *wf_store_allowed(const WfTenant *tenant, WfPermission permission);
 
 /* A tenant by name, or by id, if current_user may act in it. */

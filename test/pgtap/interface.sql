@@ -45,11 +45,14 @@ INSERT INTO wanted VALUES
 	('wf_fail_task', 'task_id uuid, error jsonb, retryable boolean DEFAULT true, attempt integer DEFAULT NULL::integer', 'boolean', 2),
 	('wf_heartbeat', 'task_id uuid, lease interval DEFAULT ''00:01:00''::interval', 'boolean', 1),
 	('wf_create_tenant', 'name text, options jsonb DEFAULT ''{}''::jsonb', 'uuid', 1),
-	('wf_grant', 'role name, tenant text, app_role text', 'void', 0),
-	('wf_revoke', 'role name, tenant text', 'void', 0),
+	('wf_grant', 'role name, tenant text, app_role text, options jsonb DEFAULT ''{}''::jsonb', 'void', 1),
+	('wf_revoke', 'role name, tenant text, options jsonb DEFAULT ''{}''::jsonb', 'void', 1),
+	('wf_define_role', 'name text, permissions text[]', 'void', 0),
+	('wf_drop_role', 'name text', 'void', 0),
+	('wf_permissions', '', 'TABLE(permission text, functions text[], viewer boolean, member boolean, admin boolean, owner boolean)', 0),
 	('wf_use_tenant', 'tenant text', 'void', 0),
 	('wf_current_tenant', '', 'text', 0),
-	('wf_can', 'permission text', 'boolean', 0),
+	('wf_can', 'permission text, workflow text DEFAULT NULL::text', 'boolean', 1),
 	('wf_set_secret', 'name text, value text', 'void', 0),
 	('wf_drop_secret', 'name text', 'void', 0),
 	('wf_enable_trigger', 'workflow text, node text', 'void', 0),
@@ -70,7 +73,7 @@ SELECT is((SELECT arguments FROM found f WHERE f.name = w.name), w.arguments, w.
 SELECT is((SELECT result FROM found f WHERE f.name = w.name), w.result, w.name || ': result') FROM wanted w ORDER BY name;
 SELECT is((SELECT count(*) FROM found f WHERE f.name = w.name), 1::bigint, w.name || ' is there once') FROM wanted w ORDER BY name;
 SELECT is_empty($$SELECT name FROM found WHERE prosecdef$$, 'no function runs as its owner');
-SELECT is_empty($$SELECT name FROM found WHERE provolatile <> 'v' AND name IN ('wf_save', 'wf_activate', 'wf_set_status', 'wf_delete', 'wf_register_block', 'wf_run', 'wf_call', 'wf_dry_run', 'wf_create_tenant', 'wf_grant', 'wf_revoke', 'wf_use_tenant', 'wf_set_secret', 'wf_drop_secret', 'wf_reset_circuit', 'wf_set_http_policy', 'wf_limit_host') OR provolatile <> 'v' AND name IN (SELECT w.name FROM wanted w WHERE w.name ~ '_tasks?$|start|cancel|pause|resume|retry|migrate|signal|emit|await|heartbeat')$$, 'what writes is volatile');
+SELECT is_empty($$SELECT name FROM found WHERE provolatile <> 'v' AND name IN ('wf_save', 'wf_activate', 'wf_set_status', 'wf_delete', 'wf_register_block', 'wf_run', 'wf_call', 'wf_dry_run', 'wf_create_tenant', 'wf_grant', 'wf_revoke', 'wf_define_role', 'wf_drop_role', 'wf_use_tenant', 'wf_set_secret', 'wf_drop_secret', 'wf_reset_circuit', 'wf_set_http_policy', 'wf_limit_host') OR provolatile <> 'v' AND name IN (SELECT w.name FROM wanted w WHERE w.name ~ '_tasks?$|start|cancel|pause|resume|retry|migrate|signal|emit|await|heartbeat')$$, 'what writes is volatile');
 SELECT is_empty($$SELECT name FROM found WHERE proparallel <> 'u' AND name IN ('wf_save', 'wf_run', 'wf_call', 'wf_dry_run')$$, 'and never runs in a parallel worker');
 SELECT is_empty($$SELECT name FROM found WHERE NOT has_function_privilege('public', oid, 'EXECUTE')$$, 'everybody may call them: they ask for rights themselves');
 SELECT is_empty($$SELECT name FROM found WHERE obj_description(oid, 'pg_proc') IS NULL$$, 'each has a comment');

@@ -79,6 +79,20 @@ SET ROLE regress_wf_folder;
 SELECT wf_save('pay', '{"nodes": [{"id": "a", "type": "subworkflow", "config": {"workflow": "books"}}]}'), wf_call('pay');
 SELECT wf_save('pay', '{"nodes": [{"id": "a", "type": "trigger.error", "config": {"workflows": ["books"]}}]}');
 
+-- webhooks: those of others are not there; a path of theirs is taken, and no more is said of it
+RESET ROLE;
+SELECT wf_use_tenant('t'), wf_save('mail', '{"nodes": [{"id": "w", "type": "trigger.webhook", "config": {"path": "/mail", "respond": "whenDone", "auth": {"type": "none"}}}, {"id": "r", "type": "return", "config": {"value": "mail"}}], "edges": [{"source": "w", "target": "r"}]}');
+RESET workflow.tenant;
+SET ROLE regress_wf_folder;
+SELECT wf_save('pay', '{"nodes": [{"id": "w", "type": "trigger.webhook", "config": {"path": "/pay", "auth": {"type": "none"}}}, {"id": "r", "type": "return", "config": {"value": "pay"}}], "edges": [{"source": "w", "target": "r"}]}');
+SELECT u, wf_webhook('/t/' || u, 'POST', '{}', '') ->> 'status' FROM unnest('{mail,maul}'::text[]) u;
+SELECT wf_save('pay', '{"nodes": [{"id": "w", "type": "trigger.webhook", "config": {"path": "/mail", "auth": {"type": "none"}}}]}');
+SET ROLE regress_wf_one;
+SELECT u, wf_webhook('/t/' || u, 'POST', '{}', '') ->> 'status' FROM unnest('{mail,pay}'::text[]) u;
+SET ROLE regress_wf_mixed;
+SELECT wf_save('pay', '{"nodes": [{"id": "w", "type": "trigger.webhook", "config": {"path": "/mail", "auth": {"type": "none"}}}]}');
+SET ROLE regress_wf_folder;
+
 -- what is of the whole tenant
 SELECT wf_emit('e');
 SELECT wf_register_block('acme.x', 'seen()'); SELECT wf_limit_host('example.com', 1);

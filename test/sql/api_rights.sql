@@ -102,6 +102,7 @@ INSERT INTO calls VALUES
 	('wf.current_tenant_id', 'none', 'wf.current_tenant_id()'),
 	('wf.executing', 'none', 'wf.executing()'),
 	('wf.fired', 'none', 'wf.fired()'),
+	('wf.is_among', 'none', $$wf.is_among(gen_random_uuid(), '{}'), wf.is_among(NULL, NULL), wf.is_among(NULL, '{}'), wf.is_among(gen_random_uuid(), '{NULL}')$$),
 	('wf.row_trigger', 'none', 'wf.row_trigger()'),
 	('wf.sees_all', 'none', $$wf.sees_all('run:read')$$),
 	('wf.sees_run', 'none', 'wf.sees_run(gen_random_uuid())'),

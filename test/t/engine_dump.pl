@@ -30,6 +30,7 @@ $from->safe_psql('shop', q{
 	SELECT wf_use_tenant('acme');
 	SELECT wf_save('w', '{"nodes": [{"id": "acme", "type": "noop"}], "edges": []}');
 	SELECT wf_run('w', '{"of": "acme"}');
+	SELECT wf_define_role('operator', '{run:read,run:cancel}'), wf_grant('wf_test_dump', 'acme', 'operator', '{"workflow": "w"}'), wf_grant('wf_test_dump', 'acme', 'viewer', '{"category": "a/b"}');
 	DROP ROLE wf_test_gone;
 });
 # history in partitions, and a row in every table of runs that are alive, of whatever kind
@@ -51,7 +52,8 @@ $from->safe_psql('shop', q{
 });
 my $all = q{
 	SELECT 'tenant', t.tenant_id, t.name, t.parent_id, t.quotas FROM wf.tenant t ORDER BY 2;
-	SELECT 'member', m.tenant_id, m.role, m.app_role FROM wf.member m WHERE m.role::text <> m.role::oid::text ORDER BY 2, 3::text;
+	SELECT 'member', m.tenant_id, m.role, m.app_role, m.workflow_id, m.category FROM wf.member m WHERE m.role::text <> m.role::oid::text ORDER BY 2, 3::text, 5, 6;
+	SELECT 'app_role', r.* FROM wf.app_role r;
 	SELECT 'workflow', w.* FROM wf.workflow w ORDER BY 3;
 	SELECT 'version', v.* FROM wf.version v ORDER BY 3, 4;
 	SELECT 'block', b.* FROM wf.block b ORDER BY 2, 3;
