@@ -9,7 +9,9 @@
  *    could do with one more. A worker that finds nothing left and was not rung withdraws that demand.
  * 3. The launcher is woken for a demand at once when the role has no worker at all; else only when it is not awake
  *    anyway: under load it looks at demands every few milliseconds, instead of at every commit.
- * 4. A bar keeps our processes out of a database for the time of a command. Who attaches asks for it under the same
+ * 4. Workers may be reserved for a tenant: a demand for its messages is then one of its own, and so are workers that deal with
+ *    nothing else. Which tenants these are is told by the keepers; there are none as a rule, which costs one comparison.
+ * 5. A bar keeps our processes out of a database for the time of a command. Who attaches asks for it under the same
  *    lock, before connecting, so that none slips in.
  *
  * Why not the postmaster's table of background workers, nor pg_stat_activity: neither can be asked at a commit
@@ -112,6 +114,7 @@ startup(void)
 		wf_processes->n_dispatchers = max_worker_processes;
 		pg_atomic_init_u32(&wf_processes->n_awaits, 0);
 		pg_atomic_init_u32(&wf_processes->n_cancelled, 0);
+		pg_atomic_init_u32(&wf_processes->n_reserved, 0);
 		pg_atomic_init_u64(&wf_processes->n_wakes, 0);
 		for (int i = 0; i < wf_processes->n_workers; i++)
 			SpinLockInit(&wf_worker_slots[i].mutex);
@@ -239,23 +242,31 @@ wf_process_tell_keeper_to_save(Oid database, TimestampTz when)
 
 /* -- demands -- */
 
+static bool
+same_demand(const WfDemand *demand, Oid database, Oid role, const pg_uuid_t *tenant_id)
+{
+	return demand->database == database && demand->role == role && demand->is_reserved == (tenant_id != NULL) &&
+		(tenant_id == NULL || memcmp(&demand->tenant_id, tenant_id, sizeof(pg_uuid_t)) == 0);
+}
+
 void
-wf_process_demand(Oid database, Oid role, bool urgent)
+wf_process_demand(Oid database, Oid role, const pg_uuid_t *tenant_id, bool urgent)
 {
 	WfProcesses *all = wf_processes;
+	WfDemand	demand = {.database = database, .role = role, .is_reserved = tenant_id != NULL};
 	bool		is_new = true;
 
 	for (int i = 0; i < all->n_demands && is_new; i++)
-		is_new = all->demands[i].database != database || all->demands[i].role != role;
+		is_new = !same_demand(&all->demands[i], database, role, tenant_id);
 	if (!is_new)
 		return;
+	if (tenant_id != NULL)
+		demand.tenant_id = *tenant_id;
+	demand.since = wf_clock_now();
 	if (all->n_demands == WF_MOST_DEMANDS)
 		all->demands_were_lost = true;
 	else
-		all->demands[all->n_demands++] = (WfDemand)
-		{
-			.database = database, .role = role, .since = wf_clock_now()
-		};
+		all->demands[all->n_demands++] = demand;
 	if (urgent || !all->launcher_is_alert)
 	{
 		all->launcher_is_alert = true;
@@ -264,13 +275,13 @@ wf_process_demand(Oid database, Oid role, bool urgent)
 }
 
 void
-wf_process_forget_demand(Oid database, Oid role)
+wf_process_forget_demand(Oid database, Oid role, const pg_uuid_t *tenant_id)
 {
 	WfProcesses *all = wf_processes;
 
 	for (int i = 0; i < all->n_demands; i++)
 	{
-		if (all->demands[i].database != database || all->demands[i].role != role)
+		if (!same_demand(&all->demands[i], database, role, tenant_id))
 			continue;
 		all->demands[i] = all->demands[--all->n_demands];
 		return;
@@ -278,17 +289,33 @@ wf_process_forget_demand(Oid database, Oid role)
 }
 
 void
-wf_process_ring(Oid database, Oid role)
+wf_process_forget_demands(Oid database, Oid role)
 {
-	int			n = 0;
+	WfProcesses *all = wf_processes;
 
+	for (int i = all->n_demands - 1; i >= 0; i--)
+		if (all->demands[i].database == database && all->demands[i].role == role)
+			all->demands[i] = all->demands[--all->n_demands];
+}
+
+/*
+ * Wakes an idle worker of the role that deals with messages of any tenant, or is reserved for this one; true then. Else those
+ * that are busy are to look again: *n_any and *n_reserved count them.
+ */
+static bool
+ring_workers(Oid database, Oid role, const pg_uuid_t *tenant_id, int *n_any, int *n_reserved)
+{
+	*n_any = *n_reserved = 0;
 	for (int i = 0; i < wf_processes->n_workers; i++)
 	{
 		WfWorkerSlot *worker = &wf_worker_slots[i];
 
 		if (worker->process.state == WF_PROCESS_NONE || worker->role != role || worker->process.database != database)
 			continue;
-		n++;
+		if (worker->is_reserved &&
+			(tenant_id == NULL || memcmp(&worker->tenant_id, tenant_id, sizeof(pg_uuid_t)) != 0))
+			continue;
+		*(worker->is_reserved ? n_reserved : n_any) += 1;
 		if (worker->process.state == WF_PROCESS_IDLE)
 		{
 			if (!worker->rung)
@@ -296,11 +323,66 @@ wf_process_ring(Oid database, Oid role)
 				worker->rung = true;
 				wf_process_wake(&worker->process);
 			}
-			return;
+			return true;
 		}
 		worker->rung = true;
 	}
-	wf_process_demand(database, role, n == 0);
+	return false;
+}
+
+void
+wf_process_ring(Oid database, Oid role)
+{
+	int			n_any;
+	int			n_reserved;
+
+	if (!ring_workers(database, role, NULL, &n_any, &n_reserved))
+		wf_process_demand(database, role, NULL, n_any == 0);
+}
+
+void
+wf_process_ring_tenant(Oid database, Oid role, const pg_uuid_t *tenant_id)
+{
+	int			n_any;
+	int			n_reserved;
+
+	if (wf_process_reserved(database, tenant_id) == 0)
+		wf_process_ring(database, role);
+	else if (!ring_workers(database, role, tenant_id, &n_any, &n_reserved))
+		wf_process_demand(database, role, tenant_id, n_reserved == 0);
+}
+
+/* -- workers that are reserved -- */
+
+int
+wf_process_reserved(Oid database, const pg_uuid_t *tenant_id)
+{
+	int			n = pg_atomic_read_u32(&wf_processes->n_reserved);
+
+	for (int i = 0; i < n; i++)
+		if (wf_processes->reserved[i].database == database &&
+			memcmp(&wf_processes->reserved[i].tenant_id, tenant_id, sizeof(pg_uuid_t)) == 0)
+			return wf_processes->reserved[i].n;
+	return 0;
+}
+
+bool
+wf_process_set_reserved(Oid database, const WfReserved *list, int n)
+{
+	WfProcesses *all = wf_processes;
+	int			kept = 0;
+	int			n_added;
+
+	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
+	for (int i = 0; i < (int) pg_atomic_read_u32(&all->n_reserved); i++)
+		if (all->reserved[i].database != database)
+			all->reserved[kept++] = all->reserved[i];
+	n_added = Min(n, WF_MOST_RESERVATIONS - kept);
+	for (int i = 0; i < n_added; i++)
+		all->reserved[kept++] = list[i];
+	pg_atomic_write_u32(&all->n_reserved, kept);
+	LWLockRelease(wf_processes_lock);
+	return n_added == n;
 }
 
 void
@@ -319,7 +401,7 @@ wf_process_ring_dispatcher(Oid database, int calls)
 	}
 	/* of anything else, one that begins needs not be told */
 	if ((calls & WF_DISPATCH_REQUESTS) != 0)
-		wf_process_demand(database, InvalidOid, true);
+		wf_process_demand(database, InvalidOid, NULL, true);
 }
 
 void
@@ -358,7 +440,11 @@ wf_process_go_idle(bool owes)
 		wf_my_worker->process.state = WF_PROCESS_IDLE;
 		wf_my_worker->owes = owes;
 		wf_my_worker->process.since = wf_clock_now();
-		wf_process_forget_demand(wf_my_worker->process.database, wf_my_worker->role);
+		/* it has found nothing of any tenant, or of its own */
+		if (wf_my_worker->is_reserved)
+			wf_process_forget_demand(wf_my_worker->process.database, wf_my_worker->role, &wf_my_worker->tenant_id);
+		else
+			wf_process_forget_demands(wf_my_worker->process.database, wf_my_worker->role);
 	}
 	LWLockRelease(wf_processes_lock);
 	return quiet;
@@ -368,7 +454,10 @@ void
 wf_process_ask_for_help(void)
 {
 	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
-	wf_process_ring(wf_my_worker->process.database, wf_my_worker->role);
+	if (wf_my_worker->is_reserved)
+		wf_process_ring_tenant(wf_my_worker->process.database, wf_my_worker->role, &wf_my_worker->tenant_id);
+	else
+		wf_process_ring(wf_my_worker->process.database, wf_my_worker->role);
 	LWLockRelease(wf_processes_lock);
 }
 

@@ -21,6 +21,7 @@
 #define WF_MOST_BARS 64
 #define WF_MOST_FOUND 64
 #define WF_MOST_CANCELLED 64
+#define WF_MOST_RESERVATIONS 64
 
 typedef enum WfProcessState
 {
@@ -44,6 +45,8 @@ typedef struct WfWorkerSlot
 {
 	WfProcess	process;
 	Oid			role;
+	bool		is_reserved;	/* deals with messages of `tenant_id` alone */
+	pg_uuid_t	tenant_id;
 	bool		rung;			/* there may be messages that it has not seen */
 	bool		owes;			/* while idle: it comes back to a message that it knows of */
 	bool		leave;			/* to end after the turn at hand: others have no worker */
@@ -80,8 +83,18 @@ typedef struct WfDemand
 {
 	Oid			database;
 	Oid			role;			/* InvalidOid: a dispatcher */
+	bool		is_reserved;	/* for messages of `tenant_id`, for which workers are reserved */
+	pg_uuid_t	tenant_id;
 	TimestampTz since;
 } WfDemand;
+
+/* Workers that are kept for a tenant's runs: others do not get the last ones. */
+typedef struct WfReserved
+{
+	Oid			database;
+	pg_uuid_t	tenant_id;
+	int			n;
+} WfReserved;
 
 /* Keeps our processes out of a database while a command needs it to be empty. */
 typedef struct WfBar
@@ -119,6 +132,8 @@ typedef struct WfProcesses
 	int			n_found;
 	bool		found_were_lost;
 	int			n_bars;
+	pg_atomic_uint32 n_reserved;	/* entries of `reserved`; written under the lock, read without */
+	WfReserved	reserved[WF_MOST_RESERVATIONS];	/* as the keepers have read them */
 	int			suspect_worker;	/* slot + 1 of the worker that executes a run that had a crash; 0: none */
 	pg_atomic_uint32 n_awaits;	/* written under the lock, read without */
 	pg_atomic_uint32 n_cancelled;	/* likewise */
@@ -164,15 +179,24 @@ extern void wf_process_tell_keeper(Oid database, TimestampTz when, bool look);
 extern void wf_process_tell_keeper_to_save(Oid database, TimestampTz when);
 /* Messages are there for the role: an idle worker of it is woken; busy ones are told; the launcher is if there's need. */
 extern void wf_process_ring(Oid database, Oid role);
+/* The same of a tenant's messages: if workers are reserved for it, one of these may be woken or asked for. */
+extern void wf_process_ring_tenant(Oid database, Oid role, const pg_uuid_t *tenant_id);
+/* How many workers are reserved for the tenant. */
+extern int	wf_process_reserved(Oid database, const pg_uuid_t *tenant_id);
 /* The dispatcher of a database is told something (WfDispatchCall); for requests, it is started when there is none. */
 extern void wf_process_ring_dispatcher(Oid database, int calls);
-/* One more worker would do. `urgent`: there is none. */
-extern void wf_process_demand(Oid database, Oid role, bool urgent);
-extern void wf_process_forget_demand(Oid database, Oid role);
+/* One more worker would do; for a tenant's messages, or (NULL) for any. `urgent`: there is none. */
+extern void wf_process_demand(Oid database, Oid role, const pg_uuid_t *tenant_id, bool urgent);
+/* Likewise of one kind of demand; and of all that the role has. */
+extern void wf_process_forget_demand(Oid database, Oid role, const pg_uuid_t *tenant_id);
+extern void wf_process_forget_demands(Oid database, Oid role);
 /* The launcher is to see whether the database needs a keeper. */
 extern void wf_process_found(Oid database);
 
 /* -- without -- */
+
+/* What the tenants of a database reserve takes the place of what was known; entries that there is no room for are left out (false). */
+extern bool wf_process_set_reserved(Oid database, const WfReserved *list, int n);
 
 /* Of a worker's own slot: begins to look for messages. */
 extern void wf_process_begin_turn(void);

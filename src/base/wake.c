@@ -32,6 +32,7 @@
 typedef enum NoteKind
 {
 	NOTE_ROLE,
+	NOTE_TENANT,
 	NOTE_KEEPER,
 	NOTE_AWAITERS,
 	NOTE_INTERRUPT,
@@ -51,6 +52,11 @@ typedef struct Note
 		TimestampTz when;
 		pg_uuid_t	run_id;
 		WfDispatchCall call;
+		struct
+		{
+			Oid			role;
+			pg_uuid_t	tenant_id;
+		}			messages;		/* of a tenant with workers of its own */
 	}			about;
 } Note;
 
@@ -88,6 +94,9 @@ same(const Note *a, const Note *b)
 	{
 		case NOTE_ROLE:
 			return a->about.role == b->about.role;
+		case NOTE_TENANT:
+			return a->about.messages.role == b->about.messages.role &&
+				memcmp(&a->about.messages.tenant_id, &b->about.messages.tenant_id, sizeof(pg_uuid_t)) == 0;
 		case NOTE_AWAITERS:
 		case NOTE_INTERRUPT:
 			return memcmp(&a->about.run_id, &b->about.run_id, sizeof(pg_uuid_t)) == 0;
@@ -130,9 +139,13 @@ add_note(Note *note)
 }
 
 void
-wf_wake_role_at_commit(Oid role)
+wf_wake_role_at_commit(Oid role, const pg_uuid_t *tenant_id)
 {
-	add_note(&(Note) {.kind = NOTE_ROLE, .about.role = role});
+	/* whether this one does is found out when it is rung */
+	if (wf_processes != NULL && pg_atomic_read_u32(&wf_processes->n_reserved) > 0)
+		add_note(&(Note) {.kind = NOTE_TENANT, .about.messages = {role, *tenant_id}});
+	else
+		add_note(&(Note) {.kind = NOTE_ROLE, .about.role = role});
 }
 
 void
@@ -248,6 +261,9 @@ act(void)
 		{
 			case NOTE_ROLE:
 				wf_process_ring(MyDatabaseId, note->about.role);
+				break;
+			case NOTE_TENANT:
+				wf_process_ring_tenant(MyDatabaseId, note->about.messages.role, &note->about.messages.tenant_id);
 				break;
 			case NOTE_KEEPER:
 				wf_process_tell_keeper(MyDatabaseId, note->about.when, false);

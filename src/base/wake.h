@@ -16,8 +16,8 @@ extern bool wf_wake_available(void);
 
 /* -- for whoever writes rows -- */
 
-/* Messages for this role are in the queue: one of its workers is woken, or one is started. */
-extern void wf_wake_role_at_commit(Oid role);
+/* Messages of a tenant for this role are in the queue: one of its workers is woken, or one is started. */
+extern void wf_wake_role_at_commit(Oid role, const pg_uuid_t *tenant_id);
 /* Messages for this role are held by this transaction, and workers pass over them: whether it commits or not, one is to look
  * again when it has let go of them. */
 extern void wf_wake_role_at_end(Oid role);

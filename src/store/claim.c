@@ -56,6 +56,7 @@ static struct
 /* Of the claim at hand: runs whose messages are passed over. */
 static const pg_uuid_t *left_out;
 static int	n_left_out = 0;
+static const pg_uuid_t *only_tenant = NULL;	/* NULL: all */
 
 static int
 compare_ids(const pg_uuid_t *a, const pg_uuid_t *b)
@@ -286,6 +287,13 @@ list_tenants(WfWalk *walk, Oid role, int priority, const pg_uuid_t *last, int mo
 	int			n = 0;
 	pg_uuid_t	halted;			/* the last that was passed over */
 
+	if (only_tenant != NULL)
+	{
+		shares[0].tenant_id = *only_tenant;
+		(void) take_tenant(shares, &n, &halted);
+		return n;
+	}
+
 	while (n < most && next_tenant(walk, role, priority, after, NULL, &shares[n].tenant_id))
 		after = take_tenant(shares, &n, &halted);
 	after = NULL;
@@ -427,10 +435,12 @@ wf_store_claim(Oid role, int most, pg_uuid_t *last_tenant)
 }
 
 List *
-wf_store_claim_others(Oid role, int most, pg_uuid_t *last_tenant, const pg_uuid_t *without, int n_without)
+wf_store_claim_others(Oid role, const pg_uuid_t *tenant_id, int most, pg_uuid_t *last_tenant,
+					  const pg_uuid_t *without, int n_without)
 {
 	List	   *messages = NIL;
 
+	only_tenant = tenant_id;
 	left_out = without;
 	n_left_out = n_without;
 	PG_TRY();
@@ -440,6 +450,7 @@ wf_store_claim_others(Oid role, int most, pg_uuid_t *last_tenant, const pg_uuid_
 	PG_FINALLY();
 	{
 		n_left_out = 0;
+		only_tenant = NULL;
 	}
 	PG_END_TRY();
 	return messages;

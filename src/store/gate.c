@@ -106,13 +106,15 @@ open_unbound(ArrayType *bound, bool *some_are_locked)
 	for (uint64 i = 0; i < n; i++)
 	{
 		Oid			role = wf_store_oid(i, 1);
+		pg_uuid_t	tenant_id;
 
 		if (role == InvalidOid)
 		{
 			*some_are_locked = true;
 			continue;
 		}
-		wf_wake_role_at_commit(role);
+		wf_store_uuid(i, 2, &tenant_id);
+		wf_wake_role_at_commit(role, &tenant_id);
 		n_sent++;
 	}
 	SPI_freetuptable(SPI_tuptable);

@@ -112,7 +112,7 @@ wf_store_send(WfMessage *messages, int n)
 {
 	Datum		values[MESSAGE_COLUMNS];
 	bool		nulls[MESSAGE_COLUMNS] = {0};
-	Oid			last_role = InvalidOid;
+	const WfMessage *last = NULL;
 	WfInsert   *insert;
 
 	if (n == 0)
@@ -124,9 +124,10 @@ wf_store_send(WfMessage *messages, int n)
 	{
 		fill_message(&messages[i], values, nulls);
 		wf_store_insert_put(insert, values, nulls);
-		if (messages[i].role != last_role)
-			wf_wake_role_at_commit(messages[i].role);
-		last_role = messages[i].role;
+		if (last == NULL || messages[i].role != last->role ||
+			memcmp(&messages[i].tenant_id, &last->tenant_id, sizeof(pg_uuid_t)) != 0)
+			wf_wake_role_at_commit(messages[i].role, &messages[i].tenant_id);
+		last = &messages[i];
 	}
 	wf_store_insert_end(insert);
 }
@@ -163,7 +164,7 @@ wf_store_release_held(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id)
 	uint64		n = wf_store_execute(WF_SQL_RELEASE_HELD, values, NULL);
 
 	for (uint64 i = 0; i < n; i++)
-		wf_wake_role_at_commit(wf_store_oid(i, 1));
+		wf_wake_role_at_commit(wf_store_oid(i, 1), tenant_id);
 	SPI_freetuptable(SPI_tuptable);
 }
 

@@ -82,8 +82,9 @@ extern void wf_store_release_held(const pg_uuid_t *tenant_id, const pg_uuid_t *r
  * transaction ends. A start that is claimed comes with all that it needs.
  */
 extern List *wf_store_claim(Oid role, int most, pg_uuid_t *last_tenant);
-/* The same without messages to these runs. */
-extern List *wf_store_claim_others(Oid role, int most, pg_uuid_t *last_tenant, const pg_uuid_t *without, int n_without);
+/* The same without messages to these runs; of one tenant, or (NULL) of all. */
+extern List *wf_store_claim_others(Oid role, const pg_uuid_t *tenant_id, int most, pg_uuid_t *last_tenant,
+								   const pg_uuid_t *without, int n_without);
 /* One message by its id, if it is there and nobody holds it; else NULL. */
 extern WfMessage *wf_store_claim_one(const pg_uuid_t *tenant_id, const pg_uuid_t *message_id);
 /* The start of a run, if it is in the queue (or held: *held) and nobody holds it. *exists: it is there, locked or not. */

@@ -6,6 +6,8 @@
  * plans. Statements run as wf_engine inside the scope of role.c; the caller's search_path does not
  * matter to them.
  *
+ * Those of the life of tenants are in statements_tenant.h, as part of the table.
+ *
  * Not here are the inserts and deletes of hot rows, which go without a plan: direct.c.
  *
  * A plan follows changes of the catalog by itself (DROP and CREATE EXTENSION in one session included),
@@ -355,6 +357,7 @@ static const Statement statements[WF_SQL_COUNT] = {
 		"  RETURNING h.*),"
 		" entered AS (INSERT INTO wf.gate (tenant_id, workflow_id, gate, run_id)"
 		"  SELECT tenant_id, workflow_id, gate, run_id FROM gone ON CONFLICT DO NOTHING),"
+<<<<<<< HEAD
 		" sent AS (INSERT INTO wf.queue (" MESSAGE_COLUMNS ") SELECT " MESSAGE_COLUMNS " FROM gone RETURNING role)"
 		" SELECT role::pg_catalog.oid FROM sent"
 		" UNION ALL SELECT NULL FROM room r WHERE " GATE_IS_LOCKED,
@@ -367,6 +370,17 @@ static const Statement statements[WF_SQL_COUNT] = {
 		"  SELECT n.tenant_id FROM t CROSS JOIN LATERAL (SELECT h.tenant_id FROM wf.held h WHERE h.gate IS NOT NULL"
 		"    AND h.tenant_id OPERATOR(pg_catalog.>) t.tenant_id ORDER BY h.tenant_id LIMIT 1) n)"
 		" SELECT tenant_id FROM t",
+=======
+		" sent AS (INSERT INTO wf.queue (" MESSAGE_COLUMNS ") SELECT " MESSAGE_COLUMNS " FROM gone RETURNING role, tenant_id)"
+		" SELECT role::pg_catalog.oid, tenant_id FROM sent"
+		" UNION ALL SELECT NULL, NULL FROM room r WHERE r.free OPERATOR(pg_catalog.>)"
+		"   (SELECT pg_catalog.count(*) FROM next n WHERE n.tenant_id" EQ "r.tenant_id AND n.workflow_id" EQ "r.workflow_id"
+		"     AND n.gate" EQ "r.gate)"
+		"  AND (SELECT pg_catalog.count(*) FROM (SELECT 1 FROM wf.held q WHERE q.tenant_id" EQ "r.tenant_id"
+		"     AND q.workflow_id" EQ "r.workflow_id AND q.gate" EQ "r.gate LIMIT greatest(r.free, 0)) w) OPERATOR(pg_catalog.>)"
+		"   (SELECT pg_catalog.count(*) FROM next n WHERE n.tenant_id" EQ "r.tenant_id AND n.workflow_id" EQ "r.workflow_id"
+		"     AND n.gate" EQ "r.gate)",
+>>>>>>> w8-tenants
 	0, {0}},
 	/* what may pass its gate, of those tenants, in the order of going; no id: a gate at which some are locked */
 	[WF_SQL_BOUND_STARTS] = {
@@ -1021,6 +1035,7 @@ static const Statement statements[WF_SQL_COUNT] = {
 		" WHERE e.extname" EQ "'pg_cron' AND p.proname" EQ "ANY ('{schedule,unschedule}'::pg_catalog.name[])",
 	0, {0}},
 
+<<<<<<< HEAD
 	/* -- the life of tenants -- */
 	/* what is own goes before what is that of those above */
 	[WF_SQL_TENANT_EFFECTIVE] = {
@@ -1256,6 +1271,9 @@ static const Statement statements[WF_SQL_COUNT] = {
 		"UPDATE wf.idempotency SET idempotency_key = 'erased ' OPERATOR(pg_catalog.||) run_id::pg_catalog.text"
 		" WHERE tenant_id" EQ "$1 AND wf.may_hold(idempotency_key, $2, $3)",
 	3, {UUIDOID, TEXTOID, JSONBOID}},
+=======
+#include "store/statements_tenant.h"
+>>>>>>> w8-tenants
 };
 
 static SPIPlanPtr plans[WF_SQL_COUNT];

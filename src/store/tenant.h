@@ -9,6 +9,14 @@
 
 /* -- rows (tenant_row.c) -- */
 
+/* Workers that are reserved for a tenant. */
+typedef struct WfReservation
+{
+	pg_uuid_t	tenant_id;
+	int			n;
+	List	   *roles;			/* for the caller to fill */
+} WfReservation;
+
 /* What may be changed of a tenant. */
 typedef struct WfTenantRow
 {
@@ -35,15 +43,9 @@ extern int	wf_store_tenants_above(const pg_uuid_t *tenant_id, const pg_uuid_t *o
 extern int	wf_store_count_children(const pg_uuid_t *tenant_id);
 /* Workers that all others reserve. */
 extern int	wf_store_reserved_by_others(const pg_uuid_t *tenant_id);
-/* Tenants with reserved workers (WfReservation *), and roles that have messages in such a tenant's queue (Oid). */
+/* Tenants that are active and have reserved workers (WfReservation *), and roles that have messages in such a tenant's queue (Oid). */
 extern List *wf_store_reservations(void);
 extern List *wf_store_roles_of_tenant(const pg_uuid_t *tenant_id);
-
-typedef struct WfReservation
-{
-	pg_uuid_t	tenant_id;
-	int			n;
-} WfReservation;
 
 /*
  * Puts one row per tenant that current_user may see into a tuplestore of wf.tenants(): those that it is a member of, all below those

@@ -114,11 +114,12 @@ wf_store_reservations(void)
 
 	for (uint64 i = 0; i < n; i++)
 	{
-		WfReservation *one = palloc(sizeof(WfReservation));
+		WfReservation *one = palloc0(sizeof(WfReservation));
 
 		wf_store_uuid(i, 1, &one->tenant_id);
 		one->n = wf_store_int(i, 2);
-		all = lappend(all, one);
+		if (wf_store_tenant_status(&one->tenant_id) == WF_TENANT_ACTIVE)
+			all = lappend(all, one);
 	}
 	SPI_freetuptable(SPI_tuptable);
 	return all;

@@ -85,7 +85,7 @@ come_up(void)
 {
 	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
 	wf_my_dispatcher->started = wf_clock_now();
-	wf_process_forget_demand(wf_my_dispatcher->process.database, InvalidOid);
+	wf_process_forget_demand(wf_my_dispatcher->process.database, InvalidOid, NULL);
 	LWLockRelease(wf_processes_lock);
 }
 

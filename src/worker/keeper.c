@@ -47,6 +47,7 @@
 #include "store/request.h"
 #include "store/secret.h"
 #include "store/runtime.h"
+#include "store/tenant.h"
 #include "tcop/tcopprot.h"
 #include "utils/backend_status.h"
 #include "utils/memutils.h"
@@ -85,6 +86,7 @@ typedef struct Look
 	TimestampTz next_burst;
 	TimestampTz next_schedule;
 	List	   *roles;			/* that have messages */
+	List	   *reservations;	/* WfReservation * */
 	Oid			role;			/* whose messages are failed */
 	const WfError *error;
 	bool		has_extension;
@@ -433,6 +435,61 @@ check_role(void *arg)
 	MemoryContextSwitchTo(old);
 }
 
+/* In memory of the look. */
+static void
+find_reservations(void *arg)
+{
+	ListCell   *lc;
+
+	wf_transaction_open(look_memory);
+	((Look *) arg)->reservations = wf_store_reservations();
+	foreach(lc, ((Look *) arg)->reservations)
+	{
+		WfReservation *one = lfirst(lc);
+
+		one->roles = wf_store_roles_of_tenant(&one->tenant_id);
+	}
+	wf_transaction_close(look_memory);
+}
+
+/* Tells the launcher for which tenants workers are reserved; and, after do_roles, that these may have messages. */
+static void
+do_reservations(Look *look)
+{
+	WfReserved *list;
+	int			n = 0;
+	ListCell   *lc;
+
+	must(find_reservations, look);
+	list = palloc(sizeof(WfReserved) * Max(list_length(look->reservations), 1));
+	foreach(lc, look->reservations)
+	{
+		const WfReservation *one = lfirst(lc);
+
+		list[n++] = (WfReserved) {.database = MyDatabaseId, .tenant_id = one->tenant_id, .n = one->n};
+	}
+	if (!wf_process_set_reserved(MyDatabaseId, list, n))
+		ereport(LOG, (errmsg("workflow keeper: workers are reserved for more tenants than there is room for"),
+					  errdetail("There is room for %d on the server; some tenants share the workers of all.", WF_MOST_RESERVATIONS)));
+}
+
+static void
+ring_tenants(Look *look)
+{
+	ListCell   *lc;
+	ListCell   *role;
+
+	foreach(lc, look->reservations)
+	{
+		const WfReservation *one = lfirst(lc);
+
+		LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
+		foreach(role, one->roles)
+			wf_process_ring_tenant(MyDatabaseId, lfirst_oid(role), &one->tenant_id);
+		LWLockRelease(wf_processes_lock);
+	}
+}
+
 static void
 do_roles(Look *look)
 {
@@ -592,7 +649,10 @@ look_at(bool everything, bool poked)
 	TimestampTz now = wf_clock_now();
 
 	if (everything)
+	{
+		do_reservations(&look);
 		settle_crashes(&look);
+	}
 	if (everything || poked || next_due <= now)
 		do_timers(&look);
 	if (everything || poked || gates_again.due <= now)
@@ -605,7 +665,10 @@ look_at(bool everything, bool poked)
 	if (everything || roles_again.due <= now)
 		do_roles(&look);
 	if (everything)
+	{
+		ring_tenants(&look);
 		do_requests(&look);
+	}
 	if (saves.due <= now)
 		do_saves(&look);
 	if (everything || deletes_again.due <= now)
@@ -784,6 +847,7 @@ static void
 leave_for_good(void)
 {
 	wf_fired_forget();
+	(void) wf_process_set_reserved(MyDatabaseId, NULL, 0);
 	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
 	wf_my_keeper->absent = true;
 	LWLockRelease(wf_processes_lock);

@@ -28,6 +28,25 @@ extern BackgroundWorkerHandle *wf_launch_start(const char *type, const char *fun
 /* Frees a slot whose process never came. */
 extern void wf_launch_free_if_never_came(WfProcess *process, BackgroundWorkerHandle *handle, TimestampTz now);
 
+/* -- places.c; with the lock of process.h -- */
+
+/* How it stands with the workers that a demand is about. */
+typedef struct WfPlaces
+{
+	int			n;				/* of the role, for all tenants; starting ones too */
+	int			n_own;			/* of the role, reserved for the demand's tenant */
+	int			n_idle;			/* of both */
+	bool		room;			/* one more may be started that is for all tenants */
+	bool		own_room;		/* one more that is reserved for the demand's tenant */
+	int			free_slot;		/* of a worker whose end has been dealt with; -1: none */
+} WfPlaces;
+
+extern void wf_places_count(const WfDemand *demand, const bool *is_expected, WfPlaces *places);
+/* Workers beyond what is reserved for their tenant by now leave after the turn at hand. */
+extern void wf_places_drop_surplus(void);
+/* Asks a worker to leave for a demand, the n-th of those that have none. */
+extern void wf_places_make_room(const WfDemand *demand, int n, TimestampTz now);
+
 /* -- databases.c -- */
 
 /* The list of databases is to be read again. */

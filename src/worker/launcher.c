@@ -8,7 +8,7 @@
  * 2. Workers: demands (process.h) are served in the order in which they came. A role without a worker gets one at once; one
  *    more is started when its workers have not been able to keep up for a while, a longer one the more there are. When all
  *    places are taken, a role without a worker gets that of an idle worker, else of a role that has several, else
- *    of whoever has had his for longest, after the turn at hand.
+ *    of whoever has had his for longest, after the turn at hand (places.c). Some places may be kept for a tenant's messages.
  * 3. Dispatchers: one for each database that has requests to be sent. A demand without a role is for one.
  * 4. What cannot be started (max_worker_processes) is tried again (launch.c). A role that cannot connect is left to the keeper,
  *    which fails its runs.
@@ -51,7 +51,6 @@
 #define RESTART_SECONDS 5
 #define ONE_MORE_MS 20			/* for which a demand stands before the role gets a second worker; twice that for a third ... */
 #define DEMANDS_OPEN_MS 100		/* between looks at demands that cannot be served */
-#define SLICE_MS 1000			/* that a worker keeps its place when other roles have none */
 #define MOST_FAILURES 64
 
 /* A role for which a worker was started that did not come up. */
@@ -123,93 +122,6 @@ reap_workers(TimestampTz now)
 	}
 }
 
-typedef struct Count
-{
-	int			n;				/* workers of the role, starting ones too */
-	int			n_idle;
-	int			free_slot;		/* of a worker whose end has been dealt with; -1: none */
-} Count;
-
-static Count
-count_workers(const WfDemand *demand)
-{
-	Count		count = {.free_slot = -1};
-
-	for (int i = 0; i < wf_processes->n_workers; i++)
-	{
-		WfWorkerSlot *slot = &wf_worker_slots[i];
-
-		if (slot->process.state == WF_PROCESS_NONE)
-			count.free_slot = worker_expected[i] ? count.free_slot : i;
-		else if (slot->process.database == demand->database && slot->role == demand->role)
-		{
-			count.n++;
-			if (slot->process.state == WF_PROCESS_IDLE)
-				count.n_idle++;
-		}
-	}
-	return count;
-}
-
-/* Whose place is taken for a role that has none: an idle worker's, one's of a role with several, or the oldest. */
-static WfWorkerSlot *
-choose_leaver(TimestampTz now)
-{
-	WfWorkerSlot *best = NULL;
-	int			best_rank = 0;
-
-	for (int i = 0; i < wf_processes->n_workers; i++)
-	{
-		WfWorkerSlot *slot = &wf_worker_slots[i];
-		WfDemand	same = {.database = slot->process.database, .role = slot->role};
-		int			rank;
-
-		if (slot->process.state == WF_PROCESS_NONE || slot->process.state == WF_PROCESS_STARTING || slot->leave ||
-			slot->started == 0)
-			continue;
-		if (slot->process.state == WF_PROCESS_IDLE)
-			rank = 3;
-		else if (count_workers(&same).n > 1)
-			rank = 2;
-		else if (now >= wf_launch_after_ms(slot->started, SLICE_MS))
-			rank = 1;
-		else
-			continue;
-		if (best == NULL || rank > best_rank ||
-			(rank == best_rank && (rank == 3 ? slot->process.since < best->process.since : slot->started < best->started)))
-		{
-			best = slot;
-			best_rank = rank;
-		}
-	}
-	return best;
-}
-
-/* Makes room for the n-th role that has no worker. The lock is held. */
-static void
-make_room(int n, TimestampTz now)
-{
-	WfWorkerSlot *leaver;
-	int			n_leaving = 0;
-	bool		idle_leaves = false;
-
-	for (int i = 0; i < wf_processes->n_workers; i++)
-	{
-		const WfWorkerSlot *slot = &wf_worker_slots[i];
-
-		if (slot->process.state == WF_PROCESS_NONE || !slot->leave)
-			continue;
-		n_leaving++;
-		idle_leaves |= slot->process.state == WF_PROCESS_IDLE;
-	}
-	leaver = choose_leaver(now);
-	/* those that are asked may be long at their run: an idle one goes at once */
-	if (leaver == NULL || (n_leaving >= n && (idle_leaves || leaver->process.state != WF_PROCESS_IDLE)))
-		return;
-	leaver->leave = true;
-	wf_process_wake(&leaver->process);
-}
-
 typedef struct RoleCheck
 {
 	WfDemand	demand;
@@ -234,27 +146,32 @@ leave_to_keeper(const WfDemand *demand)
 	if (wf_transaction(check_role, &check, NULL) != NULL || check.problem == 0)
 		return false;
 	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
-	wf_process_forget_demand(demand->database, demand->role);
+	wf_process_forget_demands(demand->database, demand->role);
 	wf_process_tell_keeper(demand->database, DT_NOEND, true);
 	LWLockRelease(wf_processes_lock);
 	return true;
 }
 
-/* Starts a worker in a slot that was free a moment ago. False when the server has no place for it. */
+/* Starts a worker in a slot that was free a moment ago, reserved for the demand's tenant or not. False when the server has no place
+ * for it. */
 static bool
-start_worker(const WfDemand *demand, int number)
+start_worker(const WfDemand *demand, bool is_reserved, int number)
 {
 	WfWorkerSlot *slot = &wf_worker_slots[number];
+	WfAssignment assignment = {.database = demand->database, .role = demand->role, .is_reserved = is_reserved};
 
+	if (is_reserved)
+		assignment.tenant_id = demand->tenant_id;
 	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
 	wf_launch_reserve(&slot->process, demand->database);
-	slot->role = demand->role;
+	slot->role = assignment.role;
+	slot->is_reserved = assignment.is_reserved;
+	slot->tenant_id = assignment.tenant_id;
 	slot->started = 0;
 	slot->rung = false;
 	slot->leave = false;
 	LWLockRelease(wf_processes_lock);
-	worker_handles[number] = wf_launch_start("workflow worker", "wf_worker_main", number,
-										   (WfAssignment) {.database = demand->database, .role = demand->role});
+	worker_handles[number] = wf_launch_start("workflow worker", "wf_worker_main", number, assignment);
 	if (worker_handles[number] == NULL)
 	{
 		wf_launch_release(&slot->process);
@@ -270,9 +187,31 @@ renew_demand(const WfDemand *demand, TimestampTz now)
 {
 	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
 	for (int i = 0; i < wf_processes->n_demands; i++)
-		if (wf_processes->demands[i].database == demand->database && wf_processes->demands[i].role == demand->role)
-			wf_processes->demands[i].since = now;
+	{
+		WfDemand   *other = &wf_processes->demands[i];
+
+		if (other->database == demand->database && other->role == demand->role && other->is_reserved == demand->is_reserved &&
+			memcmp(&other->tenant_id, &demand->tenant_id, sizeof(pg_uuid_t)) == 0)
+			other->since = now;
+	}
 	LWLockRelease(wf_processes_lock);
+}
+
+/*
+ * Has the role a worker already that might come to the messages? Then one more is for when the demand has stood for a while: the
+ * longer, the more there are. *next: when.
+ */
+static bool
+is_patient(const WfDemand *demand, const WfPlaces *places, TimestampTz now, TimestampTz *next)
+{
+	/* of workers for all any number may be busy with others' */
+	int			n = demand->is_reserved ? places->n_own + Min(places->n, 1) : places->n;
+	TimestampTz at = wf_launch_after_ms(demand->since, (long) ONE_MORE_MS << Min(n - 1, 10));
+
+	if (n == 0 || at <= now)
+		return false;
+	*next = Min(*next, at);
+	return true;
 }
 
 /* *n_needy counts roles without a worker that could not be given one. */
@@ -281,44 +220,45 @@ serve_demand(const WfDemand *demand, TimestampTz now, int *n_needy, TimestampTz 
 {
 	bool		is_closed = !wf_databases_has(demand->database);
 	Failure    *failure = find_failure(demand->database, demand->role);
-	Count		count;
+	WfPlaces	places;
+	bool		is_reserved;
 
 	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
-	count = count_workers(demand);
+	wf_places_count(demand, worker_expected, &places);
 	if (wf_process_is_barred(demand->database))
 		is_closed = true;		/* its keeper looks at roles when it comes again */
-	if (is_closed || count.n_idle > 0)
-		wf_process_forget_demand(demand->database, demand->role);
+	if (is_closed || places.n_idle > 0)
+		wf_process_forget_demand(demand->database, demand->role, demand->is_reserved ? &demand->tenant_id : NULL);
 	LWLockRelease(wf_processes_lock);
-	if (is_closed || count.n_idle > 0)
+	if (is_closed || places.n_idle > 0)
 		return;
 	if (failure != NULL && wf_clock_is_ahead(failure->retry_at, now, WF_MOST_BACKOFF_MS))
 	{
 		*next = Min(*next, failure->retry_at);
 		return;
 	}
-	if (count.n > 0)
-	{
-		TimestampTz at = wf_launch_after_ms(demand->since, (long) ONE_MORE_MS << Min(count.n - 1, 10));
-
-		if (at > now)
-			*next = Min(*next, at);
-		else if (count.free_slot >= 0 && start_worker(demand, count.free_slot))
-			renew_demand(demand, now);
+	if (is_patient(demand, &places, now, next))
 		return;
-	}
-	if (leave_to_keeper(demand))
+	if (places.n + places.n_own == 0 && leave_to_keeper(demand))
 		return;
-	if (count.free_slot >= 0 && wf_launch_exhausted_until(now) != 0)
+	if (places.free_slot >= 0 && wf_launch_exhausted_until(now) != 0)
 	{
 		/* somebody was asked to leave when that was found */
 		*next = Min(*next, wf_launch_exhausted_until(now));
 		return;
 	}
-	if (count.free_slot >= 0 && start_worker(demand, count.free_slot))
+	/* what is for all first, as long as the role has none of these */
+	is_reserved = places.own_room && !(places.room && places.n == 0);
+	if (places.free_slot >= 0 && (is_reserved || places.room) && start_worker(demand, is_reserved, places.free_slot))
+	{
+		if (places.n + places.n_own > 0 || demand->is_reserved)
+			renew_demand(demand, now);
+		return;
+	}
+	if (places.n + places.n_own > 0 && !places.own_room)
 		return;
 	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
-	make_room(++*n_needy, now);
+	wf_places_make_room(demand, ++*n_needy, now);
 	LWLockRelease(wf_processes_lock);
 }
 
@@ -340,7 +280,7 @@ reap_dispatchers(TimestampTz now)
 			if (is_starting && slot->process.state == WF_PROCESS_NONE)
 			{
 				LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
-				wf_process_demand(slot->process.database, InvalidOid, false);
+				wf_process_demand(slot->process.database, InvalidOid, NULL, false);
 				LWLockRelease(wf_processes_lock);
 			}
 			continue;
@@ -357,7 +297,7 @@ reap_dispatchers(TimestampTz now)
 			continue;
 		note_failure(slot->process.database, InvalidOid, now);
 		LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
-		wf_process_demand(slot->process.database, InvalidOid, false);
+		wf_process_demand(slot->process.database, InvalidOid, NULL, false);
 		LWLockRelease(wf_processes_lock);
 	}
 }
@@ -401,7 +341,7 @@ serve_dispatcher(const WfDemand *demand, TimestampTz now, TimestampTz *next)
 		return;
 	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
 	slot = wf_databases_has(demand->database) ? reserve_dispatcher(demand->database) : -1;
-	wf_process_forget_demand(demand->database, InvalidOid);
+	wf_process_forget_demand(demand->database, InvalidOid, NULL);
 	LWLockRelease(wf_processes_lock);
 	if (slot < 0)
 		return;					/* barred: its keeper looks when it comes again */
@@ -411,7 +351,7 @@ serve_dispatcher(const WfDemand *demand, TimestampTz now, TimestampTz *next)
 		return;
 	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
 	wf_dispatcher_slots[slot].process.state = WF_PROCESS_NONE;
-	wf_process_demand(demand->database, InvalidOid, false);
+	wf_process_demand(demand->database, InvalidOid, NULL, false);
 	LWLockRelease(wf_processes_lock);
 }
 
@@ -433,6 +373,7 @@ serve_demands(TimestampTz now, TimestampTz *next)
 	bool		lost;
 
 	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
+	wf_places_drop_surplus();
 	n = wf_processes->n_demands;
 	memcpy(demands, wf_processes->demands, sizeof(WfDemand) * n);
 	lost = wf_processes->demands_were_lost && n < WF_MOST_DEMANDS / 2;

@@ -362,7 +362,7 @@ claim(Batch *batch)
 
 	batch->n_left_out = n_left_out;
 	wf_transaction_open(turn_memory);
-	batch->messages = wf_store_claim_others(my_role, batch->most, &last_tenant, left_out, n_left_out);
+	batch->messages = wf_store_claim_others(my_role, wf_my_worker->is_reserved ? &wf_my_worker->tenant_id : NULL, batch->most, &last_tenant, left_out, n_left_out);
 	wf_transaction_close(turn_memory);
 	foreach(lc, batch->messages)
 	{

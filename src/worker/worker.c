@@ -65,7 +65,9 @@ detach(int code, Datum arg)
 	slot->rung = false;
 	slot->owes = false;
 	slot->leave = false;
-	if (rung && slot->started != 0)
+	if (rung && slot->started != 0 && slot->is_reserved)
+		wf_process_ring_tenant(database, slot->role, &slot->tenant_id);
+	else if (rung && slot->started != 0)
 		wf_process_ring(database, slot->role);
 	wf_process_wake(&wf_processes->launcher);
 	LWLockRelease(wf_processes_lock);
@@ -80,7 +82,9 @@ attach(int number, const WfAssignment *assignment)
 	bool		mine;
 
 	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
-	mine = slot->role == assignment->role && wf_process_attach(&slot->process, assignment->database);
+	mine = slot->role == assignment->role && slot->is_reserved == assignment->is_reserved &&
+		memcmp(&slot->tenant_id, &assignment->tenant_id, sizeof(pg_uuid_t)) == 0 &&
+		wf_process_attach(&slot->process, assignment->database);
 	if (mine)
 	{
 		slot->rung = false;
@@ -99,7 +103,8 @@ come_up(void)
 {
 	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
 	wf_my_worker->started = wf_clock_now();
-	wf_process_forget_demand(wf_my_worker->process.database, wf_my_worker->role);
+	wf_process_forget_demand(wf_my_worker->process.database, wf_my_worker->role,
+							 wf_my_worker->is_reserved ? &wf_my_worker->tenant_id : NULL);
 	LWLockRelease(wf_processes_lock);
 }
 

@@ -12,6 +12,8 @@ typedef struct WfAssignment
 {
 	Oid			database;
 	Oid			role;			/* workers only */
+	bool		is_reserved;	/* likewise: for messages of `tenant_id` */
+	pg_uuid_t	tenant_id;
 } WfAssignment;
 
 /* Registers the launcher and the hooks, when preloaded; once from _PG_init. */

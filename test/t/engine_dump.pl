@@ -17,6 +17,7 @@ $from->safe_psql('shop', q{
 	CREATE TABLE t (v text);
 	CREATE FUNCTION echo(config jsonb, input jsonb) RETURNS jsonb LANGUAGE sql AS $$ SELECT input $$;
 	SELECT wf_create_tenant('acme'), wf_create_tenant('lab', '{"parent": "acme", "quotas": {"workflows": 3}}');
+	SELECT wf_set_tenant('default', '{"settings": {"contact": "us"}, "quotas": {"workflows": 9}, "reservedWorkers": 0}'), wf_set_tenant_status('lab', 'suspended'), wf_set_http_policy('', '10.0.0.0/8');
 	SELECT wf_grant('wf_test_dump', 'acme', 'admin'), wf_grant('wf_test_dump', 'default', 'viewer'), wf_grant('wf_test_gone', 'lab', 'owner');
 	SELECT wf_use_tenant('default');
 	SELECT wf_register_block('acme.echo', 'echo(jsonb, jsonb)');
@@ -51,9 +52,14 @@ $from->safe_psql('shop', q{
 	DROP SCHEMA test CASCADE;
 });
 my $all = q{
+<<<<<<< HEAD
 	SELECT 'tenant', t.tenant_id, t.name, t.parent_id, t.quotas FROM wf.tenant t ORDER BY 2;
 	SELECT 'member', m.tenant_id, m.role, m.app_role, m.workflow_id, m.category FROM wf.member m WHERE m.role::text <> m.role::oid::text ORDER BY 2, 3::text, 5, 6;
 	SELECT 'app_role', r.* FROM wf.app_role r;
+=======
+	SELECT 'tenant', t.tenant_id, t.name, t.parent_id, t.quotas, t.settings, t.status, t.reserved_workers, t.http_deny FROM wf.tenant t ORDER BY 2;
+	SELECT 'member', m.tenant_id, m.role, m.app_role FROM wf.member m WHERE m.role::text <> m.role::oid::text ORDER BY 2, 3::text;
+>>>>>>> w8-tenants
 	SELECT 'workflow', w.* FROM wf.workflow w ORDER BY 3;
 	SELECT 'version', v.* FROM wf.version v ORDER BY 3, 4;
 	SELECT 'block', b.* FROM wf.block b ORDER BY 2, 3;
