@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "datatype/timestamp.h"
 #include "fmgr.h"
+#include "store/store.h"
 #include "utils/uuid.h"
 
 /* Argument i as a C string / jsonb; throws 22004 when it is null. */
@@ -37,5 +38,8 @@ pg_noreturn extern void wf_api_no_run(const pg_uuid_t *run_id);
 
 /* The option `quotas` of a tenant, checked; {} when there is none. Throws 22023. */
 extern Jsonb *wf_api_quotas(const Jsonb *options);
+
+/* May the version become the active one now? If it has to be approved first, that is asked for, and a NOTICE says so. */
+extern bool wf_api_may_activate(const WfTenant *tenant, const WfWorkflowRow *row, int version, bool sets_status);
 
 #endif

@@ -134,7 +134,8 @@ save(const char *name, Jsonb *definition, const Jsonb *options)
 	}
 	wf_store_touch_workflow(&tenant.tenant_id, &row->workflow_id, version.version,
 							wf_api_option_text(options, "description"), wf_api_option_text(options, "category"));
-	if (wf_api_option_bool(options, "activate", true) && row->active_version != version.version)
+	if (wf_api_option_bool(options, "activate", true) && row->active_version != version.version &&
+		wf_api_may_activate(&tenant, row, version.version, false))
 	{
 		wf_store_set_active(&tenant.tenant_id, &row->workflow_id, version.version);
 		wf_engine_put_triggers(&tenant, &row->workflow_id);
@@ -233,8 +234,11 @@ wf_sql_activate(PG_FUNCTION_ARGS)
 		ereport(ERROR, (errcode(WF_ERRCODE_WORKFLOW_NOT_FOUND),
 						errmsg("workflow \"%s\" has no version %d", name, version),
 						errhint("wf_versions('%s') lists its versions.", name)));
-	wf_store_set_active(&tenant.tenant_id, &row->workflow_id, version);
-	wf_engine_put_triggers(&tenant, &row->workflow_id);
+	if (wf_api_may_activate(&tenant, row, version, false))
+	{
+		wf_store_set_active(&tenant.tenant_id, &row->workflow_id, version);
+		wf_engine_put_triggers(&tenant, &row->workflow_id);
+	}
 	SPI_finish();
 	PG_RETURN_VOID();
 }
@@ -269,8 +273,12 @@ wf_sql_set_status(PG_FUNCTION_ARGS)
 		ereport(ERROR, (errcode(WF_ERRCODE_RUN_STATE),
 						errmsg("workflow \"%s\" has no active version", name),
 						errhint("Use wf_activate('%s', version).", name)));
-	wf_store_set_status(&tenant.tenant_id, &row->workflow_id, status);
-	wf_engine_install_triggers(&tenant, &row->workflow_id);
+	if (strcmp(status, "active") != 0 || strcmp(row->status, "active") == 0 ||
+		wf_api_may_activate(&tenant, row, row->active_version, true))
+	{
+		wf_store_set_status(&tenant.tenant_id, &row->workflow_id, status);
+		wf_engine_install_triggers(&tenant, &row->workflow_id);
+	}
 	SPI_finish();
 	PG_RETURN_VOID();
 }

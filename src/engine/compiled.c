@@ -22,6 +22,7 @@
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "store/approval.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -398,6 +399,19 @@ wf_engine_find(const WfTenant *tenant, const char *name, int version)
 	if (row == NULL)
 		wf_engine_not_found(tenant, name);
 	return load_and_keep(tenant, row, version_of(row, version), version == 0, generation);
+}
+
+void
+wf_engine_require_approved(const WfCompiled *compiled)
+{
+	WfVersionKey key = {compiled->tenant.tenant_id, compiled->workflow_id, compiled->version};
+	WfWorkflowRow *row = wf_store_find_workflow_id(&key.tenant_id, &key.workflow_id);
+
+	if ((row != NULL && row->active_version == key.version) || !wf_store_needs_approval(&key))
+		return;
+	ereport(ERROR, (errcode(WF_ERRCODE_RUN_STATE),
+					errmsg("version %d of workflow \"%s\" is not approved", key.version, compiled->name),
+					errhint("wf_activate() asks for it, and another member with \"workflow:approve\" may call wf_approve(). wf_dry_run() needs no approval.")));
 }
 
 /* The same by ids. */

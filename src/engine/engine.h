@@ -62,6 +62,8 @@ extern WfGraph *wf_engine_compile(const Jsonb *definition, const char *search_pa
  * named), WF002 when the definition does not compile any more. Needs an SPI connection.
  */
 extern WfCompiled *wf_engine_find(const WfTenant *tenant, const char *name, int version);
+/* For runs of a version that was named, rather than of the active one. Throws WF014 when the tenant asks for approval and it has none. */
+extern void wf_engine_require_approved(const WfCompiled *compiled);
 /* A version by the id of its workflow, whatever that's status: what a run that is alive goes on with. */
 extern WfCompiled *wf_engine_find_id(const WfTenant *tenant, const pg_uuid_t *workflow_id, int version);
 /* Is that version in the cache, so that finding it can not fail? */

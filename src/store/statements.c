@@ -328,6 +328,44 @@ static const Statement statements[WF_SQL_COUNT] = {
 		"INSERT INTO wf.gate (tenant_id, workflow_id, gate, run_id) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
 	4, {UUIDOID, UUIDOID, TEXTOID, UUIDOID}},
 
+	/* -- approvals -- */
+	/* does the tenant, or one above it, ask for them? */
+	[WF_SQL_ASKS_APPROVAL] = {
+		"WITH RECURSIVE chain (tenant_id, parent_id, settings) AS ("
+		"  SELECT t.tenant_id, t.parent_id, t.settings FROM wf.tenant t WHERE t.tenant_id" EQ "$1"
+		"  UNION"
+		"  SELECT p.tenant_id, p.parent_id, p.settings FROM wf.tenant p, chain WHERE p.tenant_id" EQ "chain.parent_id)"
+		" SELECT 1 FROM chain WHERE settings OPERATOR(pg_catalog.@>) '{\"approval\": true}' LIMIT 1",
+	1, {UUIDOID}},
+	[WF_SQL_VERSION_DIGEST] = {
+		"SELECT pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(definition::pg_catalog.text, 'UTF8')), 'hex') FROM wf.version"
+		" WHERE tenant_id" EQ "$1 AND workflow_id" EQ "$2 AND version" EQ "$3",
+	3, {UUIDOID, UUIDOID, INT4OID}},
+	[WF_SQL_REQUEST_APPROVAL] = {
+		"INSERT INTO wf.approval (tenant_id, approval_id, workflow_id, version, digest, sets_status, status, requested_by,"
+		" requested_at, involved)"
+		" SELECT $1, $4, $2, $3, $5, $6, 'pending', pg_catalog.pg_get_userbyid($7), $9,"
+		"  ARRAY[$7::pg_catalog.regrole, $8::pg_catalog.regrole, v.owner, v.saved_by]"
+		" FROM wf.version v WHERE v.tenant_id" EQ "$1 AND v.workflow_id" EQ "$2 AND v.version" EQ "$3"
+		" ON CONFLICT (tenant_id, workflow_id, version) WHERE status" EQ "'pending'"
+		"  DO UPDATE SET sets_status = approval.sets_status OR excluded.sets_status",
+	9, {UUIDOID, UUIDOID, INT4OID, UUIDOID, TEXTOID, BOOLOID, OIDOID, OIDOID, TIMESTAMPTZOID}},
+	/* and whether one of the two roles is involved */
+	[WF_SQL_PENDING_APPROVAL] = {
+		"SELECT approval_id, digest, sets_status, $4::pg_catalog.regrole" EQ "ANY (involved)"
+		"  OR $5::pg_catalog.regrole" EQ "ANY (involved)"
+		" FROM wf.approval WHERE tenant_id" EQ "$1 AND workflow_id" EQ "$2 AND version" EQ "$3 AND status" EQ "'pending' FOR UPDATE",
+	5, {UUIDOID, UUIDOID, INT4OID, OIDOID, OIDOID}},
+	[WF_SQL_IS_APPROVED] = {
+		"SELECT 1 FROM wf.approval WHERE tenant_id" EQ "$1 AND workflow_id" EQ "$2 AND version" EQ "$3 AND digest" EQ "$4"
+		" AND status" EQ "'approved' LIMIT 1",
+	4, {UUIDOID, UUIDOID, INT4OID, TEXTOID}},
+	[WF_SQL_DECIDE_APPROVAL] = {
+		"UPDATE wf.approval SET status = $3, comment = $4, decided_by = pg_catalog.pg_get_userbyid($5),"
+		" session_role = pg_catalog.pg_get_userbyid($6), decided_at = $7"
+		" WHERE tenant_id" EQ "$1 AND approval_id" EQ "$2",
+	7, {UUIDOID, UUIDOID, TEXTOID, TEXTOID, OIDOID, OIDOID, TIMESTAMPTZOID}},
+
 	/* -- quotas -- */
 	/* of a tenant and those above it, where there are any */
 	[WF_SQL_QUOTAS] = {
