@@ -47,7 +47,7 @@ DECLARE
 BEGIN
 	FOREACH t IN ARRAY ARRAY['tenant', 'member', 'app_role', 'workflow', 'version', 'block', 'trigger', 'run', 'segment', 'queue', 'held', 'gate',
 		'live', 'wait', 'event', 'task', 'idempotency', 'failed', 'request', 'sending', 'request_log', 'circuit', 'host_limit',
-		'trigger_stat', 'debounce', 'schedule', 'tenant_use', 'quota_taken', 'forgotten']
+		'trigger_stat', 'debounce', 'schedule', 'tenant_use', 'quota_taken', 'approval', 'forgotten']
 	LOOP
 		EXECUTE pg_catalog.format('REVOKE ALL ON wf.%I FROM PUBLIC', t);
 		EXECUTE pg_catalog.format('ALTER TABLE wf.%I ENABLE ROW LEVEL SECURITY', t);

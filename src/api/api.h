@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "datatype/timestamp.h"
 #include "fmgr.h"
+#include "store/store.h"
 #include "utils/uuid.h"
 
 /* Argument i as a C string / jsonb; throws 22004 when it is null. */
@@ -41,5 +42,8 @@ extern Jsonb *wf_api_quotas(const Jsonb *options);
 extern void wf_api_hide_statement(const char *hidden);
 /* Throws 22023 for what can be no name of a secret or credential (`kind`). */
 extern void wf_api_check_secret_name(const char *name, const char *kind);
+
+/* May the version become the active one now? If it has to be approved first, that is asked for, and a NOTICE says so. */
+extern bool wf_api_may_activate(const WfTenant *tenant, const WfWorkflowRow *row, int version, bool sets_status);
 
 #endif

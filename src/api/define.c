@@ -183,7 +183,8 @@ save(const char *name, Jsonb *definition, const Jsonb *options)
 	}
 	wf_store_touch_workflow(&tenant.tenant_id, &row->workflow_id, version.version,
 							wf_api_option_text(options, "description"), category);
-	activates = wf_api_option_bool(options, "activate", true) && row->active_version != version.version;
+	activates = wf_api_option_bool(options, "activate", true) && row->active_version != version.version &&
+		wf_api_may_activate(&tenant, row, version.version, false);
 	if (activates)
 	{
 		wf_store_set_active(&tenant.tenant_id, &row->workflow_id, version.version);
@@ -285,9 +286,12 @@ wf_sql_activate(PG_FUNCTION_ARGS)
 		ereport(ERROR, (errcode(WF_ERRCODE_WORKFLOW_NOT_FOUND),
 						errmsg("workflow \"%s\" has no version %d", name, version),
 						errhint("wf_versions('%s') lists its versions.", name)));
-	wf_store_set_active(&tenant.tenant_id, &row->workflow_id, version);
-	wf_engine_put_triggers(&tenant, &row->workflow_id);
-	wf_api_record_workflow(&tenant, "workflow.activate", row, version, strcmp(row->status, "draft") == 0 ? "active" : NULL);
+	if (wf_api_may_activate(&tenant, row, version, false))
+	{
+		wf_store_set_active(&tenant.tenant_id, &row->workflow_id, version);
+		wf_engine_put_triggers(&tenant, &row->workflow_id);
+		wf_api_record_workflow(&tenant, "workflow.activate", row, version, strcmp(row->status, "draft") == 0 ? "active" : NULL);
+	}
 	SPI_finish();
 	PG_RETURN_VOID();
 }
@@ -322,9 +326,13 @@ wf_sql_set_status(PG_FUNCTION_ARGS)
 		ereport(ERROR, (errcode(WF_ERRCODE_RUN_STATE),
 						errmsg("workflow \"%s\" has no active version", name),
 						errhint("Use wf_activate('%s', version).", name)));
-	wf_store_set_status(&tenant.tenant_id, &row->workflow_id, status);
-	wf_engine_install_triggers(&tenant, &row->workflow_id);
-	wf_api_record_workflow(&tenant, "workflow.status", row, 0, status);
+	if (strcmp(status, "active") != 0 || strcmp(row->status, "active") == 0 ||
+		wf_api_may_activate(&tenant, row, row->active_version, true))
+	{
+		wf_store_set_status(&tenant.tenant_id, &row->workflow_id, status);
+		wf_engine_install_triggers(&tenant, &row->workflow_id);
+		wf_api_record_workflow(&tenant, "workflow.status", row, 0, status);
+	}
 	SPI_finish();
 	PG_RETURN_VOID();
 }

@@ -22,11 +22,19 @@ typedef enum FlightPhase
 
 typedef struct Batch Batch;
 
-/* What limits a lane from above: its host's, and its tenant's. */
+#define MOST_QUOTAS 8
+
+/* What limits a lane from above: its host's, and its tenant's; and quotas of requests a minute, of the tenant and those above it. */
 typedef struct Limiters
 {
 	int			n;
 	WfLane	   *lanes[2];
+	int			n_quotas;
+	struct
+	{
+		pg_uuid_t	tenant_id;
+		int64		most;
+	}			quotas[MOST_QUOTAS];
 } Limiters;
 
 typedef struct Flight

@@ -17,6 +17,7 @@
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/latch.h"
+#include "store/quota.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
@@ -96,7 +97,7 @@ get_token(WfCompose *in, const WfRequestRow *row, const WfNetPolicy *policy, cha
 	return problem;
 }
 
-/* One attempt. */
+/* One attempt. Throws WF016: nothing waits for a quota of requests within a transaction. */
 static void
 attempt(WfCompose *in, const WfRequestRow *row, const WfNetPolicy *policy, WfRequestEnd *end, WfAnswer *answer,
 		int64 *retry_after_ms)
@@ -109,6 +110,7 @@ attempt(WfCompose *in, const WfRequestRow *row, const WfNetPolicy *policy, WfReq
 
 	memset(answer, 0, sizeof(*answer));
 	*retry_after_ms = -1;
+	wf_store_take_request(&row->tenant_id);
 	in->now_unix_ms = wf_dispatch_unix_ms(wf_clock_now());
 	problem = get_token(in, row, policy, &token_key);
 	if (problem == NULL)

@@ -271,6 +271,8 @@ call_block(Run *run, Frame *frame, const WfReply *reply)
 		wf_run_check_callee(run, call->workflow);
 		open->callee = wf_engine_find(&run->tenant, call->workflow, call->version);
 		wf_run_hold(run, open->callee);
+		if (call->version > 0 && run->mode != WF_RUN_DRY)
+			wf_engine_require_approved(open->callee);
 		open->finding = false;
 	}
 	return outcome;

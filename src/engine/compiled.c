@@ -23,6 +23,7 @@
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "store/approval.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -427,6 +428,19 @@ wf_engine_find_for(const WfTenant *tenant, const char *name, int version, WfPerm
 		wf_engine_check_right(tenant, permission, &row->workflow_id, name);
 	}
 	return wf_engine_find(tenant, name, version);
+}
+
+void
+wf_engine_require_approved(const WfCompiled *compiled)
+{
+	WfVersionKey key = {compiled->tenant.tenant_id, compiled->workflow_id, compiled->version};
+	WfWorkflowRow *row = wf_store_find_workflow_id(&key.tenant_id, &key.workflow_id);
+
+	if ((row != NULL && row->active_version == key.version) || !wf_store_needs_approval(&key))
+		return;
+	ereport(ERROR, (errcode(WF_ERRCODE_RUN_STATE),
+					errmsg("version %d of workflow \"%s\" is not approved", key.version, compiled->name),
+					errhint("wf_activate() asks for it, and another member with \"workflow:approve\" may call wf_approve(). wf_dry_run() needs no approval.")));
 }
 
 /* The same by ids. */

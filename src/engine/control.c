@@ -254,6 +254,7 @@ try_version(const WfTenant *tenant, WfLiveRow *live, int version)
 	run->tenant = *tenant;
 	run->compiled = wf_engine_find_id(tenant, &live->workflow_id, version);
 	wf_run_hold(run, run->compiled);
+	wf_engine_require_approved(run->compiled);
 	wf_segment_apply_settings(run);
 	if (live->state != NULL)
 	{
@@ -420,7 +421,15 @@ wf_engine_migrate(const pg_uuid_t *run_id, int version)
 		const char *gate = wf_turn_run_of_start(start)->gate;
 		int			size = gate == NULL ? 0 : wf_start_gate_size(gate, &compiled->graph->settings);
 
-		wf_engine_release(compiled);
+		PG_TRY();
+		{
+			wf_engine_require_approved(compiled);
+		}
+		PG_FINALLY();
+		{
+			wf_engine_release(compiled);
+		}
+		PG_END_TRY();
 		wf_store_take(start);
 		start->version = version;
 		/* one that waits at a gate goes on waiting there */

@@ -65,6 +65,8 @@ extern WfGraph *wf_engine_compile(const Jsonb *definition, const char *search_pa
 extern WfCompiled *wf_engine_find(const WfTenant *tenant, const char *name, int version);
 /* The same, if current_user has the permission for it; throws what wf_engine_check_right does, too. */
 extern WfCompiled *wf_engine_find_for(const WfTenant *tenant, const char *name, int version, WfPermission permission);
+/* For runs of a version that was named, rather than of the active one. Throws WF014 when the tenant asks for approval and it has none. */
+extern void wf_engine_require_approved(const WfCompiled *compiled);
 /* A version by the id of its workflow, whatever that's status: what a run that is alive goes on with. */
 extern WfCompiled *wf_engine_find_id(const WfTenant *tenant, const pg_uuid_t *workflow_id, int version);
 /* Is that version in the cache, so that finding it can not fail? */

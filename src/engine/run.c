@@ -327,6 +327,8 @@ run_inside(const WfRunRequest *request, WfRunResult *result, MemoryContext memor
 	else
 		compiled = wf_engine_find_for(&tenant, request->workflow, run->options.version, WF_WORKFLOW_EXECUTE);
 	wf_run_hold(run, compiled);
+	if (run->options.version > 0 && request->mode != WF_RUN_DRY)
+		wf_engine_require_approved(compiled);
 	wf_run_check_nodes(run, compiled->graph);
 	if (request->mode == WF_RUN_DRY || !earlier_run(run, compiled, result))
 	{

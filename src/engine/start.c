@@ -606,6 +606,8 @@ wf_engine_start(const char *workflow, Jsonb **inputs, int n, const Jsonb *option
 	wf_engine_read_options(options, true, &run.options);
 	compiled = wf_engine_find_for(&run.tenant, workflow, run.options.version, WF_WORKFLOW_EXECUTE);
 	wf_run_hold(&run, compiled);
+	if (run.options.version > 0)
+		wf_engine_require_approved(compiled);
 	wf_run_check_nodes(&run, compiled->graph);
 	run.trigger = trigger;
 	run.start_node = run.options.trigger_node;

@@ -158,7 +158,12 @@ pass(Datum *tenants, Datum *messages, int n)
 	uint64		n_passed = wf_store_execute(WF_SQL_PASS_GATES, values, NULL);
 
 	for (uint64 i = 0; i < n_passed; i++)
-		wf_wake_role_at_commit(wf_store_oid(i, 1));
+	{
+		pg_uuid_t	tenant_id;
+
+		wf_store_uuid(i, 2, &tenant_id);
+		wf_wake_role_at_commit(wf_store_oid(i, 1), &tenant_id);
+	}
 	SPI_freetuptable(SPI_tuptable);
 	return (int) n_passed;
 }

@@ -274,13 +274,17 @@ take_row(const WfQuotaLevel *level, int64 n, int64 *wait_ms)
 	return true;
 }
 
+/* Of the quota of runs or of requests a minute. */
 static bool
-take_minute(const WfQuotaLevel *level, int64 n, int64 *wait_ms)
+take_minute(const WfQuotaLevel *level, WfQuota quota, int64 n, int64 *wait_ms)
 {
 	bool		taken;
 
 	if (wf_quota_is_shared())
-		return wf_quota_take(&level->tenant_id, WF_MINUTE_RUNS, n, level->most[WF_QUOTA_RUNS_PER_MINUTE], wait_ms);
+		return wf_quota_take(&level->tenant_id, quota == WF_QUOTA_RUNS_PER_MINUTE ? WF_MINUTE_RUNS : WF_MINUTE_REQUESTS, n,
+							 level->most[quota], wait_ms);
+	if (quota != WF_QUOTA_RUNS_PER_MINUTE)
+		return true;
 	SPI_connect();
 	taken = take_row(level, n, wait_ms);
 	SPI_finish();
@@ -289,15 +293,15 @@ take_minute(const WfQuotaLevel *level, int64 n, int64 *wait_ms)
 
 /* Gives back what was taken of the first levels. Without shared memory nobody starts many, and rows go with the (sub)transaction. */
 static void
-give_back(const WfQuotaLevels *all, int n_levels, int64 n)
+give_back(const WfQuotaLevels *all, int n_levels, WfQuota quota, int64 n)
 {
 	for (int i = 0; i < n_levels && wf_quota_is_shared(); i++)
-		if (all->levels[i].most[WF_QUOTA_RUNS_PER_MINUTE] >= 0)
-			wf_quota_give_back(&all->levels[i].tenant_id, WF_MINUTE_RUNS, n);
+		if (all->levels[i].most[quota] >= 0)
+			wf_quota_give_back(&all->levels[i].tenant_id, quota == WF_QUOTA_RUNS_PER_MINUTE ? WF_MINUTE_RUNS : WF_MINUTE_REQUESTS, n);
 }
 
 static void
-take_minutes(const WfQuotaLevels *all, int64 n)
+take_minutes(const WfQuotaLevels *all, WfQuota quota, int64 n)
 {
 	for (int i = 0; i < all->n; i++)
 	{
@@ -306,12 +310,21 @@ take_minutes(const WfQuotaLevels *all, int64 n)
 		int64		used;
 		TimestampTz resets_at;
 
-		if (level->most[WF_QUOTA_RUNS_PER_MINUTE] < 0 || take_minute(level, n, &wait_ms))
+		if (level->most[quota] < 0 || take_minute(level, quota, n, &wait_ms))
 			continue;
-		give_back(all, i, n);
-		(void) wf_store_quota_used(level, WF_QUOTA_RUNS_PER_MINUTE, &used, &resets_at);
-		refuse(all, level, WF_QUOTA_RUNS_PER_MINUTE, used, n, Max(wait_ms, 1));
+		give_back(all, i, quota, n);
+		(void) wf_store_quota_used(level, quota, &used, &resets_at);
+		refuse(all, level, quota, used, n, Max(wait_ms, 1));
 	}
+}
+
+void
+wf_store_take_request(const pg_uuid_t *tenant_id)
+{
+	const WfQuotaLevels *all = wf_store_quotas(tenant_id);
+
+	if ((all->any & (1 << WF_QUOTA_REQUESTS_PER_MINUTE)) != 0)
+		take_minutes(all, WF_QUOTA_REQUESTS_PER_MINUTE, 1);
 }
 
 /* -- the queue -- */
@@ -360,7 +373,7 @@ wf_store_take_runs(const pg_uuid_t *tenant_id, int64 n, bool is_queued)
 		take_places(all, n);
 	/* last, as it is not given back */
 	if ((all->any & (1 << WF_QUOTA_RUNS_PER_MINUTE)) != 0)
-		take_minutes(all, n);
+		take_minutes(all, WF_QUOTA_RUNS_PER_MINUTE, n);
 }
 
 void
@@ -369,7 +382,7 @@ wf_store_give_back_runs(const pg_uuid_t *tenant_id, int64 n)
 	const WfQuotaLevels *all = wf_store_quotas(tenant_id);
 
 	if (n > 0 && (all->any & (1 << WF_QUOTA_RUNS_PER_MINUTE)) != 0)
-		give_back(all, all->n, n);
+		give_back(all, all->n, WF_QUOTA_RUNS_PER_MINUTE, n);
 }
 
 /* -- runs at once -- */

@@ -60,6 +60,9 @@ extern void wf_store_give_back_runs(const pg_uuid_t *tenant_id, int64 n);
 /* After WF016 for a quota a minute: seconds until there is room again; 0: the last one was for another. */
 extern int	wf_store_quota_wait(void);
 
+/* A request is about to be sent within the transaction; throws WF016. Only where there is shared memory. */
+extern void wf_store_take_request(const pg_uuid_t *tenant_id);
+
 /*
  * A run is executed in its caller's transaction; throws WF016 when too many are alive. Ends with wf_store_leave_run, whatever happens, or
  * with the transaction: if it goes on in the background, stays.

@@ -52,14 +52,9 @@ $from->safe_psql('shop', q{
 	DROP SCHEMA test CASCADE;
 });
 my $all = q{
-<<<<<<< HEAD
-	SELECT 'tenant', t.tenant_id, t.name, t.parent_id, t.quotas FROM wf.tenant t ORDER BY 2;
+	SELECT 'tenant', t.tenant_id, t.name, t.parent_id, t.quotas, t.settings, t.status, t.reserved_workers, t.http_deny FROM wf.tenant t ORDER BY 2;
 	SELECT 'member', m.tenant_id, m.role, m.app_role, m.workflow_id, m.category FROM wf.member m WHERE m.role::text <> m.role::oid::text ORDER BY 2, 3::text, 5, 6;
 	SELECT 'app_role', r.* FROM wf.app_role r;
-=======
-	SELECT 'tenant', t.tenant_id, t.name, t.parent_id, t.quotas, t.settings, t.status, t.reserved_workers, t.http_deny FROM wf.tenant t ORDER BY 2;
-	SELECT 'member', m.tenant_id, m.role, m.app_role FROM wf.member m WHERE m.role::text <> m.role::oid::text ORDER BY 2, 3::text;
->>>>>>> w8-tenants
 	SELECT 'workflow', w.* FROM wf.workflow w ORDER BY 3;
 	SELECT 'version', v.* FROM wf.version v ORDER BY 3, 4;
 	SELECT 'block', b.* FROM wf.block b ORDER BY 2, 3;
