@@ -18,10 +18,11 @@ declare -A PARTS=(
 	[expressions]="expressions"
 	[net]="requests hanging"
 	[dispatch]="sending awaiting wire"
+	[secrets]="secrets masking"
 	[triggers]="writers webhooks"
 	[runtime]="runs starts latency history timers memory rest"
 )
-SUBJECTS="sync triggers expressions net dispatch runtime"
+SUBJECTS="sync triggers expressions secrets net dispatch runtime"
 
 ONLY=${B:-${BENCH_ONLY:-}}
 for name in $ONLY; do

@@ -34,7 +34,7 @@ sub keys_are
 {
 	my ($current, $previous) = @_;
 	open(my $out, '>', $conf) or die $!;
-	print $out $before, $current ? "workflow.master_key_file = '$key{$current}'\n" : '', $previous ? "workflow.master_key_previous_file = '$key{$previous}'\n" : '';
+	print $out $before, $current ? "workflow.master_key_file = '$key{$current}'\n" : '', !$previous ? '' : $previous eq 'two' ? "workflow.master_key_previous_command = 'cat $key{two}'\n" : "workflow.master_key_previous_file = '$key{$previous}'\n";
 	close $out;
 	return;
 }

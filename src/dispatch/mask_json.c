@@ -1,0 +1,132 @@
+/*
+ * mask_json.c: values of secrets within values of JSON, and in errors.
+ *
+ * What is found in a string or key is masked there; a number, true, false or null whose text has a secret becomes the string "***".
+ */
+#include "postgres.h"
+
+#include "dispatch/mask.h"
+#include "miscadmin.h"
+#include "utils/fmgrprotos.h"
+#include "utils/memutils.h"
+
+#define MOST_NUMBER_BYTES (64 * 1024 * 1024)	/* texts of numbers that are looked at: a short one may stand for 100 kB */
+
+typedef struct Walk
+{
+	const WfMask *mask;
+	WfJsonWriter *w;
+	MemoryContext memory;		/* of a text that is looked at */
+	Size		number_bytes;	/* of those that were */
+} Walk;
+
+/* A string or key, masked; in the walk's memory unless it is as it was. */
+static const char *
+masked_string(Walk *walk, const JsonbValue *string, int *len)
+{
+	char	   *copy;
+
+	*len = string->val.string.len;
+	if (!wf_mask_finds(walk->mask, string->val.string.val, *len))
+		return string->val.string.val;
+	copy = MemoryContextAlloc(walk->memory, *len + 1);
+	memcpy(copy, string->val.string.val, *len);
+	*len = (int) wf_mask_bytes(walk->mask, copy, *len);
+	return copy;
+}
+
+/* Does the text of a number, a boolean or null have a secret in it? */
+static bool
+tells(Walk *walk, const JsonbValue *scalar)
+{
+	MemoryContext old = MemoryContextSwitchTo(walk->memory);
+	const char *text = scalar->type == jbvNull ? "null" : scalar->type == jbvBool ? (scalar->val.boolean ? "true" : "false") :
+		DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(scalar->val.numeric)));
+
+	MemoryContextSwitchTo(old);
+	walk->number_bytes += strlen(text);
+	if (walk->number_bytes > MOST_NUMBER_BYTES)
+		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("numbers are too long to be searched for secrets")));
+	return wf_mask_finds(walk->mask, text, strlen(text));
+}
+
+static void
+put_scalar(Walk *walk, const JsonbValue *scalar)
+{
+	int			len = 3;
+	const char *text = scalar->type == jbvString ? masked_string(walk, scalar, &len) : tells(walk, scalar) ? "***" : NULL;
+
+	if (text != NULL)
+		wf_json_put_string(walk->w, text, len);
+	else
+		wf_json_put(walk->w, scalar);
+	MemoryContextReset(walk->memory);
+}
+
+static void
+put_value(Walk *walk, const JsonbValue *value)
+{
+	bool		is_object = wf_json_is_object(value);
+	WfJsonIter	it;
+	JsonbValue	key;
+	JsonbValue	member;
+
+	check_stack_depth();
+	if (!is_object && !wf_json_is_array(value))
+	{
+		put_scalar(walk, value);
+		return;
+	}
+	if (is_object)
+		wf_json_begin_object(walk->w);
+	else
+		wf_json_begin_array(walk->w);
+	wf_json_iter_begin(&it, value);
+	while (wf_json_iter_next(&it, &key, &member))
+	{
+		if (is_object)
+		{
+			int			len;
+			const char *text = masked_string(walk, &key, &len);
+
+			wf_json_key(walk->w, text, len);
+		}
+		put_value(walk, &member);
+	}
+	if (is_object)
+		wf_json_end_object(walk->w);
+	else
+		wf_json_end_array(walk->w);
+}
+
+Jsonb *
+wf_mask_json(const WfMask *mask, const Jsonb *json)
+{
+	Walk		walk = {.mask = mask, .w = wf_json_writer_begin()};
+	JsonbValue	root;
+	Jsonb	   *made;
+
+	walk.memory = AllocSetContextCreate(CurrentMemoryContext, "workflow text of an answer", ALLOCSET_DEFAULT_SIZES);
+	wf_json_root(json, &root);
+	put_value(&walk, &root);
+	made = wf_json_finish(walk.w);
+	MemoryContextDelete(walk.memory);
+	return made;
+}
+
+void
+wf_mask_error(const WfMask *mask, WfError *error)
+{
+	if (mask == NULL || error == NULL)
+		return;
+	error->message = wf_mask_text(mask, error->message);
+	error->detail = wf_mask_text(mask, error->detail);
+	error->hint = wf_mask_text(mask, error->hint);
+	if (error->details != NULL)
+	{
+		JsonbValue *details = palloc(sizeof(JsonbValue));
+
+		wf_json_root(wf_mask_json(mask, wf_json_copy(error->details)), details);
+		error->details = details;
+	}
+}
