@@ -51,6 +51,9 @@ extern bool wf_pii_paths_add(WfPiiPaths *paths, const WfPiiStep *steps, int n);
 /* The same from text: `customer.email`, `**.iban`, `items.*.name`. NULL, or what is wrong with it. */
 extern const char *wf_pii_paths_read(WfPiiPaths *paths, const char *text, int len);
 
+/* All of a list, which a tenant's setting `piiPaths` is; NULL, or what is wrong with one of them, or with the list. */
+extern const char *wf_pii_paths_read_all(WfPiiPaths *paths, const JsonbValue *list);
+
 /* Where a walk through JSON stands with regard to each path. */
 typedef uint64 *WfPiiPlace;
 

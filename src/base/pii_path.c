@@ -115,6 +115,28 @@ wf_pii_paths_read(WfPiiPaths *paths, const char *text, int len)
 	return wf_pii_paths_add(paths, steps, n) ? NULL : "there are too many paths";
 }
 
+const char *
+wf_pii_paths_read_all(WfPiiPaths *paths, const JsonbValue *list)
+{
+	JsonbValue	key;
+	JsonbValue	path;
+	WfJsonIter	it;
+
+	if (!wf_json_is_array(list))
+		return "it is no list of paths";
+	wf_json_iter_begin(&it, list);
+	while (wf_json_iter_next(&it, &key, &path))
+	{
+		const char *problem = "it is no string";
+
+		if (path.type == jbvString)
+			problem = wf_pii_paths_read(paths, path.val.string.val, path.val.string.len);
+		if (problem != NULL)
+			return problem;
+	}
+	return NULL;
+}
+
 /* -- following -- */
 
 /* The set with what is reached by leaving out each `**`. */

@@ -35,6 +35,17 @@ reply_of(const Flight *flight, const WfAnswer *answer, const Jsonb *error)
 	return wf_json_finish(w);
 }
 
+Jsonb *
+wf_end_logged_error(const JsonbValue *request, const WfError *error)
+{
+	WfError		shown = *error;
+	JsonbValue	personal;
+
+	if (wf_json_field(request, "personal", &personal))
+		shown.details = NULL;
+	return wf_error_to_json(&shown);
+}
+
 static void
 tell_circuit(Flight *flight, const WfAnswer *answer, TimestampTz now)
 {
@@ -149,7 +160,7 @@ end_with(Flight *flight, const WfAnswer *answer, const WfNetResult *result, int6
 	end->total_ms = flight->row.duration_ms;
 	wf_end_fill_times(end, result);
 	if (answer->failed)
-		end->error = wf_error_to_json(answer->error);
+		end->error = wf_end_logged_error(&flight->request, answer->error);
 	if (!flight->is_stripped)	/* else the setting came while it was on its way */
 		end->bodies = wf_bodies_of(&flight->request, answer);
 	if (delay_ms >= 0)
@@ -161,7 +172,7 @@ end_with(Flight *flight, const WfAnswer *answer, const WfNetResult *result, int6
 	{
 		end->state = answer->failed ? "failed" : "completed";
 		if (!flight->row.forget)
-			end->reply = reply_of(flight, answer, end->error);
+			end->reply = reply_of(flight, answer, answer->failed ? wf_error_to_json(answer->error) : NULL);
 	}
 	wf_flight_note_wire(flight, 0);
 	wf_flight_note_answer(flight, size_of(end->error) + size_of(end->bodies) + size_of(end->reply));

@@ -120,6 +120,8 @@ extern void wf_batch_settle(bool committed);
 /* It has ended with this answer; `result` (or NULL: nothing was sent) has the timings. Decides whether it is tried again. */
 extern void wf_end_flight(Flight *flight, const WfAnswer *answer, const WfNetResult *result);
 /* Timings of an attempt (NULL: unknown); its time is added to that of all. */
+/* The error as it is kept for people to read: without the address and the answer, which may be personal, if the request says so. */
+extern Jsonb *wf_end_logged_error(const JsonbValue *request, const WfError *error);
 extern void wf_end_fill_times(WfRequestEnd *end, const WfNetResult *result);
 /* By the request's policy: see wf_retry_delay_ms. */
 extern int64 wf_end_retry_delay_ms(const JsonbValue *request, const WfAttempt *attempt);

@@ -205,7 +205,7 @@ perform_request(const WfRequestRow *row, Jsonb **output)
 	end.state = answer.failed ? "failed" : "completed";
 	end.status = answer.status;
 	end.ended_at = wf_clock_now();
-	end.error = answer.failed ? wf_error_to_json(answer.error) : NULL;
+	end.error = answer.failed ? wf_end_logged_error(&request, answer.error) : NULL;
 	wf_store_log_request(&end);
 	*output = answer.output;
 	return answer.failed ? answer.error : NULL;

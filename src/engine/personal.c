@@ -31,28 +31,19 @@ wf_personal_check(const WfGraph *graph, WfDiagnostics *found)
 							   "schemas mark more than %d places as personal data", WF_PII_MOST_PATHS);
 }
 
-/* Adds those of the tenant's setting. */
+/* Adds those of the tenant's setting. Throws 22023 when they are not to be read: what is personal must not become visible. */
 static void
 add_tenant_paths(const pg_uuid_t *tenant_id, WfPiiPaths *paths)
 {
 	JsonbValue	list;
-	JsonbValue	key;
-	JsonbValue	path;
-	WfJsonIter	it;
+	const char *problem = NULL;
 
-	if (!wf_store_tenant_setting(tenant_id, "piiPaths", &list))
-		return;
-	wf_json_iter_begin(&it, &list);
-	while (wf_json_iter_next(&it, &key, &path))
-	{
-		const char *problem = "it is no string";
-
-		if (path.type == jbvString)
-			problem = wf_pii_paths_read(paths, path.val.string.val, path.val.string.len);
-		if (problem != NULL)
-			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-							errmsg("a path of the tenant's setting \"piiPaths\" is invalid: %s", problem)));
-	}
+	if (wf_store_tenant_setting(tenant_id, "piiPaths", &list))
+		problem = wf_pii_paths_read_all(paths, &list);
+	if (problem != NULL)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("the tenant's setting \"piiPaths\" is invalid: %s", problem),
+						errhint("It is a list of paths like \"customer.email\" or \"**.iban\".")));
 }
 
 const WfPiiPaths *

@@ -23,13 +23,13 @@ CREATE PROCEDURE make_live(n int, status text DEFAULT 'waiting', options jsonb D
 	VALUES (u(1), u(n), u(9), 1, 10, 1, status, 1, now(), now(), 1, 1, '{"in": 1}', options, '{w}', '{"done": 1}') $$;
 CREATE PROCEDURE make_wait(n int, step int, event text, correlation text DEFAULT NULL, due timestamptz DEFAULT NULL) LANGUAGE sql AS $$
 	INSERT INTO wf.wait VALUES (u(1), u(n), step, CASE WHEN event IS NULL THEN 'time' ELSE 'event' END, due, 10, 1, event, correlation) $$;
-CREATE VIEW sent AS SELECT n(run_id) AS run, kind, step, priority, payload - 'event_id' AS payload FROM wf.queue ORDER BY message_id;
+CREATE VIEW sent AS SELECT n(run_id) AS run, kind, step, priority, coalesce(sealed, payload) - 'event_id' AS payload FROM wf.queue ORDER BY message_id;
 
 -- signals: to a run that is alive, in the queue, or held back
 CALL make_live(101);
 CALL make_wait(101, 1, 'paid');
 SELECT test.send(u(1), u(102), 10, 7, 0, 0, '{}', 1) IS NOT NULL AS sent;
-INSERT INTO wf.held SELECT tenant_id, u(103), u(103), role, 3, kind, step, crashes, ready_at, workflow_id, version, payload, options, 'g', 1 FROM wf.queue;
+INSERT INTO wf.held SELECT tenant_id, u(103), u(103), role, 3, kind, step, crashes, ready_at, workflow_id, version, payload, options, sealed, 'g', 1 FROM wf.queue;
 SET ROLE wf_test_eva;
 SELECT wf_signal(u(101), 'go', '{"a": 1}'), wf_signal(u(102), 'go'), wf_signal(u(103), 'go', NULL), wf_signal(u(104), 'go');
 SELECT wf_signal(u(101), ''), wf_signal(u(101), 'go');

@@ -31,7 +31,7 @@ CREATE PROCEDURE make_task(n int, queue text DEFAULT 'q', max_attempts int DEFAU
 	LANGUAGE sql AS $$
 	INSERT INTO wf.task (tenant_id, task_id, run_id, step, workflow_id, node, kind, queue, payload, quorum, allow_self, status, attempt, max_attempts, lease_ms, started_by, role, priority, created_at)
 	VALUES (u(1), u(n), u(n), 3, u(9), 'work', 'task', queue, to_jsonb(n), 1, true, 'open', 0, max_attempts, lease_ms, 10, 10, priority, now()) $$;
-CREATE VIEW sent AS SELECT n(run_id) AS run, kind, step, priority, payload #- '{result,at}' AS payload FROM wf.queue ORDER BY message_id;
+CREATE VIEW sent AS SELECT n(run_id) AS run, kind, step, priority, sealed #- '{result,at}' AS payload FROM wf.queue ORDER BY message_id;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO PUBLIC;
 
 -- -- approvals --

@@ -243,8 +243,8 @@ SELECT wf_pause(:'id');
 -- the second one is seen when the run goes on
 BEGIN;
 SELECT wf_signal(:'id', 's', '1'), wf_signal(:'id', 's', '2');
-CREATE TABLE later AS SELECT * FROM wf.queue WHERE payload->>'payload' = '2';
-DELETE FROM wf.queue WHERE payload->>'payload' = '2';
+CREATE TABLE later AS SELECT * FROM wf.queue WHERE sealed->>'payload' = '2';
+DELETE FROM wf.queue WHERE sealed->>'payload' = '2';
 COMMIT;
 SELECT until('SELECT EXISTS (SELECT FROM wf.held)');
 BEGIN;

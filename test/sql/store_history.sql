@@ -105,9 +105,9 @@ INSERT INTO wf.wait VALUES (u(1), u(12), 3, 'time', '2020-01-01', 10, 0, NULL, N
 INSERT INTO wf.task (tenant_id, task_id, run_id, step, workflow_id, node, kind, quorum, allow_self, status, attempt, max_attempts, started_by, role, priority, created_at)
 	VALUES (u(1), u(14), u(14), 1, u(9), 'n', 'approval', 1, true, 'open', 0, 0, 10, 10, 0, now());
 INSERT INTO wf.gate VALUES (u(1), u(9), 'g', u(15)), (u(1), u(9), 'g', u(11));
-INSERT INTO wf.held SELECT tenant_id, u(16), u(16), role, 0, 0, step, crashes, ready_at, u(9), version, payload, options, 'g', 1 FROM wf.queue;
-INSERT INTO wf.held SELECT tenant_id, u(17), u(18), role, 0, 2, step, crashes, ready_at, NULL, NULL, payload, options, NULL, NULL FROM wf.queue;
-INSERT INTO wf.queue SELECT tenant_id, u(19), u(20), role, 0, 2, step, crashes, '2020-01-01', NULL, NULL, payload, options FROM wf.queue;
+INSERT INTO wf.held SELECT tenant_id, u(16), u(16), role, 0, 0, step, crashes, ready_at, u(9), version, payload, options, sealed, 'g', 1 FROM wf.queue;
+INSERT INTO wf.held SELECT tenant_id, u(17), u(18), role, 0, 2, step, crashes, ready_at, NULL, NULL, payload, options, sealed, NULL, NULL FROM wf.queue;
+INSERT INTO wf.queue SELECT tenant_id, u(19), u(20), role, 0, 2, step, crashes, '2020-01-01', NULL, NULL, payload, options, sealed FROM wf.queue;
 INSERT INTO wf.idempotency VALUES (u(1), u(9), 'key', u(21));
 INSERT INTO wf.failed (tenant_id, run_id, workflow_id, version, role, priority, attempt, n_segments, n_steps, queued_at, failed_at) VALUES (u(1), u(22), u(9), 1, 10, 0, 1, 1, 1, now(), now());
 SELECT problems();

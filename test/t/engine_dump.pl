@@ -40,7 +40,7 @@ $from->safe_psql('shop', q{
 	SELECT test.keeper('partitions');
 	SELECT test.history('00000000-0000-7000-8000-000000000001', 2, now() + interval '1 h'), test.history('00000000-0000-7000-8000-000000000001', 2, now() + interval '10 d');
 	SELECT test.send('00000000-0000-7000-8000-000000000001', '018f0000-0000-7000-8000-000000000001', 10, 1, 0, 0, '{"of": "queue"}', 1);
-	INSERT INTO wf.held SELECT q.tenant_id, gen_random_uuid(), q.run_id, q.role, q.priority, q.kind, q.step, q.crashes, q.ready_at, q.workflow_id, q.version, q.payload, q.options, 'g', 3 FROM wf.queue q;
+	INSERT INTO wf.held SELECT q.tenant_id, gen_random_uuid(), q.run_id, q.role, q.priority, q.kind, q.step, q.crashes, q.ready_at, q.workflow_id, q.version, q.payload, q.options, q.sealed, 'g', 3 FROM wf.queue q;
 	INSERT INTO wf.gate SELECT q.tenant_id, q.workflow_id, 'g', q.run_id FROM wf.queue q;
 	INSERT INTO wf.live (tenant_id, run_id, workflow_id, version, role, priority, status, attempt, queued_at, n_segments, n_steps, state) SELECT tenant_id, gen_random_uuid(), workflow_id, 1, 10, 0, 'waiting', 1, now(), 1, 2, '{"x": 1}' FROM wf.queue;
 	INSERT INTO wf.wait SELECT l.tenant_id, l.run_id, 1, 'event', now(), 10, 0, 'e', 'c' FROM wf.live l;
