@@ -69,13 +69,17 @@ unlike($dump, qr/canary/, 'and has nothing of others');
 ($ok, $dump, $error) = dump_as('--enable-row-security');
 ok(!$ok, 'with row security, too: some tables may not be read at all');
 unlike($dump, qr/canary/, 'and has nothing of others');
-for my $table (split /\n/, value(q{SELECT 'wf.' || relname FROM pg_class WHERE relnamespace = 'wf'::regnamespace AND relkind IN ('r', 'p') ORDER BY 1}))
+for my $table ('wf.tenant', 'wf.run_default', 'wf.queue', 'wf.secret', 'wf.*')
 {
 	($ok, $dump, $error) = dump_as('--data-only', '-t', $table);
 	ok(!$ok, "$table is not dumped");
+	unlike($dump . $error, qr/canary/, 'and nothing is told');
 	($ok, $dump, $error) = dump_as('--data-only', '--enable-row-security', '--load-via-partition-root', '-t', $table);
-	unlike($dump, qr/canary/, "$table, with row security: nothing of others" . ($ok ? '' : ', refused'));
+	unlike($dump . $error, qr/canary/, "$table, with row security: nothing of others");
 }
+# what a dump does to each table
+value(q{CREATE FUNCTION dumps(t regclass) RETURNS text LANGUAGE plpgsql SET row_security = off AS $$ BEGIN EXECUTE format('SELECT 1 FROM %s', t); RETURN t; EXCEPTION WHEN insufficient_privilege THEN RETURN NULL; END $$});
+is(value(q{SELECT string_agg(dumps(oid), ' ') FROM pg_class WHERE relnamespace = 'wf'::regnamespace AND relkind IN ('r', 'p')}, 'app'), '', 'no table is read without its policies');
 ($code, $out, $err) = $cluster->psql('postgres', q{COPY wf.run TO STDOUT; COPY (SELECT * FROM wf_runs) TO STDOUT}, extra_params => [ '-U', 'app' ]);
 unlike("$out$err", qr/canary/, 'COPY gives what SELECT gives');
 ($code, $out, $err) = $cluster->psql('postgres', q{COPY wf.run_default TO STDOUT}, extra_params => [ '-U', 'app' ]);
@@ -83,12 +87,14 @@ like($err, qr/permission denied/, 'of partitions nothing');
 
 # -- logical replication --
 
+$cluster->restart;
+
 # A subscription whose owner is no superuser any more writes with that role's rights.
 $cluster->safe_psql('postgres', 'CREATE DATABASE source');
 $cluster->safe_psql('source', q{CREATE SCHEMA wf; CREATE TABLE wf.member (tenant_id uuid, role oid, app_role text, granted_at timestamptz DEFAULT now(), granted_by oid, PRIMARY KEY (tenant_id, role)); CREATE TABLE public.plain (id int PRIMARY KEY); CREATE PUBLICATION all_of_it FOR ALL TABLES});
 my $slot = $cluster->safe_psql('source', q{SELECT pg_create_logical_replication_slot('evil', 'pgoutput')});
 value(q{CREATE ROLE repl LOGIN SUPERUSER; CREATE TABLE plain (id int PRIMARY KEY); ALTER TABLE plain OWNER TO repl});
-my $connection = $cluster->connstr('source') . ' user=postgres';
+(my $connection = $cluster->connstr('source') . ' user=postgres') =~ s{'}{''}g;
 $cluster->safe_psql('postgres', qq{CREATE SUBSCRIPTION evil CONNECTION '$connection' PUBLICATION all_of_it WITH (create_slot = false, slot_name = 'evil', copy_data = false)}, extra_params => [ '-U', 'repl' ]);
 value(q{ALTER ROLE repl NOSUPERUSER});
 $cluster->safe_psql('source', 'INSERT INTO plain VALUES (1)');
