@@ -1,7 +1,8 @@
 #!/bin/bash
 # run.sh [name ...]: what takes longer than `make check` can spare: kills (test/t/runtime_kill.pl with 2,000 of them and
-# a heavier load), promotions of a standby, 100,000 requests, and minutes of pg_cron. T="kill promotion requests cron" chooses; WF_KILLS, WF_KILL_SEED,
-# WF_KILL_RATE, WF_PROMOTIONS, WF_PROMOTION_SECONDS and WF_REQUESTS say how much.
+# a heavier load), promotions of a standby, 100,000 requests, minutes of pg_cron, and a million random statements of a tenant over another's canaries.
+# T="kill promotion requests cron canaries" chooses; WF_KILLS, WF_KILL_SEED, WF_KILL_RATE, WF_PROMOTIONS, WF_PROMOTION_SECONDS, WF_REQUESTS,
+# WF_STATEMENTS and WF_SEED say how much.
 . "$(dirname "$0")/../run/lib.sh"
 . "$(dirname "$0")/../run/suites.sh"
 
@@ -13,7 +14,7 @@ build_library soak WF_TESTING=1 WERROR=1 >"$LOGS/build.log" 2>&1 || { show "$LOG
 install_extension "$LIBRARY"
 trap 'exit 130' INT TERM
 
-[ $# -gt 0 ] || set -- kill promotion requests cron
+[ $# -gt 0 ] || set -- kill promotion requests cron canaries
 for name in "$@"; do
 	case $name in
 		kill)
