@@ -61,6 +61,8 @@ global_init(void)
 
 	if (is_done)
 		return;
+	/* libcurl would write the keys of TLS sessions to the file that this names */
+	unsetenv("SSLKEYLOGFILE");
 	if (curl_global_init(CURL_GLOBAL_ALL) != 0)
 		ereport(ERROR, errcode(ERRCODE_SYSTEM_ERROR), errmsg("could not initialize libcurl"));
 	version = curl_version_info(CURLVERSION_NOW);
