@@ -2,7 +2,7 @@
 # run.sh [name ...]: what takes longer than `make check` can spare: kills (test/t/runtime_kill.pl with 2,000 of them and
 # a heavier load), promotions of a standby, 100,000 requests, minutes of pg_cron, 10,000 runs with secrets that are looked for
 # everywhere (test/t/secrets_canary.pl), and a million random statements of a tenant over another's canaries. T="kill promotion
-# requests cron secrets statements" chooses; WF_KILLS, WF_KILL_SEED, WF_KILL_RATE, WF_PROMOTIONS, WF_PROMOTION_SECONDS, WF_REQUESTS,
+# requests cron secrets canaries" chooses; WF_KILLS, WF_KILL_SEED, WF_KILL_RATE, WF_PROMOTIONS, WF_PROMOTION_SECONDS, WF_REQUESTS,
 # WF_CANARY_RUNS, WF_STATEMENTS and WF_SEED say how much.
 . "$(dirname "$0")/../run/lib.sh"
 . "$(dirname "$0")/../run/suites.sh"
@@ -15,7 +15,7 @@ build_library soak WF_TESTING=1 WERROR=1 >"$LOGS/build.log" 2>&1 || { show "$LOG
 install_extension "$LIBRARY"
 trap 'exit 130' INT TERM
 
-[ $# -gt 0 ] || set -- kill promotion requests cron secrets statements
+[ $# -gt 0 ] || set -- kill promotion requests cron secrets canaries
 for name in "$@"; do
 	case $name in
 		kill)
