@@ -115,6 +115,11 @@ CREATE FUNCTION wf.check_invariants() RETURNS TABLE (problem text)
 		AND NOT EXISTS (SELECT FROM wf.queue r WHERE r.tenant_id = i.tenant_id AND r.message_id = i.run_id)
 		AND NOT EXISTS (SELECT FROM wf.held r WHERE r.tenant_id = i.tenant_id AND r.message_id = i.run_id)
 	UNION ALL
+	SELECT format('run %s has personal data and does not exist', p.run_id)
+	FROM wf.pii p
+	WHERE NOT EXISTS (SELECT FROM wf.run r WHERE r.tenant_id = p.tenant_id AND r.run_id = p.run_id)
+		AND NOT EXISTS (SELECT FROM wf.live r WHERE r.tenant_id = p.tenant_id AND r.run_id = p.run_id)
+	UNION ALL
 	SELECT format('run %s can be retried and is not in history as failed', f.run_id)
 	FROM wf.failed f
 	WHERE NOT EXISTS (SELECT FROM wf.run r WHERE r.tenant_id = f.tenant_id AND r.run_id = f.run_id

@@ -4,7 +4,9 @@
  * 1. What is at a marked path is one value with one token, whatever it is. Its strings and numbers are known from then on.
  * 2. Wherever else a known string or number turns up, as a whole, within a string, or as the name of a member, it gets a
  *    token as well. Equal values of a segment have one token.
- * 3. On the way back a string that is one token becomes the value, of whatever type; one that has tokens in it gets texts.
+ * 3. A text that looks as if it had a token gets one as a whole: so nobody, by what he gives a run, has it told what its other tokens
+ *    stand for.
+ * 4. On the way back a string that is one token becomes the value, of whatever type; one that has tokens in it gets texts.
  *    A value that was erased since is told so.
  */
 #include "postgres.h"
@@ -184,12 +186,19 @@ hide_within(WfPii *pii, const char *text, int len, StringInfo out)
 	return true;
 }
 
+/* As a whole? */
+static bool
+must_hide(WfPii *pii, const char *text, int len)
+{
+	return wf_pii_has_token(text, len) || wf_pii_known_has(pii->known, text, len);
+}
+
 static void
 hide_string(WfPii *pii, const JsonbValue *value, WfJsonWriter *w)
 {
 	StringInfoData text;
 
-	if (wf_pii_known_has(pii->known, value->val.string.val, value->val.string.len))
+	if (must_hide(pii, value->val.string.val, value->val.string.len))
 		put_token(pii, w, value);
 	else if (hide_within(pii, value->val.string.val, value->val.string.len, &text))
 	{
@@ -204,8 +213,10 @@ static void
 hide_number(WfPii *pii, const JsonbValue *value, WfJsonWriter *w)
 {
 	char	   *text = DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value->val.numeric)));
+	int			begin;
+	int			end;
 
-	if (wf_pii_known_has(pii->known, text, strlen(text)))
+	if (wf_pii_known_find(pii->known, text, strlen(text), 0, &begin, &end))
 		put_token(pii, w, value);
 	else
 		wf_json_put(w, value);
@@ -217,7 +228,12 @@ hide_key(WfPii *pii, const JsonbValue *key, WfJsonWriter *w)
 {
 	StringInfoData text;
 
-	if (!hide_within(pii, key->val.string.val, key->val.string.len, &text))
+	if (wf_pii_has_token(key->val.string.val, key->val.string.len))
+	{
+		initStringInfo(&text);
+		append_token(pii, &text, key);
+	}
+	else if (!hide_within(pii, key->val.string.val, key->val.string.len, &text))
 	{
 		wf_json_key(w, key->val.string.val, key->val.string.len);
 		return;
@@ -283,7 +299,7 @@ wf_pii_hide_text(WfPii *pii, const char *text)
 	StringInfoData out;
 	JsonbValue	value;
 
-	if (wf_pii_known_has(pii->known, text, strlen(text)))
+	if (must_hide(pii, text, strlen(text)))
 	{
 		wf_json_set_string(&value, text, strlen(text));
 		initStringInfo(&out);

@@ -141,7 +141,7 @@ wf_engine_fire_failed(const WfTriggerRow *trigger, MemoryContext memory)
 	data = CopyErrorData();
 	/* whoever looks at triggers sees it */
 	wf_fired_failed(&trigger->tenant_id, &trigger->trigger_id, unpack_sql_state(data->sqlerrcode),
-					trigger->is_personal ? WF_PII_MASK : data->message);
+					wf_personal_trigger_is_known(trigger) ? WF_PII_MASK : data->message);
 	FreeErrorData(data);
 }
 
@@ -240,6 +240,7 @@ run_now(const WfTriggerRow *trigger, const WfFire *how, Jsonb *input, WfRunMode 
 	Oid			user = GetUserId();
 
 	request.chain = next_chain(trigger, how);
+	(void) wf_personal_trigger(trigger);	/* if it fails it is noted */
 	assume(trigger, &tenant, &before);
 	request.fired = trigger;
 	request.tenant = &tenant;

@@ -172,6 +172,13 @@ tenant_marks(const pg_uuid_t *tenant_id)
 }
 
 bool
+wf_personal_trigger_is_known(const WfTriggerRow *trigger)
+{
+	return trigger->is_personal ||
+		(last_tenant.marks && memcmp(&last_tenant.tenant_id, &trigger->tenant_id, sizeof(pg_uuid_t)) == 0);
+}
+
+bool
 wf_personal_trigger(const WfTriggerRow *trigger)
 {
 	return trigger->is_personal || tenant_marks(&trigger->tenant_id);

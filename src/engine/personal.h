@@ -13,6 +13,8 @@ extern const WfPiiPaths *wf_personal_paths(const pg_uuid_t *tenant_id, const WfG
 extern void wf_personal_check(const WfGraph *graph, WfDiagnostics *found);
 /* Has a trigger's run personal data? Reads the tenant's settings when they may have changed. */
 extern bool wf_personal_trigger(const WfTriggerRow *trigger);
+/* The same as of the last time that was asked, where nothing can be read: after an error. */
+extern bool wf_personal_trigger_is_known(const WfTriggerRow *trigger);
 
 /* A graph with marks is executed in the run: what it marks in its input is known from now on. */
 extern void wf_personal_join(Run *run, const WfCompiled *compiled, const JsonbValue *input);

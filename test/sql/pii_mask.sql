@@ -104,6 +104,53 @@ SET ROLE wf_test_member; SELECT wf_run('plain'); RESET ROLE;
 UPDATE wf.tenant SET settings = '{"piiPaths": [7]}' WHERE name = 'acme';
 SET ROLE wf_test_member; SELECT wf_run('plain'); RESET ROLE;
 UPDATE wf.tenant SET settings = '{}' WHERE name = 'acme';
+-- what somebody gives a run tells him nothing of what else is in it
+SET ROLE wf_test_admin;
+SELECT wf_save('reads', '{"settings": {"security": "definer"}, "nodes": [
+  {"id": "q", "type": "db.query", "config": {"sql": "SELECT ''GB77 of the bank'' AS iban"}},
+  {"id": "r", "type": "return", "config": {"value": ["{{ $trigger.x }}", "a {{ $trigger.x }}", {"y": "{{ $trigger }}"}]}}], "edges": [{"source": "q", "target": "r"}]}');
+RESET ROLE;
+UPDATE wf.tenant SET settings = '{"piiPaths": ["**.iban"]}' WHERE name = 'acme';
+SET ROLE wf_test_member;
+SELECT wf_run('reads', (SELECT jsonb_build_object('x', string_agg(format(E'\x02pii:1.%s\x03', i), ' '), E'\x02pii:1.1\x03', 1) FROM generate_series(1, 20) i)) ->> 'status';
+SELECT wf_await(run_id)::text LIKE '%GB77%', input, output FROM wf_runs WHERE workflow = 'reads';
+SET ROLE wf_test_admin;
+SELECT output::text LIKE '%GB77%', input ->> 'x' = output ->> 0, output -> 2 -> 'y' = input, (SELECT s.output #>> '{rows,0,iban}' FROM wf_steps s WHERE s.run_id = r.run_id AND node = 'q') FROM wf_runs r WHERE workflow = 'reads';
+RESET ROLE;
+-- whatever a document is like: what may be seen is what it was, and what may not is nowhere
+CREATE FUNCTION made(depth int) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE r jsonb;
+BEGIN
+	IF depth = 0 OR random() < 0.3 THEN
+		RETURN (ARRAY['null', 'true', '"plain"', '""', '12', '123456', '"é\u00fc\n\"x"', '1.50', '"secret one"', '"with secret two in it"', '"secret"', '987654321', '-987654321', '"id 987654321"', '[]', '{}', '"\u0002pii:1.1\u0003"'])[1 + floor(random() * 17)];
+	ELSIF random() < 0.5 THEN
+		SELECT coalesce(jsonb_agg(made(depth - 1)), '[]') INTO r FROM generate_series(1, (random() * 4)::int);
+	ELSE
+		SELECT coalesce(jsonb_object_agg((ARRAY['a', 'iban', 'b', 'secret one', 'key of secret two', 'x.y'])[1 + floor(random() * 6)], made(depth - 1)), '{}') INTO r FROM generate_series(1, (random() * 4)::int);
+	END IF;
+	RETURN r;
+END $$;
+UPDATE wf.tenant SET settings = '{"piiPaths": ["**.iban", "known.*"]}' WHERE name = 'acme';
+CREATE TABLE given AS SELECT i, jsonb_build_object('known', '["secret one", "secret two", 987654321]'::jsonb, 'doc', made(5)) AS doc FROM generate_series(1, 300) i;
+GRANT ALL ON given TO PUBLIC;
+SET ROLE wf_test_admin;
+SELECT wf_save('echo', '{"nodes": [{"id": "s", "type": "set", "config": {"variables": {"v": "{{ $trigger }}"}}}, {"id": "r", "type": "return", "config": {"value": "{{ $vars.v }}"}}], "edges": [{"source": "s", "target": "r"}]}');
+SELECT count(*) FROM given WHERE wf_run('echo', doc, jsonb_build_object('correlationId', i::text)) -> 'output' = doc;
+SELECT count(*) FILTER (WHERE r.input = doc AND r.output = doc AND s.output = jsonb_build_object('v', doc)) FROM wf_runs r JOIN given ON i::text = correlation_id JOIN wf_steps s USING (run_id) WHERE workflow = 'echo' AND node = 's';
+SET ROLE wf_test_viewer;
+SELECT count(*) FILTER (WHERE concat(r.input, r.output, s.input, s.output) ~ 'secret (one|two)|987654321|pii:'), count(DISTINCT run_id) FROM wf_runs r JOIN wf_steps s USING (run_id) WHERE workflow = 'echo';
+RESET ROLE;
+SELECT count(*) FROM wf.run r, wf.segment s WHERE r.run_id = s.run_id AND correlation_id IS NOT NULL AND concat(r.*, s.*) ~ 'secret (one|two)|987654321';
+DROP FUNCTION made(int);
+DROP TABLE given;
+-- without a journal there is a record still
+SET ROLE wf_test_member;
+SELECT wf_save('bare', '{"settings": {"journal": "none"}, "nodes": [{"id": "s", "type": "return", "config": {"value": {"iban": "{{ $trigger.iban }}"}}}], "edges": []}');
+SELECT wf_run('bare', '{"iban": "NL00 none"}') ->> 'output';
+SELECT input, output FROM wf_runs WHERE workflow = 'bare';
+SET ROLE wf_test_admin; SELECT input, output FROM wf_runs WHERE workflow = 'bare';
+RESET ROLE;
+UPDATE wf.tenant SET settings = '{}' WHERE name = 'acme';
 -- what marks nothing has no vault
 SET ROLE wf_test_owner;
 SELECT count(*) AS before FROM wf.pii \gset

@@ -110,6 +110,30 @@ SELECT test.ends(:'id');
 SELECT * FROM say('wf_test_pii_reader', format('SELECT concat_ws(chr(32), input, output) FROM wf_runs WHERE run_id = %L', :'id'));
 SELECT seen_by('wf_test_pii_reader', 'ned@'), seen_by('wf_test_pii_admin', 'ned@');
 
+-- what triggers start: by an event, by a row; a tenant's paths
+UPDATE wf.tenant SET settings = '{"piiPaths": ["payload.email", "new.email"]}' WHERE name = 'default';
+SELECT wf_save('on event', '{"settings": {"maxConcurrency": 1}, "nodes": [{"id": "on", "type": "trigger.event", "config": {"event": "joined"}}, {"id": "w", "type": "waitForEvent", "config": {"event": "y"}}], "edges": [{"source": "on", "target": "w"}]}');
+SELECT wf_emit('joined', '{"email": "pat@example.org"}') AS a, wf_emit('joined', '{"email": "pat@example.org"}') AS b;
+SELECT until('SELECT count(*) = 1 FROM wf_runs WHERE workflow = ''on event'' AND status = ''waiting''') AND until('SELECT EXISTS (SELECT FROM wf.held)');
+SELECT seen_by('wf_test_pii_reader', 'pat@');
+SELECT * FROM say('wf_test_pii_reader', 'SELECT input #>> ''{}'' FROM wf_runs WHERE workflow = ''on event'' AND status = ''queued''');
+SELECT count(wf_signal(run_id, 'y')) FROM wf_runs WHERE workflow = 'on event';
+SELECT until('SELECT count(*) = 2 FROM wf_runs WHERE workflow = ''on event'' AND status = ''completed''');
+SELECT * FROM say('wf_test_pii_reader', 'SELECT input #>> ''{payload}'' FROM wf_runs WHERE workflow = ''on event''');
+SELECT * FROM say('wf_test_pii_admin', 'SELECT input #>> ''{payload}'' FROM wf_runs WHERE workflow = ''on event''');
+CREATE TABLE person (email text CHECK (email <> 'nobody'));
+SELECT wf_save('on row', '{"nodes": [{"id": "on", "type": "trigger.row", "config": {"table": "person", "events": ["insert"], "mode": "async"}}, {"id": "n", "type": "noop"}], "edges": [{"source": "on", "target": "n"}]}');
+INSERT INTO person VALUES ('quin@example.org');
+SELECT until('SELECT count(*) = 1 FROM wf_runs WHERE workflow = ''on row'' AND status = ''completed''');
+SELECT * FROM say('wf_test_pii_reader', 'SELECT input #>> ''{new}'' FROM wf_runs WHERE workflow = ''on row''');
+SELECT * FROM say('wf_test_pii_admin', 'SELECT input #>> ''{new}'' FROM wf_runs WHERE workflow = ''on row''');
+SELECT wf_set_status('on row', 'archived');
+SELECT wf_save('at once', '{"nodes": [{"id": "on", "type": "trigger.row", "config": {"table": "person", "events": ["insert"], "mode": "sync"}}, {"id": "f", "type": "fail", "config": {"code": "NO", "message": "{{ $trigger.new.email }}"}}], "edges": [{"source": "on", "target": "f"}]}');
+INSERT INTO person VALUES ('rex@example.org');
+SELECT last_error FROM wf_triggers WHERE workflow = 'at once';
+SELECT wf_set_status('at once', 'archived');
+UPDATE wf.tenant SET settings = '{}' WHERE name = 'default';
+
 -- erased from a run that waits, from one at a gate, from an event that nobody waits for: they go on without
 SELECT save((jsonb_build_array(:'in'::jsonb) || '[{"id": "e", "type": "waitForEvent", "config": {"event": "x", "correlation": "{{ $trigger.email }}"}}, {"id": "r", "type": "return", "config": {"value": "{{ $trigger.email + $node.e.output.payload }}"}}]'), '[{"source": "in", "target": "e"}, {"source": "e", "target": "r"}]', '{"maxConcurrency": 1}');
 SELECT wf_start('go', '{"email": "oda@example.org"}') AS a, wf_start('go', '{"email": "oda@example.org"}') AS b \gset
