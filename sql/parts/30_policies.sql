@@ -75,6 +75,7 @@ BEGIN
 		SELECT * FROM (VALUES
 			-- what is of a workflow
 			('workflow', 'workflow:read', of_workflow), ('version', 'workflow:read', of_workflow), ('trigger', 'workflow:read', of_workflow),
+			('approval', 'workflow:read', of_workflow),
 			('trigger_stat', 'workflow:read', of_trigger), ('schedule', 'workflow:read', of_trigger),
 			('debounce', 'workflow:read', of_trigger),
 			('run', 'run:read', of_workflow), ('live', 'run:read', of_workflow), ('queue', 'run:read', of_workflow),

@@ -1,9 +1,5 @@
 -- Quotas of tenants and what is used of them. Functions check rights themselves, as current_user.
 
-CREATE FUNCTION wf_set_quotas(tenant text, quotas jsonb) RETURNS void
-	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_set_quotas';
-COMMENT ON FUNCTION wf_set_quotas(text, jsonb) IS 'sets quotas of a tenant; null takes one away, those that are not named stay; for admins of the tenant above';
-
 CREATE FUNCTION wf_measure_storage() RETURNS bigint
 	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wf_sql_measure_storage';
 COMMENT ON FUNCTION wf_measure_storage() IS 'measures what the current tenant has stored, for its quota, and returns it in bytes';

@@ -36,8 +36,6 @@ extern char *wf_api_time_text(TimestampTz time);
 /* Throws 22023: there is no such run in the current tenant. */
 pg_noreturn extern void wf_api_no_run(const pg_uuid_t *run_id);
 
-/* The option `quotas` of a tenant, checked; {} when there is none. Throws 22023. */
-extern Jsonb *wf_api_quotas(const Jsonb *options);
 /* Shows `hidden`, which stays where it is, in the place of the statement that is executed: in pg_stat_activity, and in the log. */
 extern void wf_api_hide_statement(const char *hidden);
 /* Throws 22023 for what can be no name of a secret or credential (`kind`). */

@@ -15,6 +15,16 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "store/approval.h"
+#include "store/audit.h"
+
+/* What is asked, or decided, of a version. */
+static void
+record(const WfTenant *tenant, const char *action, const WfWorkflowRow *row, int version, const char *comment)
+{
+	wf_store_audit(&tenant->tenant_id, &(WfAudit) {.action = action, .object_type = "workflow", .object_id = &row->workflow_id,
+				   .object_name = row->name,
+				   .after = wf_store_audit_facts("version", psprintf("%d", version), "comment", comment, NULL)});
+}
 
 bool
 wf_api_may_activate(const WfTenant *tenant, const WfWorkflowRow *row, int version, bool sets_status)
@@ -24,6 +34,7 @@ wf_api_may_activate(const WfTenant *tenant, const WfWorkflowRow *row, int versio
 	if (!wf_store_needs_approval(&key))
 		return true;
 	wf_store_request_approval(&key, sets_status);
+	record(tenant, "approval.request", row, version, NULL);
 	ereport(NOTICE, (errmsg("version %d of workflow \"%s\" waits for approval", version, row->name),
 					 errhint("A member with \"workflow:approve\" who did not save it or ask for this may call wf_approve('%s', %d).",
 							 row->name, version)));
@@ -52,10 +63,11 @@ find_request(FunctionCallInfo fcinfo, WfTenant *tenant, WfVersionKey *key, WfApp
 	WfWorkflowRow *row;
 
 	wf_api_not_null(fcinfo, 1, "version");
-	wf_store_require(WF_WORKFLOW_APPROVE, tenant);
+	wf_store_require_some(WF_WORKFLOW_APPROVE, tenant);
 	row = wf_store_find_workflow(&tenant->tenant_id, name, true);
 	if (row == NULL)
 		wf_engine_not_found(tenant, name);
+	wf_engine_check_right(tenant, WF_WORKFLOW_APPROVE, &row->workflow_id, name);
 	*key = (WfVersionKey) {tenant->tenant_id, row->workflow_id, PG_GETARG_INT32(1)};
 	if (!wf_store_pending_approval(key, approval))
 		ereport(ERROR, (errcode(WF_ERRCODE_RUN_STATE),
@@ -87,6 +99,7 @@ wf_sql_approve(PG_FUNCTION_ARGS)
 						errdetail("Its definition has another digest now."),
 						errhint("Reject it with wf_reject(), and save it again.")));
 	wf_store_decide_approval(&tenant.tenant_id, &approval, true, comment);
+	record(&tenant, "approval.approve", row, key.version, comment);
 	wf_store_set_active(&tenant.tenant_id, &row->workflow_id, key.version);
 	if (approval.sets_status)
 		wf_store_set_status(&tenant.tenant_id, &row->workflow_id, "active");
@@ -105,11 +118,13 @@ wf_sql_reject(PG_FUNCTION_ARGS)
 	WfTenant	tenant;
 	WfVersionKey key;
 	WfApproval	approval;
+	WfWorkflowRow *row;
 
 	wf_store_catch_up();
 	SPI_connect();
-	(void) find_request(fcinfo, &tenant, &key, &approval);
+	row = find_request(fcinfo, &tenant, &key, &approval);
 	wf_store_decide_approval(&tenant.tenant_id, &approval, false, comment);
+	record(&tenant, "approval.reject", row, key.version, comment);
 	SPI_finish();
 	PG_RETURN_VOID();
 }

@@ -1,11 +1,11 @@
 /*
- * quota.c: wf_set_quotas, wf_measure_storage, and what wf_quotas shows.
+ * quota.c: what a quota must be; wf_measure_storage, and what wf_quotas shows.
  *
  * A tenant's quotas are set from above: by superusers and by admins of a tenant above it, never by its own.
  */
 #include "postgres.h"
 
-#include "api/api.h"
+#include "api/tenant.h"
 #include "base/compat.h"
 #include "base/text.h"
 #include "base/uuid.h"
@@ -20,6 +20,13 @@
 static const char *const known[] = {
 	"codeTime", "concurrentRuns", "queuedRuns", "requestsPerMinute", "retention", "runsPerMinute", "storedBytes", "workflows"
 };
+
+const char *const *
+wf_api_quota_names(int *n)
+{
+	*n = lengthof(known);
+	return known;
+}
 
 /* `retention` (how long ended runs are kept; 0: for ever) and `codeTime` (a minute). */
 static void
@@ -37,84 +44,16 @@ check_duration(const char *name, const JsonbValue *value)
 							"Use something like \"10 seconds\".")));
 }
 
-/* Throws 22023 for what is no quota. With `may_drop`, null takes one away. */
-static void
-check_quotas(const Jsonb *quotas, bool may_drop)
+void
+wf_api_check_quota(const char *name, const JsonbValue *value)
 {
-	JsonbValue	root;
-	JsonbValue	key;
-	JsonbValue	value;
-	WfJsonIter	it;
 	int64		number;
 
-	wf_api_check_options(quotas, known, lengthof(known));
-	wf_json_root(quotas, &root);
-	wf_json_iter_begin(&it, &root);
-	while (wf_json_iter_next(&it, &key, &value))
-	{
-		char	   *name = wf_json_cstring(&key);
-
-		if (may_drop && value.type == jbvNull)
-			continue;
-		if (strcmp(name, "retention") == 0 || strcmp(name, "codeTime") == 0)
-			check_duration(name, &value);
-		else if (!wf_json_int64(&value, &number) || number < 0)
-			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-							errmsg("quota \"%s\" must be a whole number, zero or more", name)));
-	}
-}
-
-Jsonb *
-wf_api_quotas(const Jsonb *options)
-{
-	JsonbValue	root;
-	JsonbValue	quotas;
-	Jsonb	   *copy;
-
-	wf_json_root(options, &root);
-	if (!wf_json_field(&root, "quotas", &quotas))
-		return wf_json_empty_object();
-	copy = wf_json_copy(&quotas);
-	check_quotas(copy, false);
-	return copy;
-}
-
-/* Throws 42501 unless current_user may set the tenant's quotas; the same for a tenant that does not exist. */
-static void
-require_from_above(const char *name, pg_uuid_t *tenant_id)
-{
-	bool		exists = wf_store_find_tenant(name, tenant_id);
-	pg_uuid_t	parent_id;
-	WfTenant	parent;
-
-	if (exists && superuser())
-		return;
-	if (exists && wf_store_find_parent(tenant_id, &parent_id) && wf_store_tenant_of(&parent_id, &parent) &&
-		(parent.permissions & WF_TEAM_MANAGE) != 0)
-		return;
-	ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-					errmsg("permission denied to set quotas of tenant \"%s\"", wf_text_clip(name)),
-					errdetail("The permission \"team:manage\" in the tenant above it is missing."),
-					errhint("A superuser may, and an admin or owner of the tenant above it.")));
-}
-
-PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_set_quotas);
-
-/* wf_set_quotas(tenant, quotas) */
-Datum
-wf_sql_set_quotas(PG_FUNCTION_ARGS)
-{
-	char	   *name = wf_api_text(fcinfo, 0, "tenant");
-	Jsonb	   *quotas = wf_api_jsonb(fcinfo, 1, "quotas");
-	pg_uuid_t	tenant_id;
-
-	check_quotas(quotas, true);
-	wf_store_catch_up();
-	SPI_connect();
-	require_from_above(name, &tenant_id);
-	wf_store_set_quotas(&tenant_id, quotas);
-	SPI_finish();
-	PG_RETURN_VOID();
+	if (strcmp(name, "retention") == 0 || strcmp(name, "codeTime") == 0)
+		check_duration(name, value);
+	else if (!wf_json_int64(value, &number) || number < 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("quota \"%s\" must be a whole number, zero or more", name)));
 }
 
 PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_measure_storage);

@@ -410,11 +410,11 @@ put_permission(ReturnSetInfo *result, const char *permission)
 
 PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_permissions);
 
-/* wf_permissions(): also `membership` and `none`, which are no permissions: nobody has or lacks them (nulls). */
+/* wf_permissions(): also `ownership`, `membership` and `none`, which are no permissions: nobody has or lacks them (nulls). */
 Datum
 wf_sql_permissions(PG_FUNCTION_ARGS)
 {
-	static const char *const others[] = {"membership", "none"};
+	static const char *const others[] = {"ownership", "membership", "none"};
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	int			n;
 	const char *const *names = wf_store_permission_names(&n);

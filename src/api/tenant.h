@@ -15,4 +15,8 @@ extern void wf_api_require_manager(const char *name, WfTenant *tenant);
 /* The same, with no change of the tenant or its members by anybody else until the transaction ends. */
 extern void wf_api_require_only_manager(const char *name, WfTenant *tenant);
 
+/* Quotas that there are, sorted; and whether a value can be one's: throws 22023 (quota.c). */
+extern const char *const *wf_api_quota_names(int *n);
+extern void wf_api_check_quota(const char *name, const JsonbValue *value);
+
 #endif

@@ -53,32 +53,6 @@ check_free(const char *name)
 		ereport(ERROR, (errcode(ERRCODE_DUPLICATE_OBJECT), errmsg("tenant \"%s\" already exists", name)));
 }
 
-/* How long a tenant keeps its ended runs; 0: for ever. */
-static void
-check_retention(const JsonbValue *value)
-{
-	char	   *text = value->type == jbvString ? wf_json_cstring(value) :
-		value->type == jbvNumeric ? wf_json_text(value) : NULL;
-	int64		ms;
-
-	if (text == NULL || !wf_text_duration_ms(text, &ms))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("quota \"retention\" must be a duration"),
-						errhint("Use something like \"30 days\"; 0 keeps runs for ever.")));
-}
-
-static void
-check_quota(const char *name, const JsonbValue *value)
-{
-	int64		number;
-
-	if (strcmp(name, "retention") == 0)
-		check_retention(value);
-	else if (!wf_json_int64(value, &number) || number < 0)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("quota \"%s\" must be a whole number, zero or more", name)));
-}
-
 static void
 check_setting(const char *name, const JsonbValue *value)
 {
@@ -125,12 +99,10 @@ merge(const Jsonb *before, const JsonbValue *changes, const char *const *known, 
 static Jsonb *
 merge_quotas(const Jsonb *before, const JsonbValue *changes)
 {
-	static const char *const known[] = {
-		"concurrentRuns", "queuedRuns", "requestsPerMinute", "retention", "runsPerMinute", "storedBytes",
-		"workflows"
-	};
+	int			n;
+	const char *const *known = wf_api_quota_names(&n);
 
-	return merge(before, changes, known, lengthof(known), check_quota);
+	return merge(before, changes, known, n, wf_api_check_quota);
 }
 
 static Jsonb *
@@ -391,7 +363,7 @@ wf_sql_set_tenant(PG_FUNCTION_ARGS)
 	record(&tenant.tenant_id, &tenant.tenant_id, "tenant.change", tenant.name, before, options);
 	/* runs of one that comes from below a suspended tenant go on; workers are reserved or given back */
 	wf_wake_look_at_commit();
-	wf_wake_dispatcher_at_commit(WF_DISPATCH_REQUESTS);
+	wf_wake_dispatcher_at_commit(WF_DISPATCH_REQUESTS | WF_DISPATCH_POLICIES);
 	SPI_finish();
 	PG_RETURN_VOID();
 }

@@ -222,7 +222,7 @@ refuse(const WfQuotaLevels *all, const WfQuotaLevel *level, WfQuota quota, int64
 			 is_own ? errdetail("The quota is " INT64_FORMAT "; " INT64_FORMAT " are used, and " INT64_FORMAT " more were asked for.",
 								most, used, wanted) :
 			 errdetail("The quota is " INT64_FORMAT ", of a tenant above, which shares it with all below it.", most),
-			 errhint("%sA superuser, or an admin of the tenant above the one that has it, can raise it with wf_set_quotas().",
+			 errhint("%sA superuser, or an admin of the tenant above the one that has it, can raise it with wf_set_tenant().",
 					 wait_ms > 0 ? "Try again within a minute. " : "")));
 }
 

@@ -87,8 +87,6 @@ extern int64 wf_store_count_workflows(const pg_uuid_t *tenant_id);
 /* What is used of a level's quota now; false: it is not known. *resets_at: when some of it comes back, or 0. */
 extern bool wf_store_quota_used(const WfQuotaLevel *level, WfQuota quota, int64 *used, TimestampTz *resets_at);
 
-/* Adds to a tenant's quotas, or takes from them (null). */
-extern void wf_store_set_quotas(const pg_uuid_t *tenant_id, const Jsonb *quotas);
 
 /* Measures what the tenant has stored, and keeps it in wf.tenant_use. */
 extern int64 wf_store_measure(const pg_uuid_t *tenant_id);

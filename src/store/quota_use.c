@@ -125,17 +125,6 @@ wf_store_quota_used(const WfQuotaLevel *level, WfQuota quota, int64 *used, Times
 
 /* -- changes -- */
 
-void
-wf_store_set_quotas(const pg_uuid_t *tenant_id, const Jsonb *quotas)
-{
-	Datum		values[2] = {UUIDPGetDatum(tenant_id), JsonbPGetDatum(quotas)};
-
-	wf_store_execute(WF_SQL_SET_QUOTAS, values, NULL);
-	/* there may be room now for what waited */
-	wf_wake_look_at_commit();
-	wf_wake_dispatcher_at_commit(WF_DISPATCH_POLICIES);
-}
-
 /* -- measuring -- */
 
 int64

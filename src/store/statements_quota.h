@@ -141,9 +141,6 @@
 	[WF_SQL_ANY_QUOTAS] = {
 		"SELECT 1 FROM wf.tenant WHERE quotas OPERATOR(pg_catalog.<>) '{}' AND quotas OPERATOR(pg_catalog.?) $1 LIMIT 1",
 	1, {TEXTOID}},
-	[WF_SQL_SET_QUOTAS] = {
-		"UPDATE wf.tenant SET quotas = pg_catalog.jsonb_strip_nulls(quotas OPERATOR(pg_catalog.||) $2) WHERE tenant_id" EQ "$1",
-	2, {UUIDOID, JSONBOID}},
 	[WF_SQL_COUNT_WITHIN] = {
 		BELOW " SELECT pg_catalog.count(*) FROM wf.gate g, below b WHERE g.tenant_id" EQ "b.tenant_id",
 	1, {UUIDOID}},

@@ -74,7 +74,7 @@ extern uint32 wf_store_permission_set(ArrayType *names);
 /* Names of all permissions, sorted. */
 extern const char *const *wf_store_permission_names(int *n);
 
-/* What a function of the SQL interface asks for: a permission, or `membership`, or `none`. */
+/* What a function of the SQL interface asks for: a permission, or `ownership` (of the tenant, or to manage the one above it), `membership`, or `none`. */
 typedef struct WfFunctionRight
 {
 	const char *function;

@@ -9,6 +9,8 @@
 #include "postgres.h"
 
 #include "base/json.h"
+#include "base/pii.h"
+#include "base/text.h"
 #include "common/hashfn.h"
 #include "executor/spi.h"
 #include "store/statements.h"
@@ -34,13 +36,38 @@ check_contact(const JsonbValue *value)
 	return NULL;
 }
 
+static const char *
+check_bool(const JsonbValue *value)
+{
+	return value->type == jbvBool ? NULL : "true or false";
+}
+
+static const char *
+check_duration(const JsonbValue *value)
+{
+	const char *text = wf_json_cstring(value);
+	int64		ms;
+
+	return text != NULL && wf_text_duration_ms(text, &ms) ? NULL : "a duration like \"7 years\"";
+}
+
+static const char *
+check_paths(const JsonbValue *value)
+{
+	return wf_pii_paths_read_all(wf_pii_paths_make(), value) == NULL ? NULL :
+		"a list of paths like \"customer.email\" or \"**.iban\"";
+}
+
 /* In the order of names. */
 static const struct
 {
 	const char *name;
 	Check		check;
 }			settings[] = {
-	{"contact", check_contact},	/* whom to ask when something is refused */
+	{"approval", check_bool},	/* of a version, before it is activated (approval.c) */
+	{"auditRetention", check_duration},	/* audit_expire.c */
+	{"contact", check_contact}, /* whom to ask when something is refused */
+	{"piiPaths", check_paths},	/* what is personal in all runs */
 };
 
 int

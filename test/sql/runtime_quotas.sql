@@ -12,7 +12,7 @@ SELECT wf_save('quick', '{"nodes": [{"id": "a", "type": "noop"}]}');
 SELECT wf_save('wait', '{"nodes": [{"id": "e", "type": "waitForEvent", "config": {"event": "go"}}]}');
 
 -- a minute: starts count when they are asked for, many as many or none of them
-SELECT wf_set_quotas('default', '{"runsPerMinute": 10}');
+SELECT wf_set_tenant('default', '{"quotas": {"runsPerMinute": 10}}');
 SELECT count(*) FROM wf_start_many('quick', array_fill('{}'::jsonb, ARRAY[8]));
 SELECT wf_start_many('quick', array_fill('{}'::jsonb, ARRAY[3]));
 SELECT wf_start('quick', '{}', '{"delay": "1h", "idempotencyKey": "k"}') AS later \gset
@@ -24,17 +24,17 @@ SELECT wf_cancel(:'later');
 SELECT until($$SELECT count(*) = 0 FROM wf_runs WHERE finished_at IS NULL$$);
 -- what is rolled back was done
 BEGIN;
-SELECT wf_set_quotas('default', '{"runsPerMinute": 12}');
+SELECT wf_set_tenant('default', '{"quotas": {"runsPerMinute": 12}}');
 SELECT wf_start('quick') IS NOT NULL AS started;
 ROLLBACK;
 SELECT used('runsPerMinute');
 -- a child is a run, a branch is none; a node that gets none fails
 SELECT wf_save('parent', '{"nodes": [{"id": "c", "type": "subworkflow", "config": {"workflow": "quick", "mode": "child"}}]}');
 SELECT wf_save('branches', '{"nodes": [{"id": "l", "type": "loop", "config": {"type": "for", "from": 1, "to": 3, "mode": "workers"}}, {"id": "n", "type": "noop", "parent": "l"}]}');
-SELECT wf_set_quotas('default', '{"runsPerMinute": 12}');
+SELECT wf_set_tenant('default', '{"quotas": {"runsPerMinute": 12}}');
 SELECT wf_run('parent') -> 'error' ->> 'code' AS code;
 SELECT workflow, status, error ->> 'node' AS node, error ->> 'message' AS message FROM wf_runs WHERE status = 'failed';
-SELECT wf_set_quotas('default', '{"runsPerMinute": 14}');
+SELECT wf_set_tenant('default', '{"quotas": {"runsPerMinute": 14}}');
 SELECT wf_run('branches') ->> 'run_id' AS id \gset
 SELECT test.ends(:'id');
 SELECT used('runsPerMinute');
@@ -50,10 +50,10 @@ SELECT state($$SELECT wf_start('quick')$$);
 SELECT clock(62);
 SELECT state($$SELECT wf_start('quick')$$);
 SELECT until($$SELECT count(*) = 0 FROM wf_runs WHERE finished_at IS NULL$$);
-SELECT wf_set_quotas('default', '{"runsPerMinute": null}');
+SELECT wf_set_tenant('default', '{"quotas": {"runsPerMinute": null}}');
 
 -- the queue
-SELECT wf_set_quotas('default', '{"queuedRuns": 5, "concurrentRuns": 0}');
+SELECT wf_set_tenant('default', '{"quotas": {"queuedRuns": 5, "concurrentRuns": 0}}');
 SELECT count(*) FROM wf_start_many('quick', array_fill('{}'::jsonb, ARRAY[4]));
 SELECT state($$SELECT wf_start_many('quick', array_fill('{}'::jsonb, ARRAY[2]))$$);
 SELECT wf_start('quick') AS last \gset
@@ -71,12 +71,12 @@ SELECT state($$SELECT wf_start('quick')$$);
 SELECT state($$SELECT wf_run('quick')$$);
 -- as many go as may, in the order of their start; another may go where one has ended
 SELECT array_agg(status ORDER BY queued_at) FROM wf_runs WHERE finished_at IS NULL;
-SELECT wf_set_quotas('default', '{"concurrentRuns": 1}');
+SELECT wf_set_tenant('default', '{"quotas": {"concurrentRuns": 1}}');
 SELECT until($$SELECT count(*) = 0 FROM wf_runs WHERE finished_at IS NULL$$);
 SELECT count(*) FROM wf.gate;
 
 -- runs at once: those that wait keep their place
-SELECT wf_set_quotas('default', '{"concurrentRuns": 2, "queuedRuns": null}');
+SELECT wf_set_tenant('default', '{"quotas": {"concurrentRuns": 2, "queuedRuns": null}}');
 SELECT count(*) FROM wf_start_many('wait', array_fill('{}'::jsonb, ARRAY[3]));
 SELECT until($$SELECT count(*) FILTER (WHERE status = 'waiting') = 2 FROM wf_runs$$);
 SELECT used('concurrentRuns');
@@ -101,7 +101,7 @@ SELECT state($$SELECT wf_run('wait')$$);
 ROLLBACK;
 SELECT used('concurrentRuns');
 -- a child needs none
-SELECT wf_set_quotas('default', '{"concurrentRuns": 1}');
+SELECT wf_set_tenant('default', '{"quotas": {"concurrentRuns": 1}}');
 SELECT wf_run('parent') ->> 'run_id' AS id \gset
 SELECT test.ends(:'id');
 -- one that failed and is tried again waits for a place
@@ -120,7 +120,7 @@ SELECT wf_signal(:'id', 'go');
 SELECT test.ends(:'shut'), test.ends(:'behind');
 -- a gate of the workflow and the tenant's quota, both
 SELECT wf_save('gated', '{"nodes": [{"id": "e", "type": "waitForEvent", "config": {"event": "go"}}], "settings": {"maxConcurrency": 1}}');
-SELECT wf_set_quotas('default', '{"concurrentRuns": 2}');
+SELECT wf_set_tenant('default', '{"quotas": {"concurrentRuns": 2}}');
 SELECT wf_start('gated') AS a, wf_start('gated') AS b, wf_start('wait') AS c, wf_start('quick') AS d \gset
 SELECT test.stands(:'a', 'e'), test.stands(:'c', 'e');
 SELECT status FROM wf_runs WHERE run_id IN (:'b', :'d');
@@ -133,7 +133,7 @@ SELECT wf_signal(:'b', 'go');
 SELECT test.ends(:'b');
 
 -- of a tenant above and of the tenant itself: one that cannot go keeps none behind it from going
-SELECT wf_set_quotas('default', '{"concurrentRuns": 3}');
+SELECT wf_set_tenant('default', '{"quotas": {"concurrentRuns": 3}}');
 SELECT wf_create_tenant('one', '{"parent": "default", "quotas": {"concurrentRuns": 1}}') IS NOT NULL AS made,
 	wf_create_tenant('two', '{"parent": "default"}') IS NOT NULL AS made;
 SET workflow.tenant = 'one';
@@ -150,11 +150,11 @@ SET workflow.tenant = 'two';
 SELECT array_agg(status ORDER BY run_id) FROM wf_runs;
 SELECT state($$SELECT wf_run('wait')$$);
 SELECT quota, "limit", used, inherited FROM wf_quotas WHERE quota = 'concurrentRuns';
-SELECT wf_set_quotas('default', '{"concurrentRuns": null}');
+SELECT wf_set_tenant('default', '{"quotas": {"concurrentRuns": null}}');
 SELECT until($$SELECT count(*) FILTER (WHERE status = 'waiting') = 5 FROM wf_runs$$);
 SELECT count(wf_cancel(run_id)) FROM wf_runs;
 SET workflow.tenant = 'one';
-SELECT wf_set_quotas('one', '{"concurrentRuns": null}');
+SELECT wf_set_tenant('one', '{"quotas": {"concurrentRuns": null}}');
 SELECT until($$SELECT count(*) FILTER (WHERE status = 'waiting') = 5 FROM wf_runs$$);
 SELECT count(wf_cancel(run_id)) FROM wf_runs;
 RESET workflow.tenant;
@@ -162,29 +162,29 @@ RESET workflow.tenant;
 -- a row trigger in the background fails the statement, and the failure is counted
 CREATE TABLE item (id int);
 SELECT wf_save('row', '{"nodes": [{"id": "in", "type": "trigger.row", "config": {"table": "item", "events": ["insert"]}}, {"id": "a", "type": "noop"}], "edges": [{"source": "in", "target": "a"}]}');
-SELECT wf_set_quotas('default', '{"runsPerMinute": 2}');
+SELECT wf_set_tenant('default', '{"quotas": {"runsPerMinute": 2}}');
 SELECT clock(200);
 INSERT INTO item SELECT generate_series(1, 2);
 INSERT INTO item SELECT generate_series(1, 2);
 SELECT count(*) FROM item;
 SELECT fired_count, failed_count, last_error ->> 'code' AS code FROM wf_triggers WHERE workflow = 'row';
 -- the queue's quota counts what the statement has not written yet
-SELECT wf_set_quotas('default', '{"runsPerMinute": null, "queuedRuns": 5, "concurrentRuns": 0}');
+SELECT wf_set_tenant('default', '{"quotas": {"runsPerMinute": null, "queuedRuns": 5, "concurrentRuns": 0}}');
 INSERT INTO item SELECT generate_series(1, 6);
 INSERT INTO item SELECT generate_series(1, 5);
 SELECT used('queuedRuns');
-SELECT wf_set_quotas('default', '{"queuedRuns": null, "concurrentRuns": null}');
+SELECT wf_set_tenant('default', '{"quotas": {"queuedRuns": null, "concurrentRuns": null}}');
 SELECT until($$SELECT count(*) = 0 FROM wf_runs WHERE finished_at IS NULL$$);
 SELECT wf_delete('row');
 
 -- a webhook is answered with 429
 SELECT wf_save('hook', '{"nodes": [{"id": "in", "type": "trigger.webhook", "config": {"path": "/hook"}}, {"id": "a", "type": "noop"}], "edges": [{"source": "in", "target": "a"}]}');
 SELECT wf_save('now', '{"nodes": [{"id": "in", "type": "trigger.webhook", "config": {"path": "/now", "respond": "whenDone"}}, {"id": "a", "type": "noop"}], "edges": [{"source": "in", "target": "a"}]}');
-SELECT wf_set_quotas('default', '{"runsPerMinute": 0}');
+SELECT wf_set_tenant('default', '{"quotas": {"runsPerMinute": 0}}');
 SELECT a ->> 'status' AS status, a -> 'headers' ->> 'retry-after' AS retry_after, a -> 'body' AS body FROM unnest(ARRAY['/default/hook', '/default/now']) p, wf_webhook(p, 'POST', '{}', '') a;
-SELECT wf_set_quotas('default', '{"runsPerMinute": null, "concurrentRuns": 0}');
+SELECT wf_set_tenant('default', '{"quotas": {"runsPerMinute": null, "concurrentRuns": 0}}');
 SELECT a ->> 'status' AS status, a -> 'headers' ->> 'retry-after' AS retry_after FROM unnest(ARRAY['/default/hook', '/default/now']) p, wf_webhook(p, 'POST', '{}', '') a;
-SELECT wf_set_quotas('default', '{"concurrentRuns": null}');
+SELECT wf_set_tenant('default', '{"quotas": {"concurrentRuns": null}}');
 SELECT workflow, failed_count, last_error FROM wf_triggers ORDER BY 1;
 
 -- a schedule is counted as failed, and goes on
@@ -196,17 +196,17 @@ DECLARE ok bool; BEGIN
 	SELECT next_at > now() + '100 s' INTO ok FROM wf_triggers WHERE workflow = 'often';
 	RETURN ok;
 END $$;
-SELECT wf_set_quotas('default', '{"runsPerMinute": 0}');
+SELECT wf_set_tenant('default', '{"quotas": {"runsPerMinute": 0}}');
 SELECT due();
 SELECT due();
 SELECT fired_count, failed_count, last_error ->> 'code' AS code FROM wf_triggers WHERE workflow = 'often';
-SELECT wf_set_quotas('default', '{"runsPerMinute": null}');
+SELECT wf_set_tenant('default', '{"quotas": {"runsPerMinute": null}}');
 SELECT due();
 SELECT fired_count, failed_count FROM wf_triggers WHERE workflow = 'often';
 SELECT wf_delete('often');
 
 -- the keeper measures what tenants with such a quota have stored, and nobody else's
-SELECT wf_set_quotas('one', '{"storedBytes": 1000000}');
+SELECT wf_set_tenant('one', '{"quotas": {"storedBytes": 1000000}}');
 SELECT until($$SELECT count(*) = 1 FROM wf.tenant_use WHERE stored_bytes > 1000$$);
 SELECT until($$SELECT count(*) = 0 FROM wf_runs WHERE finished_at IS NULL$$);
 SELECT clock(0);

@@ -14,9 +14,9 @@ SELECT wf_create_tenant('bad', '{"quotas": {"runsPerMinute": null}}');
 SELECT wf_create_tenant('bad', '{"quotas": {"codeTime": "fast"}}');
 SELECT wf_create_tenant('bad', '{"quotas": {"codeTime": true}}');
 SELECT wf_create_tenant('bad', '{"quotas": 7}');
-SELECT wf_set_quotas('default', '{"workflows": "3"}');
-SELECT wf_set_quotas('default', '[]'), wf_set_quotas('default', '7');
-SELECT wf_set_quotas('default', NULL);
+SELECT wf_set_tenant('default', '{"quotas": {"workflows": "3"}}');
+SELECT wf_set_tenant('default', '{"quotas": []}'), wf_set_tenant('default', '{"quotas": 7}');
+SELECT wf_set_tenant('default', '{"quotas": null}');
 SELECT * FROM wf_quotas;
 
 SELECT wf_create_tenant('acme', '{"quotas": {"runsPerMinute": 3, "workflows": 2, "codeTime": "10 s", "retention": "30 days", "requestsPerMinute": 5}}') IS NOT NULL AS made;
@@ -49,12 +49,12 @@ SELECT wf_run('w') ->> 'status';
 
 -- who may set them: from above
 SET ROLE regress_wf_boss;
-SELECT wf_set_quotas('acme', '{"runsPerMinute": 1000}');
-SELECT wf_set_quotas('nobody', '{"runsPerMinute": 1000}');
-SELECT wf_set_quotas('default', '{"runsPerMinute": 1000}');
-SELECT wf_set_quotas('labs', '{"runsPerMinute": 1000, "workflows": 1}');
+SELECT wf_set_tenant('acme', '{"quotas": {"runsPerMinute": 1000}}');
+SELECT wf_set_tenant('nobody', '{"quotas": {"runsPerMinute": 1000}}');
+SELECT wf_set_tenant('default', '{"quotas": {"runsPerMinute": 1000}}');
+SELECT wf_set_tenant('labs', '{"quotas": {"runsPerMinute": 1000, "workflows": 1}}');
 SET ROLE regress_wf_child;
-SELECT wf_set_quotas('labs', '{"workflows": null}');
+SELECT wf_set_tenant('labs', '{"quotas": {"workflows": null}}');
 -- its own quota is no way around the one above
 SELECT wf_run('w');
 SELECT quota, "limit", used, inherited FROM wf_quotas ORDER BY 1, inherited;
@@ -63,44 +63,44 @@ SELECT wf_save('w', '{"nodes": [{"id": "b", "type": "noop"}]}');
 SELECT wf_save('v', '{"nodes": [{"id": "a", "type": "noop"}]}');
 SET ROLE regress_wf_boss;
 SELECT wf_save('v', '{"nodes": [{"id": "a", "type": "noop"}]}');
-SELECT wf_set_quotas('labs', '{"workflows": null}');
+SELECT wf_set_tenant('labs', '{"quotas": {"workflows": null}}');
 SELECT wf_delete('w');
 SELECT wf_save('v', '{"nodes": [{"id": "a", "type": "noop"}]}');
 SELECT wf_save('u', '{"nodes": [{"id": "a", "type": "noop"}]}');
 RESET ROLE;
-SELECT wf_set_quotas('acme', '{"runsPerMinute": 5, "workflows": null}');
+SELECT wf_set_tenant('acme', '{"quotas": {"runsPerMinute": 5, "workflows": null}}');
 SELECT quotas FROM wf.tenant WHERE name = 'acme';
 
 -- runs at once: what a run itself runs has a place already, and one that is over has none
 SET workflow.tenant = 'acme';
-SELECT wf_set_quotas('acme', '{"concurrentRuns": 0}');
+SELECT wf_set_tenant('acme', '{"quotas": {"concurrentRuns": 0}}');
 SELECT wf_run('v');
-SELECT wf_set_quotas('acme', '{"concurrentRuns": 1}');
+SELECT wf_set_tenant('acme', '{"quotas": {"concurrentRuns": 1}}');
 SELECT wf_save('nested', '{"nodes": [{"id": "a", "type": "db.query", "config": {"sql": "SELECT wf_run(''v'') ->> ''status''", "outputFormat": "value"}}]}');
 SELECT wf_run('nested') -> 'output' AS nested;
 SELECT quota, "limit", used FROM wf_quotas WHERE quota IN ('concurrentRuns', 'runsPerMinute');
 SELECT wf_run('v');
-SELECT wf_set_quotas('acme', '{"concurrentRuns": null, "runsPerMinute": null}');
+SELECT wf_set_tenant('acme', '{"quotas": {"concurrentRuns": null, "runsPerMinute": null}}');
 -- a failure gives its place back
-SELECT wf_set_quotas('acme', '{"concurrentRuns": 1}');
+SELECT wf_set_tenant('acme', '{"quotas": {"concurrentRuns": 1}}');
 SELECT wf_save('no', '{"nodes": [{"id": "a", "type": "fail", "config": {"code": "NO", "message": "no"}}]}');
 SELECT wf_run('no') ->> 'status' AS status;
 SELECT wf_call('no');
 SELECT wf_call('no');
 SELECT wf_run('v') ->> 'status' AS status;
-SELECT wf_set_quotas('acme', '{"concurrentRuns": null}');
+SELECT wf_set_tenant('acme', '{"quotas": {"concurrentRuns": null}}');
 
 -- a row trigger in the transaction fails the statement
 CREATE TABLE item (id int);
 SELECT wf_save('t', '{"nodes": [{"id": "in", "type": "trigger.row", "config": {"table": "item", "mode": "sync", "events": ["insert"]}}, {"id": "a", "type": "noop"}], "edges": [{"source": "in", "target": "a"}]}');
-SELECT wf_set_quotas('acme', '{"runsPerMinute": 0}');
+SELECT wf_set_tenant('acme', '{"quotas": {"runsPerMinute": 0}}');
 INSERT INTO item VALUES (1);
 SELECT count(*) FROM item;
-SELECT wf_set_quotas('acme', '{"runsPerMinute": null}');
+SELECT wf_set_tenant('acme', '{"quotas": {"runsPerMinute": null}}');
 INSERT INTO item VALUES (1);
 
 -- stored bytes, as measured
-SELECT wf_set_quotas('acme', '{"storedBytes": 1}');
+SELECT wf_set_tenant('acme', '{"quotas": {"storedBytes": 1}}');
 DELETE FROM wf.tenant_use;
 SELECT wf_run('v', jsonb_build_object('x', repeat('x', 10000))) ->> 'status';
 RESET workflow.tenant;
@@ -115,11 +115,11 @@ SELECT quota, "limit", used > 2000 AS used FROM wf_quotas WHERE quota = 'storedB
 SET workflow.tenant = 'labs';
 SELECT quota, "limit", used > 2000 AS used, inherited FROM wf_quotas WHERE quota = 'storedBytes';
 RESET workflow.tenant;
-SELECT wf_set_quotas('labs', '{"storedBytes": 5}');
+SELECT wf_set_tenant('labs', '{"quotas": {"storedBytes": 5}}');
 SET ROLE regress_wf_child;
 SELECT left(state($$SELECT wf_run('w')$$), 60);
 RESET ROLE;
-SELECT wf_set_quotas('acme', '{"storedBytes": 1000000000}'), wf_set_quotas('labs', '{"storedBytes": null}');
+SELECT wf_set_tenant('acme', '{"quotas": {"storedBytes": 1000000000}}'), wf_set_tenant('labs', '{"quotas": {"storedBytes": null}}');
 SET ROLE regress_wf_child;
 SELECT wf_run('w') ->> 'status';
 RESET ROLE;

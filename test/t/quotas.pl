@@ -46,7 +46,7 @@ sub race
 
 # -- a minute --
 
-value(q{SELECT wf_set_quotas('default', '{"runsPerMinute": 100}')});
+value(q{SELECT wf_set_tenant('default', '{"quotas": {"runsPerMinute": 100}}')});
 is(race('run', q{SELECT wf_run('quick')}, 40), '100 of 320', 'of 320 runs of 8 clients 100 pass');
 is(value(q{SELECT count(*) FROM wf_runs}), '100', 'and there are no more');
 value('SELECT clock(62)');
@@ -63,13 +63,13 @@ value(q{SELECT clock(248), wf_revoke('app', 'one'), wf_revoke('app', 'two')});
 
 # -- the queue, and runs at once --
 
-value(q{SELECT wf_set_quotas('default', '{"runsPerMinute": null, "queuedRuns": 50, "concurrentRuns": 0}')});
+value(q{SELECT wf_set_tenant('default', '{"quotas": {"runsPerMinute": null, "queuedRuns": 50, "concurrentRuns": 0}}')});
 my ($n) = race('queue', q{SELECT wf_start('quick')}, 20) =~ /(\d+)/;
 cmp_ok($n, '<=', 50, 'no more are queued than may be');
 cmp_ok($n, '>=', 43, 'and hardly fewer');
 race('queue', q{SELECT wf_start('quick')}, 60, 1);
 is(value(q{SELECT count(*) || ' ' || (SELECT used FROM wf_quotas WHERE quota = 'queuedRuns') FROM wf_runs WHERE status = 'queued'}), '50 50', 'until it is full');
-value(q{SELECT wf_set_quotas('default', '{"queuedRuns": null, "concurrentRuns": null}')});
+value(q{SELECT wf_set_tenant('default', '{"quotas": {"queuedRuns": null, "concurrentRuns": null}}')});
 until_true(q{SELECT count(*) = 0 FROM wf_runs WHERE finished_at IS NULL}, 'all of them run');
 
 # runs note themselves while they are executed: how many are there at once?
@@ -83,7 +83,7 @@ value(q{CREATE FUNCTION busy() RETURNS int LANGUAGE plpgsql AS $$
 		RETURN n;
 	END $$;
 	SELECT wf_save('busy', '{"nodes": [{"id": "b", "type": "db.query", "config": {"sql": "SELECT busy()", "outputFormat": "value"}}]}')});
-value(q{SELECT wf_set_quotas('default', '{"concurrentRuns": 3}')});
+value(q{SELECT wf_set_tenant('default', '{"quotas": {"concurrentRuns": 3}}')});
 value(q{SELECT wf_start_many('busy', array_fill('{}'::jsonb, ARRAY[200]))}, 'app');
 race('busy', q{SELECT wf_run('busy')}, 60);
 until_true(q{SELECT count(*) = 0 FROM wf_runs WHERE finished_at IS NULL}, 'all have run');
@@ -107,7 +107,7 @@ until_true(q{SELECT count(*) = 3 FROM wf_runs WHERE status = 'waiting'}, 'the ne
 value(q{SELECT count(wf_cancel(run_id)) FROM wf_runs WHERE finished_at IS NULL});
 until_true(q{SELECT count(*) = 0 FROM wf_runs WHERE finished_at IS NULL}, 'all are cancelled');
 # a backend that is killed in its run gives its place back
-value(q{SELECT wf_set_quotas('default', '{"concurrentRuns": 1}')});
+value(q{SELECT wf_set_tenant('default', '{"quotas": {"concurrentRuns": 1}}')});
 value(q{SELECT wf_save('long', '{"nodes": [{"id": "b", "type": "db.query", "config": {"sql": "SELECT 1 FROM (SELECT pg_sleep(600)) s", "outputFormat": "value"}}]}')});
 my $long = client('postgres', q{SELECT wf_run('long')});
 until_true(q{SELECT used = 1 FROM wf_quotas WHERE quota = 'concurrentRuns'}, 'one is executed');
@@ -116,17 +116,17 @@ value(q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 
 eval { $long->finish };
 until_true(q{SELECT count(*) = 0 FROM wf_runs WHERE finished_at IS NULL}, 'and the next one goes');
 is(value(q{SELECT used FROM wf_quotas WHERE quota = 'concurrentRuns'}), '0', 'its place is free');
-value(q{SELECT wf_set_quotas('default', '{"concurrentRuns": null}')});
+value(q{SELECT wf_set_tenant('default', '{"quotas": {"concurrentRuns": null}}')});
 
 # -- workflows --
 
-value(q{SELECT wf_set_quotas('default', jsonb_build_object('workflows', (SELECT sum(n) + 10 FROM (SELECT count(*) AS n FROM wf.workflow WHERE status <> 'deleted') c)))});
+value(q{SELECT wf_set_tenant('default', jsonb_build_object('quotas', jsonb_build_object('workflows', (SELECT sum(n) + 10 FROM (SELECT count(*) AS n FROM wf.workflow WHERE status <> 'deleted') c))))});
 is(race('save', q{SELECT wf_save(gen_random_uuid()::text, '{"nodes": [{"id": "a", "type": "noop"}]}')}, 10), '10 of 80', 'ten more names, of 80');
-value(q{SELECT wf_set_quotas('default', '{"workflows": null}')});
+value(q{SELECT wf_set_tenant('default', '{"quotas": {"workflows": null}}')});
 
 # -- requests: they wait --
 
-value(q{SELECT wf_set_quotas('default', '{"requestsPerMinute": 5}')});
+value(q{SELECT wf_set_tenant('default', '{"quotas": {"requestsPerMinute": 5}}')});
 save('ask', request_node({ url => api('/quota'), circuit => JSON::PP::false() }));
 value(q{SELECT wf_start_many('ask', array_fill('{}'::jsonb, ARRAY[12]))}, 'app');
 until_true(q{SELECT count(*) = 5 FROM wf_requests WHERE state = 'completed'}, 'five are sent');
@@ -136,10 +136,10 @@ is(value(q{SELECT count(*) FROM wf_requests WHERE state = 'completed' OR state =
 save('inline', request_node({ url => api('/inline'), mode => 'inline', circuit => JSON::PP::false() }));
 ($code, $out, $err) = $cluster->psql('postgres', q{SELECT wf_call('inline')});
 like($err, qr/requestsPerMinute/, 'one within the transaction is refused');
-value(q{SELECT wf_set_quotas('default', '{"requestsPerMinute": 7}')});
+value(q{SELECT wf_set_tenant('default', '{"quotas": {"requestsPerMinute": 7}}')});
 until_told('count', 'quota', sub { $_ == 7 }, 'two more, when the quota is raised');
 value('SELECT clock(320)');
-value(q{SELECT wf_set_quotas('default', '{"requestsPerMinute": 8}')});
+value(q{SELECT wf_set_tenant('default', '{"quotas": {"requestsPerMinute": 8}}')});
 until_told('count', 'quota', sub { $_ == 12 }, 'the rest when the minute is over');
 is(value(q{SELECT max(attempts) || ' ' || count(*) FROM wf_requests WHERE path = '/quota' AND state = 'completed'}), '1 12', 'which costs no attempt');
 is(value(q{SELECT string_agg(problem, ', ') FROM wf.check_invariants()}), '', 'all is as it should be');
