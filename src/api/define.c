@@ -132,6 +132,7 @@ check_saver(const WfTenant *tenant, const WfWorkflowRow *row, const char *catego
 {
 	WfPermission permission = row == NULL ? WF_WORKFLOW_CREATE : WF_WORKFLOW_UPDATE;
 
+	wf_store_require_open(tenant, permission);
 	if ((tenant->permissions & permission) != 0)
 		return;
 	if (row == NULL ? !wf_store_allows_category(tenant, permission, category) :

@@ -19,6 +19,7 @@
 #include "store/statements.h"
 #include "store/store.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
@@ -874,18 +875,27 @@ static const Statement statements[WF_SQL_COUNT] = {
 
 static SPIPlanPtr plans[WF_SQL_COUNT];
 
-/* The kept plan of a statement, made at first use. It is stored only once it is kept. */
+/*
+ * The kept plan of a statement, made at first use. It is stored only once it is kept.
+ *
+ * It is made, and made again, with a search path of the system alone: IN, NULLIF and CASE take the operator = of whoever comes first
+ * in the path, and a member's would be executed as wf_engine.
+ */
 static SPIPlanPtr
 plan_of(WfStatementId id)
 {
 	const Statement *statement = &statements[id];
 	Oid			types[MAX_ARGS];
 	SPIPlanPtr	plan;
+	int			level;
 
 	if (plans[id] != NULL)
 		return plans[id];
 	memcpy(types, statement->types, sizeof(types));
+	level = NewGUCNestLevel();
+	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	plan = SPI_prepare(statement->sql, statement->n_args, types);
+	AtEOXact_GUC(true, level);
 	if (plan == NULL)
 		elog(ERROR, "could not prepare statement %d: %s", id, SPI_result_code_string(SPI_result));
 	if (SPI_keepplan(plan) != 0)
