@@ -45,6 +45,13 @@
 /* What a membership says that is for all workflows. */
 #define NO_WORKFLOW "'00000000-0000-0000-0000-000000000000'::pg_catalog.uuid"
 
+/* The role $1, and all that it is a member of, by whatever grants. */
+#define ROLES_OF_1 "WITH RECURSIVE mine (role) AS (" \
+	"  SELECT $1::pg_catalog.oid" \
+	"  UNION" \
+	"  SELECT a.roleid FROM pg_catalog.pg_auth_members a, mine" \
+	"   WHERE a.member OPERATOR(pg_catalog.=) mine.role)"
+
 /* Read by schedule.c. */
 #define SCHEDULES "SELECT tenant_id, trigger_id, next_at, last_at, last_run_id, n_missed, n_skipped FROM wf.schedule"
 
@@ -56,37 +63,45 @@ typedef struct Statement
 } Statement;
 
 static const Statement statements[WF_SQL_COUNT] = {
-	/* tenants in which the role has a membership, its own or by a role whose rights it has */
+	/* memberships of the role, its own and those of roles whose rights it has */
 	[WF_SQL_MEMBERSHIPS] = {
-		"WITH RECURSIVE mine (role) AS ("
-		"  SELECT $1::pg_catalog.oid"
-		"  UNION"
-		"  SELECT a.roleid FROM pg_catalog.pg_auth_members a, mine"
-		"   WHERE a.member OPERATOR(pg_catalog.=) mine.role)"
-		" SELECT t.tenant_id, t.name, m.app_role, mine.role OPERATOR(pg_catalog.=) $1, r.permissions,"
-		"        nullif(m.workflow_id, " NO_WORKFLOW "), nullif(m.category, '')"
-		"   FROM mine JOIN wf.member m ON m.role OPERATOR(pg_catalog.=) mine.role::pg_catalog.regrole"
-		"   JOIN wf.tenant t ON t.tenant_id OPERATOR(pg_catalog.=) m.tenant_id"
-		"   LEFT JOIN wf.app_role r ON r.tenant_id OPERATOR(pg_catalog.=) m.tenant_id"
-		"    AND r.name OPERATOR(pg_catalog.=) m.app_role"
-		"  WHERE true"
-		"    AND pg_catalog.pg_has_role($1, mine.role, 'USAGE')"
-		"  ORDER BY t.name",
+		ROLES_OF_1
+		" SELECT m.tenant_id, m.app_role, r.permissions, m.workflow_id OPERATOR(pg_catalog.<>) " NO_WORKFLOW
+		" OR m.category OPERATOR(pg_catalog.<>) ''"
+		" FROM mine JOIN wf.member m ON m.role" EQ "mine.role::pg_catalog.regrole"
+		" LEFT JOIN wf.app_role r ON r.tenant_id" EQ "m.tenant_id AND r.name" EQ "m.app_role"
+		" WHERE pg_catalog.pg_has_role($1, mine.role, 'USAGE') ORDER BY m.tenant_id",
+	1, {OIDOID}},
+	/* the same in a tenant, and those above it */
+	[WF_SQL_RIGHTS] = {
+		ROLES_OF_1 ","
+		" chain (tenant_id, parent_id, above) AS ("
+		"  SELECT t.tenant_id, t.parent_id, 0 FROM wf.tenant t WHERE t.tenant_id" EQ "$2"
+		"  UNION ALL"
+		"  SELECT p.tenant_id, p.parent_id, chain.above OPERATOR(pg_catalog.+) 1 FROM wf.tenant p, chain"
+		"   WHERE p.tenant_id" EQ "chain.parent_id AND chain.above OPERATOR(pg_catalog.<) 1000)"
+		" SELECT chain.above, m.app_role, r.permissions, nullif(m.workflow_id, " NO_WORKFLOW "), nullif(m.category, '')"
+		" FROM chain JOIN wf.member m ON m.tenant_id" EQ "chain.tenant_id"
+		" JOIN mine ON m.role" EQ "mine.role::pg_catalog.regrole"
+		" LEFT JOIN wf.app_role r ON r.tenant_id" EQ "m.tenant_id AND r.name" EQ "m.app_role"
+		" WHERE pg_catalog.pg_has_role($1, mine.role, 'USAGE') ORDER BY chain.above",
+	2, {OIDOID, UUIDOID}},
+	/* tenants that the role is a member of: its own first; not all of them, but more than one when there are */
+	[WF_SQL_FEW_TENANTS] = {
+		ROLES_OF_1
+		" SELECT t.tenant_id, pg_catalog.bool_or(t.is_direct) FROM ("
+		"  SELECT e.tenant_id, mine.role" EQ "$1 AS is_direct FROM mine CROSS JOIN LATERAL ("
+		"    (SELECT m.tenant_id FROM wf.member m WHERE m.role" EQ "mine.role::pg_catalog.regrole ORDER BY m.tenant_id LIMIT 1)"
+		"    UNION ALL"
+		"    (SELECT m.tenant_id FROM wf.member m WHERE m.role" EQ "mine.role::pg_catalog.regrole ORDER BY m.tenant_id DESC LIMIT 1)) e"
+		"  WHERE pg_catalog.pg_has_role($1, mine.role, 'USAGE')) t"
+		" GROUP BY t.tenant_id ORDER BY 2 DESC LIMIT 3",
 	1, {OIDOID}},
 	[WF_SQL_TENANT_BY_NAME] = {
 		"SELECT tenant_id, name FROM wf.tenant WHERE name OPERATOR(pg_catalog.=) $1",
 	1, {TEXTOID}},
 	[WF_SQL_TENANT_BY_ID] = {
 		"SELECT name FROM wf.tenant WHERE tenant_id OPERATOR(pg_catalog.=) $1",
-	1, {UUIDOID}},
-	/* a tenant and those above it */
-	[WF_SQL_TENANT_CHAIN] = {
-		"WITH RECURSIVE chain (tenant_id, parent_id) AS ("
-		"  SELECT t.tenant_id, t.parent_id FROM wf.tenant t WHERE t.tenant_id OPERATOR(pg_catalog.=) $1"
-		"  UNION"
-		"  SELECT p.tenant_id, p.parent_id FROM wf.tenant p, chain"
-		"   WHERE p.tenant_id OPERATOR(pg_catalog.=) chain.parent_id)"
-		" SELECT tenant_id FROM chain",
 	1, {UUIDOID}},
 	[WF_SQL_INSERT_TENANT] = {
 		"INSERT INTO wf.tenant (tenant_id, name, parent_id, quotas, created_by)"

@@ -145,6 +145,9 @@ extern bool wf_store_find_tenant(const char *name, pg_uuid_t *tenant_id);
 /* The same by a membership of its own, in the tenant or above: a superuser is a member where one says so, and nowhere else. */
 extern bool wf_store_is_member(const pg_uuid_t *tenant_id, WfTenant *tenant);
 
+/* Ids (pg_uuid_t *) of the tenants that current_user is a member of, and of those among them that it manages. */
+extern void wf_store_my_tenants(List **members, List **managed);
+
 extern void wf_store_insert_tenant(const pg_uuid_t *tenant_id, const char *name, const pg_uuid_t *parent, Jsonb *quotas);
 extern bool wf_store_tenant_exists(const char *name);
 
