@@ -45,7 +45,7 @@ CREATE TABLE wf.member (
 	CHECK (app_role OPERATOR(pg_catalog.<>) 'owner'
 		OR workflow_id OPERATOR(pg_catalog.=) '00000000-0000-0000-0000-000000000000' AND category OPERATOR(pg_catalog.=) '')
 );
-CREATE INDEX member_role ON wf.member (wf.veiled(role));
+CREATE INDEX member_role ON wf.member (wf.veiled(role), tenant_id);
 COMMENT ON TABLE wf.member IS 'database roles with their application role in a tenant, for all workflows of it or narrowed to some';
 COMMENT ON COLUMN wf.member.workflow_id IS 'zeros: not narrowed to a workflow';
 COMMENT ON COLUMN wf.member.category IS 'empty: not narrowed to a category';

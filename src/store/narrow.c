@@ -53,30 +53,19 @@ wf_store_has_category(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, 
 	return its != NULL && strcmp(its, category) == 0;
 }
 
-static bool
-is_of(const WfNarrowing *item, const WfTenant *tenant, uint32 permission)
-{
-	return (item->permissions & permission) != 0 &&
-		memcmp(&item->tenant_id, &tenant->tenant_id, sizeof(pg_uuid_t)) == 0;
-}
-
 /* What current_user's narrowed memberships give for a workflow. */
 static uint32
 permissions_for(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id)
 {
 	char	   *category = category_of(tenant_id, workflow_id);
 	int			n;
-	const WfNarrowing *items = wf_store_narrowings(GetUserId(), &n);
+	const WfNarrowing *items = wf_store_narrowings(tenant_id, &n);
 	uint32		permissions = 0;
 
 	for (int i = 0; i < n; i++)
-	{
-		if (memcmp(&items[i].tenant_id, tenant_id, sizeof(pg_uuid_t)) != 0)
-			continue;
 		if (items[i].category == NULL ? memcmp(&items[i].workflow_id, workflow_id, sizeof(pg_uuid_t)) == 0 :
 			category != NULL && is_below(category, items[i].category))
 			permissions |= items[i].permissions;
-	}
 	return permissions;
 }
 
@@ -122,9 +111,9 @@ wf_store_allows_category(const WfTenant *tenant, uint32 permission, const char *
 		return true;
 	if ((tenant->narrowed & permission) == 0 || category == NULL)
 		return false;
-	items = wf_store_narrowings(GetUserId(), &n);
+	items = wf_store_narrowings(&tenant->tenant_id, &n);
 	for (int i = 0; i < n; i++)
-		if (is_of(&items[i], tenant, permission) && items[i].category != NULL && is_below(category, items[i].category))
+		if ((items[i].permissions & permission) != 0 && items[i].category != NULL && is_below(category, items[i].category))
 			return true;
 	return false;
 }
@@ -198,12 +187,12 @@ wf_store_allowed(const WfTenant *tenant, WfPermission permission)
 
 	if ((tenant->permissions & permission) != 0)
 		return NULL;
-	items = wf_store_narrowings(GetUserId(), &n);
+	items = wf_store_narrowings(&tenant->tenant_id, &n);
 	ids = palloc(sizeof(Datum) * Max(n, 1));
 	categories = palloc(sizeof(Datum) * Max(n, 1));
 	for (int i = 0; i < n; i++)
 	{
-		if (!is_of(&items[i], tenant, permission))
+		if ((items[i].permissions & permission) == 0)
 			continue;
 		if (items[i].category != NULL)
 			categories[n_categories++] = CStringGetTextDatum(items[i].category);

@@ -6,7 +6,7 @@
  * plans. Statements run as wf_engine inside the scope of role.c; the caller's search_path does not
  * matter to them.
  *
- * Those of quotas, of the life of tenants and of personal data are in statements_*.h, as parts of the table.
+ * Those of memberships, quotas, the life of tenants and personal data are in statements_*.h, as parts of the table.
  *
  * Not here are the inserts and deletes of hot rows, which go without a plan: direct.c.
  *
@@ -45,9 +45,6 @@
 #define TRIGGERS "SELECT " TRIGGER_COLUMNS " FROM wf.trigger t JOIN wf.workflow w ON w.tenant_id" EQ "t.tenant_id" \
 	" AND w.workflow_id" EQ "t.workflow_id WHERE "
 
-/* What a membership says that is for all workflows. */
-#define NO_WORKFLOW "'00000000-0000-0000-0000-000000000000'::pg_catalog.uuid"
-
 /* Read by schedule.c. */
 #define SCHEDULES "SELECT tenant_id, trigger_id, next_at, last_at, last_run_id, n_missed, n_skipped FROM wf.schedule"
 
@@ -59,23 +56,6 @@ typedef struct Statement
 } Statement;
 
 static const Statement statements[WF_SQL_COUNT] = {
-	/* tenants in which the role has a membership, its own or by a role whose rights it has */
-	[WF_SQL_MEMBERSHIPS] = {
-		"WITH RECURSIVE mine (role) AS ("
-		"  SELECT $1::pg_catalog.oid"
-		"  UNION"
-		"  SELECT a.roleid FROM pg_catalog.pg_auth_members a, mine"
-		"   WHERE a.member OPERATOR(pg_catalog.=) mine.role)"
-		" SELECT t.tenant_id, t.name, m.app_role, mine.role OPERATOR(pg_catalog.=) $1, r.permissions,"
-		"        nullif(m.workflow_id, " NO_WORKFLOW "), nullif(m.category, '')"
-		"   FROM mine JOIN wf.member m ON wf.veiled(m.role) OPERATOR(pg_catalog.=) mine.role::pg_catalog.regrole"
-		"   JOIN wf.tenant t ON t.tenant_id OPERATOR(pg_catalog.=) m.tenant_id"
-		"   LEFT JOIN wf.app_role r ON r.tenant_id OPERATOR(pg_catalog.=) m.tenant_id"
-		"    AND r.name OPERATOR(pg_catalog.=) m.app_role"
-		"  WHERE true"
-		"    AND pg_catalog.pg_has_role($1, mine.role, 'USAGE')"
-		"  ORDER BY t.name",
-	1, {OIDOID}},
 	[WF_SQL_TENANT_BY_NAME] = {
 		"SELECT tenant_id, name FROM wf.tenant WHERE wf.veiled(name) OPERATOR(pg_catalog.=) $1"
 		" AND status OPERATOR(pg_catalog.<>) 'deleting'",
@@ -100,81 +80,7 @@ static const Statement statements[WF_SQL_COUNT] = {
 		"INSERT INTO wf.tenant (tenant_id, name, parent_id, quotas, created_by, settings, reserved_workers)"
 		" VALUES ($1, $2, $3, $4, $5::pg_catalog.regrole, $6, $7)",
 	7, {UUIDOID, TEXTOID, UUIDOID, JSONBOID, OIDOID, JSONBOID, INT4OID}},
-	[WF_SQL_PUT_MEMBER] = {
-		"INSERT INTO wf.member (tenant_id, role, app_role, granted_by, workflow_id, category)"
-		" VALUES ($1, $2::pg_catalog.regrole, $3, $4::pg_catalog.regrole, $5, $6)"
-		" ON CONFLICT (tenant_id, role, workflow_id, category) DO UPDATE SET app_role = excluded.app_role,"
-		" granted_at = pg_catalog.now(), granted_by = excluded.granted_by",
-	6, {UUIDOID, OIDOID, TEXTOID, OIDOID, UUIDOID, TEXTOID}},
-	[WF_SQL_DELETE_MEMBER] = {
-		"DELETE FROM wf.member WHERE tenant_id OPERATOR(pg_catalog.=) $1"
-		" AND role OPERATOR(pg_catalog.=) $2::pg_catalog.regrole",
-	2, {UUIDOID, OIDOID}},
-	/* a deleted workflow's, too */
-	[WF_SQL_DELETE_MEMBER_WORKFLOW] = {
-		"DELETE FROM wf.member m USING wf.workflow w WHERE m.tenant_id" EQ "$1"
-		" AND m.role" EQ "$2::pg_catalog.regrole AND w.tenant_id" EQ "$1 AND w.workflow_id" EQ "m.workflow_id AND w.name" EQ "$3",
-	3, {UUIDOID, OIDOID, TEXTOID}},
-	[WF_SQL_DELETE_MEMBER_CATEGORY] = {
-		"DELETE FROM wf.member WHERE tenant_id" EQ "$1 AND role" EQ "$2::pg_catalog.regrole AND category" EQ "$3",
-	3, {UUIDOID, OIDOID, TEXTOID}},
-	[WF_SQL_MEMBER_ROLE] = {
-		"SELECT app_role FROM wf.member WHERE tenant_id OPERATOR(pg_catalog.=) $1"
-		" AND role OPERATOR(pg_catalog.=) $2::pg_catalog.regrole"
-		" AND workflow_id" EQ NO_WORKFLOW " AND category" EQ "''",
-	2, {UUIDOID, OIDOID}},
-	[WF_SQL_MEMBER_RIGHTS] = {
-		"SELECT m.app_role, r.permissions, m.workflow_id OPERATOR(pg_catalog.<>) " NO_WORKFLOW
-		" OR m.category OPERATOR(pg_catalog.<>) ''"
-		" FROM wf.member m LEFT JOIN wf.app_role r ON r.tenant_id" EQ "m.tenant_id AND r.name" EQ "m.app_role"
-		" WHERE m.tenant_id" EQ "$1 AND m.role" EQ "$2::pg_catalog.regrole",
-	2, {UUIDOID, OIDOID}},
-	[WF_SQL_FIND_ROLE] = {
-		"SELECT permissions FROM wf.app_role WHERE tenant_id" EQ "$1 AND name" EQ "$2",
-	2, {UUIDOID, TEXTOID}},
-	[WF_SQL_PUT_ROLE] = {
-		"INSERT INTO wf.app_role (tenant_id, name, permissions, created_by)"
-		" VALUES ($1, $2, $3, $4::pg_catalog.regrole)"
-		" ON CONFLICT (tenant_id, name) DO UPDATE SET permissions = excluded.permissions",
-	4, {UUIDOID, TEXTOID, TEXTARRAYOID, OIDOID}},
-	[WF_SQL_DELETE_ROLE] = {
-		"DELETE FROM wf.app_role WHERE tenant_id" EQ "$1 AND name" EQ "$2",
-	2, {UUIDOID, TEXTOID}},
-	[WF_SQL_ROLE_IS_USED] = {
-		"SELECT 1 FROM wf.member WHERE tenant_id" EQ "$1 AND app_role" EQ "$2 LIMIT 1",
-	2, {UUIDOID, TEXTOID}},
-	[WF_SQL_ROLE_NAMES] = {
-		"SELECT name FROM wf.app_role WHERE tenant_id" EQ "$1 ORDER BY name LIMIT 1000",
-	1, {UUIDOID}},
-
-	/* -- some workflows of a tenant -- */
-	[WF_SQL_CATEGORY] = {
-		"SELECT category FROM wf.workflow WHERE tenant_id" EQ "$1 AND workflow_id" EQ "$2",
-	2, {UUIDOID, UUIDOID}},
-	/* those of the ids, and those in a category or below it; deleted ones, too, for their history */
-	[WF_SQL_ALLOWED] = {
-		"SELECT coalesce(pg_catalog.array_agg(w.workflow_id ORDER BY w.workflow_id), '{}') FROM wf.workflow w WHERE w.tenant_id" EQ "$1"
-		" AND (w.workflow_id" EQ "ANY ($2) OR EXISTS (SELECT FROM pg_catalog.unnest($3) c"
-		"  WHERE w.category" EQ "c OR pg_catalog.starts_with(w.category, c OPERATOR(pg_catalog.||) '/')))",
-	3, {UUIDOID, UUIDARRAYOID, TEXTARRAYOID}},
-	[WF_SQL_WORKFLOW_OF_RUN] = {
-		"SELECT workflow_id FROM wf.run WHERE tenant_id" EQ "$1 AND run_id" EQ "$2"
-		" UNION ALL SELECT workflow_id FROM wf.live WHERE tenant_id" EQ "$1 AND run_id" EQ "$2"
-		" UNION ALL SELECT workflow_id FROM wf.queue WHERE tenant_id" EQ "$1 AND message_id" EQ "$2 AND kind" EQ "0"
-		" UNION ALL SELECT workflow_id FROM wf.held WHERE tenant_id" EQ "$1 AND message_id" EQ "$2 AND kind" EQ "0"
-		" LIMIT 1",
-	2, {UUIDOID, UUIDOID}},
-	[WF_SQL_WORKFLOW_OF_TASK] = {
-		"SELECT workflow_id FROM wf.task WHERE tenant_id" EQ "$1 AND task_id" EQ "$2",
-	2, {UUIDOID, UUIDOID}},
-	[WF_SQL_WORKFLOW_OF_TRIGGER] = {
-		"SELECT workflow_id FROM wf.trigger WHERE tenant_id" EQ "$1 AND trigger_id" EQ "$2",
-	2, {UUIDOID, UUIDOID}},
-	[WF_SQL_COUNT_OWNERS] = {
-		"SELECT pg_catalog.count(*)::pg_catalog.int4 FROM wf.member"
-		" WHERE tenant_id OPERATOR(pg_catalog.=) $1 AND app_role OPERATOR(pg_catalog.=) 'owner'"
-		" AND EXISTS (SELECT 1 FROM pg_catalog.pg_roles r WHERE r.oid OPERATOR(pg_catalog.=) role::pg_catalog.oid)",
-	1, {UUIDOID}},
+#include "store/statements_member.h"
 	/* an update rather than a lock: with one snapshot a transaction, a second one must fail, not count what was */
 	[WF_SQL_LOCK_TENANT] = {
 		"UPDATE wf.tenant SET name = name WHERE tenant_id OPERATOR(pg_catalog.=) $1",

@@ -7,7 +7,8 @@
  * apart (narrow.c). Who manages the team of a tenant has the rights that he has there in the tenants below it, too; a superuser
  * may act in any tenant, but has to name it when it is a member of none or of several.
  *
- * The memberships of the last role asked for are kept until the generation of cache.c moves.
+ * What a role may do in a tenant is looked up tenant by tenant, so that it costs nothing to be a member of a hundred thousand; the
+ * last answers are kept until the generation of cache.c moves.
  */
 #include "postgres.h"
 
@@ -19,26 +20,26 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
-typedef struct Membership
-{
-	WfTenant	tenant;
-	bool		direct;			/* by a row that names the role itself */
-	bool		complete;		/* has what comes from the tenants above, too */
-} Membership;
+#define MOST_KEPT 64
 
-/* Memberships of one role. */
-typedef struct Memberships
+/* What a role may do in a tenant. */
+typedef struct Rights
 {
-	MemoryContext memory;
 	Oid			role;
-	uint64		generation;		/* 0: not to be kept */
-	int			n;
-	Membership *items;
+	WfTenant	tenant;
+	bool		is_member;		/* by a row of the tenant's; else, if at all, by one of a tenant above */
 	int			n_narrowings;
 	WfNarrowing *narrowings;
-} Memberships;
+} Rights;
 
-static Memberships kept;
+/* The last answers, in the order in which they came; the oldest is forgotten first. */
+static struct
+{
+	MemoryContext memory;		/* each answer's own is below it */
+	uint64		generation;
+	int			next;
+	Rights	   *items[MOST_KEPT];
+}			kept;
 
 /* The last answer of wf_store_current_tenant. */
 static struct
@@ -65,204 +66,131 @@ permissions_of(const char *app_role, ArrayType *own)
 	return permissions != 0 ? permissions : wf_store_permission_set(own);
 }
 
-/* The tenant's membership, made when there is none yet. */
-static Membership *
-membership_in(Memberships *all, const pg_uuid_t *tenant_id, const char *name)
-{
-	Membership *item;
+/* -- looking up -- */
 
-	for (int i = 0; i < all->n; i++)
-		if (same_tenant(&all->items[i].tenant.tenant_id, tenant_id))
-			return &all->items[i];
-	item = &all->items[all->n++];
-	memset(item, 0, sizeof(*item));
-	item->tenant.tenant_id = *tenant_id;
-	strlcpy(item->tenant.name, name, sizeof(item->tenant.name));
-	return item;
-}
-
-/* Adds row i of WF_SQL_MEMBERSHIPS. */
+/* Adds row i of WF_SQL_RIGHTS, which is of the tenant itself. */
 static void
-add_membership(Memberships *all, uint64 i)
+add_row(Rights *rights, uint64 i, const char *app_role, uint32 permissions, MemoryContext memory)
 {
-	const char *app_role = wf_store_text(i, 3);
-	uint32		permissions = permissions_of(app_role, wf_store_array(i, 5));
-	const char *category = wf_store_text(i, 7);
-	pg_uuid_t	tenant_id;
-	Membership *item;
-	WfNarrowing narrowing = {{{0}}};
-	bool		for_workflow;
+	const char *category = wf_store_text(i, 5);
+	bool		for_workflow = wf_store_has(i, 4);
+	WfNarrowing *narrowing;
 
-	wf_store_uuid(i, 1, &tenant_id);
-	for_workflow = wf_store_has(i, 6);
-	item = membership_in(all, &tenant_id, wf_store_text(i, 2));
-	item->direct |= wf_store_bool(i, 4);
+	rights->is_member = true;
 	if (!for_workflow && category == NULL)
 	{
-		item->tenant.permissions |= permissions;
-		item->tenant.owner |= strcmp(app_role, "owner") == 0;
+		rights->tenant.permissions |= permissions;
+		rights->tenant.owner |= strcmp(app_role, "owner") == 0;
 		return;
 	}
-	narrowing.tenant_id = tenant_id;
-	narrowing.permissions = permissions & WF_OF_WORKFLOWS;
-	wf_store_uuid(i, 6, &narrowing.workflow_id);
-	narrowing.category = category == NULL ? NULL : MemoryContextStrdup(all->memory, category);
-	item->tenant.narrowed |= narrowing.permissions;
-	all->narrowings[all->n_narrowings++] = narrowing;
+	narrowing = &rights->narrowings[rights->n_narrowings++];
+	narrowing->permissions = permissions & WF_OF_WORKFLOWS;
+	wf_store_uuid(i, 4, &narrowing->workflow_id);
+	narrowing->category = category == NULL ? NULL : MemoryContextStrdup(memory, category);
+	rights->tenant.narrowed |= narrowing->permissions;
 }
 
-/* The memberships of a role, from the cache or by a look-up. Valid until the next call. */
-static Memberships *
-memberships_of(Oid role)
+/* Fills what the role may do in rights->tenant. Own SPI. */
+static void
+look_up(Rights *rights, MemoryContext memory)
 {
-	uint64		generation = wf_store_generation();
-	Datum		values[1] = {ObjectIdGetDatum(role)};
+	Datum		values[2] = {ObjectIdGetDatum(rights->role), UUIDPGetDatum(&rights->tenant.tenant_id)};
+	uint32		inherited = 0;
+	uint32		here = 0;		/* what the role has in the tenant above that the rows at hand are of */
+	uint64		n;
 	SPITupleTable *rows;
-	uint64		n;
-
-	if (kept.memory != NULL && kept.generation == generation && kept.role == role)
-		return &kept;
-	kept.generation = 0;
-	kept.n = 0;
-	kept.n_narrowings = 0;
-	if (kept.memory == NULL)
-		kept.memory = AllocSetContextCreate(TopMemoryContext, "workflow memberships", ALLOCSET_SMALL_SIZES);
-	MemoryContextReset(kept.memory);
 
 	SPI_connect();
-	n = wf_store_execute(WF_SQL_MEMBERSHIPS, values, NULL);
+	n = wf_store_execute(WF_SQL_RIGHTS, values, NULL);
 	rows = SPI_tuptable;
-	kept.items = MemoryContextAllocZero(kept.memory, sizeof(Membership) * Max(n, 1));
-	kept.narrowings = MemoryContextAllocZero(kept.memory, sizeof(WfNarrowing) * Max(n, 1));
-	for (uint64 i = 0; i < n; i++)
-		add_membership(&kept, i);
-	SPI_freetuptable(rows);
-	SPI_finish();
-	kept.role = role;
-	if (wf_store_may_cache(generation))
-		kept.generation = generation;
-	return &kept;
-}
-
-const WfNarrowing *
-wf_store_narrowings(Oid role, int *n)
-{
-	Memberships *mine = memberships_of(role);
-
-	*n = mine->n_narrowings;
-	return mine->narrowings;
-}
-
-/* What a role may do in a tenant because it manages the team of one above: all that it may do there. */
-static uint32
-permissions_from_above(const Memberships *mine, const pg_uuid_t *tenant_id)
-{
-	Datum		values[1] = {UUIDPGetDatum(tenant_id)};
-	SPITupleTable *chain;
-	uint64		n;
-	uint32		found = 0;
-
-	SPI_connect();
-	n = wf_store_execute(WF_SQL_TENANT_CHAIN, values, NULL);
-	chain = SPI_tuptable;
+	rights->narrowings = MemoryContextAllocZero(memory, sizeof(WfNarrowing) * Max(n, 1));
 	for (uint64 i = 0; i < n; i++)
 	{
-		pg_uuid_t	above;
+		int			above = wf_store_int(i, 1);
+		const char *app_role = wf_store_text(i, 2);
+		uint32		permissions = permissions_of(app_role, wf_store_array(i, 3));
 
-		wf_store_uuid(i, 1, &above);
-		for (int j = 0; j < mine->n; j++)
-			if (same_tenant(&mine->items[j].tenant.tenant_id, &above) &&
-				(mine->items[j].tenant.permissions & WF_TEAM_MANAGE) != 0)
-				found |= mine->items[j].tenant.permissions;
+		if (above == 0)
+		{
+			add_row(rights, i, app_role, permissions, memory);
+			continue;
+		}
+		if (!wf_store_has(i, 4) && wf_store_text(i, 5) == NULL)
+			here |= permissions;
+		if (i + 1 == n || wf_store_int(i + 1, 1) != above)
+		{
+			/* who manages the team above has the rights that he has there */
+			if ((here & WF_TEAM_MANAGE) != 0)
+				inherited |= here;
+			here = 0;
+		}
 	}
-	SPI_freetuptable(chain);
+	SPI_freetuptable(rows);
 	SPI_finish();
-	return found;
+	rights->tenant.permissions |= inherited;
 }
 
-/* Rights in a tenant that the role is no member of. */
-static bool
-rights_of_parents(Oid role, WfTenant *tenant)
+/* -- what is kept -- */
+
+static void
+forget(int i)
 {
-	tenant->permissions = permissions_from_above(memberships_of(role), &tenant->tenant_id);
-	tenant->narrowed = 0;
-	tenant->owner = false;
-	return tenant->permissions != 0;
+	if (kept.items[i] != NULL)
+		MemoryContextDelete(GetMemoryChunkContext(kept.items[i]));
+	kept.items[i] = NULL;
 }
 
-/* A membership with what its role has from above. */
-static const WfTenant *
-completed(Memberships *mine, Membership *item)
+/* Forgets what may have changed. */
+static void
+catch_up(void)
 {
-	if (!item->complete && mine->n > 1)
-		item->tenant.permissions |= permissions_from_above(mine, &item->tenant.tenant_id);
-	item->complete = true;
-	return &item->tenant;
+	uint64		generation = wf_store_generation();
+
+	if (kept.generation == generation)
+		return;
+	for (int i = 0; i < MOST_KEPT; i++)
+		forget(i);
+	kept.generation = generation;
 }
 
-/* The role's membership of a tenant, or NULL. */
-static const WfTenant *
-membership_of(Memberships *mine, const pg_uuid_t *tenant_id)
+static Rights *
+find_kept(Oid role, const pg_uuid_t *tenant_id, const char *name)
 {
-	for (int i = 0; i < mine->n; i++)
-		if (same_tenant(&mine->items[i].tenant.tenant_id, tenant_id))
-			return completed(mine, &mine->items[i]);
+	for (int i = 0; i < MOST_KEPT; i++)
+	{
+		Rights	   *item = kept.items[i];
+
+		if (item != NULL && item->role == role &&
+			(tenant_id != NULL ? same_tenant(&item->tenant.tenant_id, tenant_id) : strcmp(item->tenant.name, name) == 0))
+			return item;
+	}
 	return NULL;
 }
 
-/* Makes current_user an admin (or, as a superuser, an owner) of a tenant that it is no member of. */
-static bool
-rights_from_above(Oid role, WfTenant *tenant)
+/* What a role may do in a tenant whose id and name are known; valid until the next look-up. */
+static Rights *
+rights_in(Oid role, const WfTenant *tenant)
 {
-	if (!superuser_arg(role))
-		return rights_of_parents(role, tenant);
-	tenant->permissions = wf_store_permissions("owner");
-	tenant->narrowed = 0;
-	tenant->owner = true;
-	return true;
-}
+	MemoryContext memory;
+	Rights	   *rights;
+	uint64		generation = kept.generation;
 
-bool
-wf_store_tenant_named(const char *name, WfTenant *tenant)
-{
-	Oid			role = GetUserId();
-	Memberships *mine = memberships_of(role);
-	Datum		values[1];
-	bool		found = false;
-
-	for (int i = 0; i < mine->n; i++)
+	if (kept.memory == NULL)
+		kept.memory = AllocSetContextCreate(TopMemoryContext, "workflow memberships", ALLOCSET_SMALL_SIZES);
+	memory = AllocSetContextCreate(CurrentMemoryContext, "workflow membership", ALLOCSET_SMALL_SIZES);
+	rights = MemoryContextAllocZero(memory, sizeof(Rights));
+	rights->role = role;
+	rights->tenant.tenant_id = tenant->tenant_id;
+	strlcpy(rights->tenant.name, tenant->name, sizeof(rights->tenant.name));
+	look_up(rights, memory);
+	if (wf_store_may_cache(generation) && generation == kept.generation)
 	{
-		if (strcmp(mine->items[i].tenant.name, name) == 0)
-		{
-			*tenant = *completed(mine, &mine->items[i]);
-			if (superuser_arg(role))
-				return rights_from_above(role, tenant);
-			return true;
-		}
+		MemoryContextSetParent(memory, kept.memory);
+		forget(kept.next);
+		kept.items[kept.next] = rights;
+		kept.next = (kept.next + 1) % MOST_KEPT;
 	}
-	SPI_connect();
-	values[0] = CStringGetTextDatum(name);
-	if (wf_store_execute(WF_SQL_TENANT_BY_NAME, values, NULL) == 1)
-	{
-		memset(tenant, 0, sizeof(*tenant));
-		wf_store_uuid(0, 1, &tenant->tenant_id);
-		strlcpy(tenant->name, wf_store_text(0, 2), sizeof(tenant->name));
-		found = true;
-	}
-	SPI_finish();
-	return found && rights_from_above(role, tenant);
-}
-
-bool
-wf_store_find_tenant(const char *name, pg_uuid_t *tenant_id)
-{
-	Datum		values[1] = {CStringGetTextDatum(name)};
-	bool		found = wf_store_execute(WF_SQL_TENANT_BY_NAME, values, NULL) == 1;
-
-	if (found)
-		wf_store_uuid(0, 1, tenant_id);
-	SPI_freetuptable(SPI_tuptable);
-	return found;
+	return rights;
 }
 
 bool
@@ -296,36 +224,150 @@ find_name(const pg_uuid_t *tenant_id, WfTenant *tenant)
 	return found;
 }
 
+static bool
+find_id(const char *name, WfTenant *tenant)
+{
+	Datum		values[1];
+	bool		found;
+
+	SPI_connect();
+	values[0] = CStringGetTextDatum(name);
+	found = wf_store_execute(WF_SQL_TENANT_BY_NAME, values, NULL) == 1;
+	if (found)
+	{
+		memset(tenant, 0, sizeof(*tenant));
+		wf_store_uuid(0, 1, &tenant->tenant_id);
+		strlcpy(tenant->name, wf_store_text(0, 2), sizeof(tenant->name));
+	}
+	SPI_finish();
+	return found;
+}
+
+/* A role's rights by the tenant's id, or (NULL) by its name; NULL when there is no such tenant. Valid until the next look-up. */
+static Rights *
+find_rights(Oid role, const pg_uuid_t *tenant_id, const char *name)
+{
+	Rights	   *rights;
+	WfTenant	tenant;
+
+	catch_up();
+	rights = find_kept(role, tenant_id, name);
+	if (rights != NULL)
+		return rights;
+	if (!(tenant_id != NULL ? find_name(tenant_id, &tenant) : find_id(name, &tenant)))
+		return NULL;
+	return rights_in(role, &tenant);
+}
+
+const WfNarrowing *
+wf_store_narrowings(const pg_uuid_t *tenant_id, int *n)
+{
+	Rights	   *rights = find_rights(GetUserId(), tenant_id, NULL);
+
+	*n = rights == NULL ? 0 : rights->n_narrowings;
+	return rights == NULL ? NULL : rights->narrowings;
+}
+
+/* Copies the rights out; a superuser has all. False: the role may do nothing in the tenant. */
+static bool
+hand_out(Oid role, const Rights *rights, WfTenant *tenant)
+{
+	if (rights == NULL)
+		return false;
+	*tenant = rights->tenant;
+	if (!superuser_arg(role))
+		return rights->is_member || tenant->permissions != 0;
+	tenant->permissions = wf_store_permissions("owner");
+	tenant->narrowed = 0;
+	tenant->owner = true;
+	return true;
+}
+
+bool
+wf_store_tenant_named(const char *name, WfTenant *tenant)
+{
+	Oid			role = GetUserId();
+
+	return hand_out(role, find_rights(role, NULL, name), tenant);
+}
+
+bool
+wf_store_find_tenant(const char *name, pg_uuid_t *tenant_id)
+{
+	Datum		values[1] = {CStringGetTextDatum(name)};
+	bool		found = wf_store_execute(WF_SQL_TENANT_BY_NAME, values, NULL) == 1;
+
+	if (found)
+		wf_store_uuid(0, 1, tenant_id);
+	SPI_freetuptable(SPI_tuptable);
+	return found;
+}
+
 bool
 wf_store_is_member(const pg_uuid_t *tenant_id, WfTenant *tenant)
 {
-	Oid			role = GetUserId();
-	const WfTenant *found = membership_of(memberships_of(role), tenant_id);
+	const Rights *rights = find_rights(GetUserId(), tenant_id, NULL);
 
-	if (found != NULL)
-	{
-		*tenant = *found;
-		return true;
-	}
-	return find_name(tenant_id, tenant) && rights_of_parents(role, tenant);
+	if (rights == NULL)
+		return false;
+	*tenant = rights->tenant;
+	return rights->is_member || tenant->permissions != 0;
 }
 
 bool
 wf_store_tenant_of(const pg_uuid_t *tenant_id, WfTenant *tenant)
 {
 	Oid			role = GetUserId();
-	const WfTenant *found = membership_of(memberships_of(role), tenant_id);
 
-	if (found != NULL)
+	return hand_out(role, find_rights(role, tenant_id, NULL), tenant);
+}
+
+void
+wf_store_my_tenants(List **members, List **managed)
+{
+	Datum		values[1] = {ObjectIdGetDatum(GetUserId())};
+	uint64		n = wf_store_execute(WF_SQL_MEMBERSHIPS, values, NULL);
+	pg_uuid_t  *last = NULL;
+	uint32		permissions = 0;
+
+	*members = *managed = NIL;
+	for (uint64 i = 0; i < n; i++)
 	{
-		*tenant = *found;
-		return !superuser_arg(role) || rights_from_above(role, tenant);
+		pg_uuid_t	tenant_id;
+
+		wf_store_uuid(i, 1, &tenant_id);
+		if (last == NULL || !same_tenant(last, &tenant_id))
+		{
+			last = palloc(sizeof(pg_uuid_t));
+			*last = tenant_id;
+			*members = lappend(*members, last);
+			permissions = 0;
+		}
+		if (!wf_store_bool(i, 4) && (permissions & WF_TEAM_MANAGE) == 0)
+		{
+			permissions |= permissions_of(wf_store_text(i, 2), wf_store_array(i, 3));
+			if ((permissions & WF_TEAM_MANAGE) != 0)
+				*managed = lappend(*managed, last);
+		}
 	}
-	return find_name(tenant_id, tenant) && rights_from_above(role, tenant);
+	SPI_freetuptable(SPI_tuptable);
 }
 
 /* The id of the tenant `default`, as the extension's script has it. */
 static const pg_uuid_t default_tenant = {{0, 0, 0, 0, 0, 0, 0x70, 0, 0x80, 0, 0, 0, 0, 0, 0, 1}};
+
+/* Is the role a member of the tenant by a row that names itself? */
+static bool
+is_direct(Oid role, const pg_uuid_t *tenant_id)
+{
+	Datum		values[2] = {UUIDPGetDatum(tenant_id), ObjectIdGetDatum(role)};
+	bool		found;
+
+	SPI_connect();
+	found = wf_store_execute(WF_SQL_MEMBER_RIGHTS, values, NULL) > 0;
+	SPI_finish();
+	return found;
+}
 
 /*
  * The one tenant that a role is a member of: directly if there is such, else by another role. A superuser of several
@@ -334,27 +376,27 @@ static const pg_uuid_t default_tenant = {{0, 0, 0, 0, 0, 0, 0x70, 0, 0x80, 0, 0,
 static bool
 only_tenant(Oid role, WfTenant *tenant, WfError **problem)
 {
-	Memberships *mine = memberships_of(role);
+	Datum		values[1] = {ObjectIdGetDatum(role)};
+	pg_uuid_t	chosen;
+	int			n;
 	int			n_direct = 0;
-	int			chosen = -1;
+	bool		found;
 
-	for (int i = 0; i < mine->n; i++)
-		n_direct += mine->items[i].direct ? 1 : 0;
-	for (int i = 0; i < mine->n; i++)
-		if ((n_direct == 1 && mine->items[i].direct) || (n_direct == 0 && mine->n == 1) ||
-			(n_direct > 1 && mine->items[i].direct && superuser_arg(role) &&
-			 same_tenant(&mine->items[i].tenant.tenant_id, &default_tenant)))
-			chosen = i;
-	if (chosen >= 0)
-	{
-		*tenant = *completed(mine, &mine->items[chosen]);
-		if (superuser_arg(role))
-			return rights_from_above(role, tenant);
-		return true;
-	}
+	SPI_connect();
+	n = wf_store_execute(WF_SQL_FEW_TENANTS, values, NULL);
+	while (n_direct < n && wf_store_bool(n_direct, 2))
+		n_direct++;
+	found = n_direct == 1 || n == 1;
+	if (found)
+		wf_store_uuid(0, 1, &chosen);
+	SPI_finish();
+	if (found)
+		return hand_out(role, find_rights(role, &chosen, NULL), tenant);
+	if (n_direct > 1 && superuser_arg(role) && is_direct(role, &default_tenant))
+		return hand_out(role, find_rights(role, &default_tenant, NULL), tenant);
 	if (problem == NULL)
 		return false;
-	if (mine->n == 0)
+	if (n == 0)
 		*problem = wf_error_make(ERRCODE_INSUFFICIENT_PRIVILEGE,
 								 "An admin or owner of a tenant can add the role with wf_grant().",
 								 "role \"%s\" is not a member of any tenant", GetUserNameFromId(role, false));
@@ -452,24 +494,6 @@ wf_store_insert_tenant(const pg_uuid_t *tenant_id, const char *name, const pg_uu
 	char		nulls[7] = {' ', ' ', parent == NULL ? 'n' : ' ', ' ', ' ', ' ', ' '};
 
 	wf_store_execute(WF_SQL_INSERT_TENANT, values, nulls);
-}
-
-void
-wf_store_my_tenants(List **members, List **managed)
-{
-	Memberships *mine = memberships_of(GetUserId());
-
-	*members = *managed = NIL;
-	for (int i = 0; i < mine->n; i++)
-	{
-		const WfTenant *tenant = &mine->items[i].tenant;
-		pg_uuid_t  *id = palloc(sizeof(pg_uuid_t));
-
-		*id = tenant->tenant_id;
-		*members = lappend(*members, id);
-		if ((tenant->permissions & WF_TEAM_MANAGE) != 0)
-			*managed = lappend(*managed, id);
-	}
 }
 
 bool

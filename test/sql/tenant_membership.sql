@@ -86,5 +86,26 @@ RESET workflow.tenant;
 ALTER ROLE wf_test_ann VALID UNTIL '2001-01-01'; GRANT wf_test_staff TO wf_test_ann;
 SET ROLE wf_test_ann; SELECT rights(); RESET ROLE;
 
+-- a role that is a member of many, which it takes in turn, on one plan: more of them than are kept
+SELECT count(wf_create_tenant('many ' || n)) FROM generate_series(1, 150) n;
+SELECT count(*) FROM generate_series(1, 150) n, LATERAL (SELECT wf_grant('wf_test_ann', 'many ' || n, CASE n % 3 WHEN 0 THEN 'viewer' WHEN 1 THEN 'member' ELSE 'admin' END)) g;
+SELECT count(*) FROM generate_series(1, 150) n, LATERAL (SELECT set_config('workflow.tenant', 'many ' || n, true)) t, LATERAL (SELECT wf_save('w' || n, '{"nodes": [{"id": "a", "type": "noop"}]}') WHERE set_config IS NOT NULL) s;
+CREATE FUNCTION turn(rounds int) RETURNS TABLE (n int, right_ones bigint) LANGUAGE plpgsql AS $$
+DECLARE
+	seen text;
+BEGIN
+	FOR i IN 1..rounds LOOP
+		FOR k IN 1..150 LOOP
+			PERFORM set_config('workflow.tenant', 'many ' || k, true);
+			SELECT string_agg(name, ' ') INTO seen FROM wf_workflows;
+			n := k % 3;
+			right_ones := (seen = 'w' || k AND wf_current_tenant() = 'many ' || k AND wf_can('workflow:execute') = (n > 0) AND wf_can('team:manage') = (n = 2))::int;
+			RETURN NEXT;
+		END LOOP;
+	END LOOP;
+END
+$$;
+SET ROLE wf_test_ann; SELECT n, count(*), sum(right_ones) FROM turn(3) GROUP BY 1 ORDER BY 1; RESET ROLE;
+
 DROP EXTENSION workflow;
 DROP ROLE wf_test_staff, wf_test_leads, wf_test_ann, wf_test_noinherit, wf_test_super, wf_test_setonly, wf_test_inherits, wf_test_renamed;
