@@ -12,8 +12,10 @@
 #include "engine/triggers.h"
 #include "miscadmin.h"
 #include "store/tenant.h"
+#include "utils/guc.h"
 
 #define MOST_TRIGGERS 20		/* in one transaction: each may lock a table of somebody's */
+#define LOCK_TIMEOUT_MS "100"	/* for each: other work waits meanwhile, and so does whoever comes to the table after us */
 
 static void
 drop_trigger(void *arg)
@@ -33,6 +35,7 @@ drop_triggers(const pg_uuid_t *tenant_id, bool *some_wait)
 	int			n = 0;
 	ListCell   *cell;
 
+	(void) set_config_option("lock_timeout", LOCK_TIMEOUT_MS, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
 	foreach(cell, wf_store_triggers_of_tenant(tenant_id, MOST_TRIGGERS))
 	{
 		WfTriggerRow *row = lfirst(cell);

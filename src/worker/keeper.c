@@ -72,6 +72,7 @@
 #define LONGEST_BACKOFF_MS 60000
 #define LEAST_AGAIN_MS 20		/* doubled each time */
 #define LONGEST_GATES_AGAIN_MS 1000
+#define LONGEST_DELETES_AGAIN_MS 10000
 #define LOCK_TIMEOUT "2s"
 
 /* What is to be done, and what was found. */
@@ -572,7 +573,7 @@ do_deletes(Look *look)
 		deletes_again = (Again) {.due = 0};
 		return;
 	}
-	settle_again(&deletes_again, look->some_are_left, LONGEST_BACKOFF_MS);
+	settle_again(&deletes_again, look->some_are_left, LONGEST_DELETES_AGAIN_MS);
 }
 
 static void

@@ -214,39 +214,45 @@ is_patient(const WfDemand *demand, const WfPlaces *places, TimestampTz now, Time
 	return true;
 }
 
+/* Is there nothing to be done for the demand now? *next: when to look again. */
+static bool
+may_wait(const WfDemand *demand, WfPlaces *places, TimestampTz now, TimestampTz *next)
+{
+	bool		is_closed = !wf_databases_has(demand->database);
+	Failure    *failure = find_failure(demand->database, demand->role);
+
+	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
+	wf_places_count(demand, worker_expected, places);
+	if (wf_process_is_barred(demand->database))
+		is_closed = true;		/* its keeper looks at roles when it comes again */
+	if (is_closed || places->n_idle > 0)
+		wf_process_forget_demand(demand->database, demand->role, demand->is_reserved ? &demand->tenant_id : NULL);
+	LWLockRelease(wf_processes_lock);
+	if (is_closed || places->n_idle > 0)
+		return true;
+	if (failure != NULL && wf_clock_is_ahead(failure->retry_at, now, WF_MOST_BACKOFF_MS))
+	{
+		*next = Min(*next, failure->retry_at);
+		return true;
+	}
+	if (is_patient(demand, places, now, next) || (places->n + places->n_own == 0 && leave_to_keeper(demand)))
+		return true;
+	if (places->free_slot < 0 || wf_launch_exhausted_until(now) == 0)
+		return false;
+	/* somebody was asked to leave when that was found */
+	*next = Min(*next, wf_launch_exhausted_until(now));
+	return true;
+}
+
 /* *n_needy counts roles without a worker that could not be given one. */
 static void
 serve_demand(const WfDemand *demand, TimestampTz now, int *n_needy, TimestampTz *next)
 {
-	bool		is_closed = !wf_databases_has(demand->database);
-	Failure    *failure = find_failure(demand->database, demand->role);
 	WfPlaces	places;
 	bool		is_reserved;
 
-	LWLockAcquire(wf_processes_lock, LW_EXCLUSIVE);
-	wf_places_count(demand, worker_expected, &places);
-	if (wf_process_is_barred(demand->database))
-		is_closed = true;		/* its keeper looks at roles when it comes again */
-	if (is_closed || places.n_idle > 0)
-		wf_process_forget_demand(demand->database, demand->role, demand->is_reserved ? &demand->tenant_id : NULL);
-	LWLockRelease(wf_processes_lock);
-	if (is_closed || places.n_idle > 0)
+	if (may_wait(demand, &places, now, next))
 		return;
-	if (failure != NULL && wf_clock_is_ahead(failure->retry_at, now, WF_MOST_BACKOFF_MS))
-	{
-		*next = Min(*next, failure->retry_at);
-		return;
-	}
-	if (is_patient(demand, &places, now, next))
-		return;
-	if (places.n + places.n_own == 0 && leave_to_keeper(demand))
-		return;
-	if (places.free_slot >= 0 && wf_launch_exhausted_until(now) != 0)
-	{
-		/* somebody was asked to leave when that was found */
-		*next = Min(*next, wf_launch_exhausted_until(now));
-		return;
-	}
 	/* what is for all first, as long as the role has none of these */
 	is_reserved = places.own_room && !(places.room && places.n == 0);
 	if (places.free_slot >= 0 && (is_reserved || places.room) && start_worker(demand, is_reserved, places.free_slot))
