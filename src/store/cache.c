@@ -30,7 +30,7 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
-static const char *const watched[] = {"tenant", "member", "workflow", "version", "block", "step", "trigger", "tenant_use"};
+static const char *const watched[] = {"tenant", "member", "workflow", "version", "block", "step", "trigger"};
 
 static uint64 generation = 1;
 static Oid	watched_ids[lengthof(watched)];

@@ -38,11 +38,13 @@
 /* A tenant and all below it. */
 #define BELOW "WITH RECURSIVE below (tenant_id) AS (SELECT $1" \
 	" UNION SELECT t.tenant_id FROM wf.tenant t, below WHERE t.parent_id" EQ "below.tenant_id)"
-/* What a tenant has in a table: of each row these columns as they are stored, and something for the rest. */
+/* What a tenant has in a table: these columns as they are stored, and something for the rest of the row; of the last rows, for all. */
 #define PLUS " OPERATOR(pg_catalog.+) "
 #define SIZE(column) "coalesce(pg_catalog.pg_column_size(" column "), 0)"
-#define STORED(table, sizes) \
-	"coalesce((SELECT pg_catalog.sum(200" PLUS sizes ") FROM wf." table " WHERE tenant_id" EQ "$1), 0)"
+#define STORED(table, id, sizes) \
+	"coalesce((SELECT pg_catalog.count(*) FROM wf." table " WHERE tenant_id" EQ "$1) OPERATOR(pg_catalog.*)" \
+	" (SELECT pg_catalog.avg(200" PLUS sizes ") FROM (SELECT * FROM wf." table " WHERE tenant_id" EQ "$1" \
+	"   ORDER BY " id " DESC LIMIT 10000) s), 0)"
 
 	/*
 	 * the gates that somebody waits at are found one by one by the index, whatever number waits at each; gives a role for
@@ -173,17 +175,17 @@
 	4, {UUIDOID, UUIDOID, TIMESTAMPTZOID, INT8OID}},
 	[WF_SQL_MEASURE] = {
 		"INSERT INTO wf.tenant_use (tenant_id, stored_bytes, measured_at) SELECT $1, ("
-		STORED("run", SIZE("input") PLUS SIZE("output") PLUS SIZE("error") PLUS SIZE("tags")) PLUS
-		STORED("segment", SIZE("steps")) PLUS
-		STORED("live", SIZE("input") PLUS SIZE("options") PLUS SIZE("progress") PLUS SIZE("signals") PLUS SIZE("state")) PLUS
-		STORED("queue", SIZE("payload") PLUS SIZE("options")) PLUS
-		STORED("held", SIZE("payload") PLUS SIZE("options")) PLUS
-		STORED("failed", SIZE("input") PLUS SIZE("options") PLUS SIZE("signals") PLUS SIZE("state")) PLUS
-		STORED("event", SIZE("payload")) PLUS
-		STORED("task", SIZE("form") PLUS SIZE("payload") PLUS SIZE("decisions") PLUS SIZE("comments")) PLUS
-		STORED("request", SIZE("request") PLUS SIZE("error")) PLUS
-		STORED("request_log", SIZE("error") PLUS SIZE("bodies")) PLUS
-		STORED("version", SIZE("definition"))
+		STORED("run", "run_id", SIZE("input") PLUS SIZE("output") PLUS SIZE("error") PLUS SIZE("tags")) PLUS
+		STORED("segment", "run_id", SIZE("steps")) PLUS
+		STORED("live", "run_id", SIZE("input") PLUS SIZE("options") PLUS SIZE("progress") PLUS SIZE("signals") PLUS SIZE("state")) PLUS
+		STORED("queue", "message_id", SIZE("payload") PLUS SIZE("options")) PLUS
+		STORED("held", "message_id", SIZE("payload") PLUS SIZE("options")) PLUS
+		STORED("failed", "run_id", SIZE("input") PLUS SIZE("options") PLUS SIZE("signals") PLUS SIZE("state")) PLUS
+		STORED("event", "event_id", SIZE("payload")) PLUS
+		STORED("task", "task_id", SIZE("form") PLUS SIZE("payload") PLUS SIZE("decisions") PLUS SIZE("comments")) PLUS
+		STORED("request", "run_id", SIZE("request") PLUS SIZE("error")) PLUS
+		STORED("request_log", "run_id", SIZE("error") PLUS SIZE("bodies")) PLUS
+		STORED("version", "workflow_id", SIZE("definition"))
 		")::pg_catalog.int8, $2 WHERE EXISTS (SELECT FROM wf.tenant t WHERE t.tenant_id" EQ "$1)"
 		" ON CONFLICT (tenant_id) DO UPDATE SET stored_bytes = excluded.stored_bytes, measured_at = excluded.measured_at"
 		" RETURNING stored_bytes",
