@@ -19,7 +19,3 @@ COMMENT ON TABLE wf.quota_taken IS 'runs of the last minute, where the library i
 
 SELECT pg_catalog.pg_extension_config_dump('wf.tenant_use', '');
 SELECT pg_catalog.pg_extension_config_dump('wf.quota_taken', '');
-
-CREATE TRIGGER invalidate AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON wf.tenant_use
-	FOR EACH STATEMENT EXECUTE FUNCTION wf.invalidate();
-COMMENT ON TRIGGER invalidate ON wf.tenant_use IS 'drops caches';

@@ -66,7 +66,7 @@ typedef struct Entry
 	int64		n_within;		/* runs that are executed in callers' transactions */
 	int64		n_stayed;		/* so many left and are rows now; never goes down */
 	int64		n_opening;		/* starts that the keeper is letting begin */
-	bool		keeper_waits;	/* for a run to leave */
+	bool		keeper_waits;	/* for one of these to leave */
 	int64		places;			/* of the queue, that are free for sure */
 	int64		places_of;		/* the quota that they were counted for */
 	int64		n_taken;		/* places, ever */
@@ -128,7 +128,7 @@ find(const pg_uuid_t *tenant_id)
 static bool
 is_idle(const Entry *entry)
 {
-	return entry->n_within == 0 && entry->n_opening == 0 && entry->n_unsettled == 0 && !entry->keeper_waits;
+	return entry->n_within == 0 && entry->n_opening == 0 && entry->n_unsettled == 0;
 }
 
 static void
@@ -457,7 +457,7 @@ wf_quota_let(const pg_uuid_t *tenant_id, const WfQuotaSeen *seen, int64 counted,
 	{
 		n = most - counted - Max(entry->n_within, seen->n_within) - (entry->n_stayed - seen->n_stayed) - entry->n_opening;
 		n = Max(Min(n, wanted), 0);
-		entry->keeper_waits |= n < wanted;
+		entry->keeper_waits = n < wanted;
 		entry->n_opening += n;
 		if (n > 0)
 			hold(HELD_OPENING, tenant_id, n);

@@ -390,6 +390,23 @@ init_child(Run *child, Run *run, const WfCompiled *callee, Jsonb *input)
 	child->known = wf_personal_known(run);
 }
 
+/* A run that nobody waits for begins: at its tenant's gate, where runs at once are bounded. One that somebody waits for never waits
+ * there, as the other one has a place and would not give it up. */
+static void
+send_free(Run *run)
+{
+	WfMessage	message;
+
+	wf_store_take_runs(&run->tenant.tenant_id, 1, true);
+	if (wf_store_has_quota(&run->tenant.tenant_id, WF_QUOTA_CONCURRENT_RUNS))
+		run->gate = WF_TENANT_GATE;
+	fill_message(run, &message);
+	if (run->gate != NULL)
+		wf_store_hold(&message, run->gate, WF_TENANT_GATE_SIZE);
+	else
+		wf_store_send(&message, 1);
+}
+
 pg_uuid_t
 wf_start_child(Run *run, const WfCompiled *callee, const JsonbValue *input, const RunParent *parent)
 {
@@ -403,10 +420,15 @@ wf_start_child(Run *run, const WfCompiled *callee, const JsonbValue *input, cons
 	child.parent.region = -1;
 	if (parent != NULL)
 		child.parent = *parent;
-	wf_store_take_runs(&run->tenant.tenant_id, 1, false);
-	fill_message(&child, &message);
 	WF_FAULT("start.child");
-	wf_store_send(&message, 1);
+	if (parent == NULL)
+		send_free(&child);
+	else
+	{
+		wf_store_take_runs(&run->tenant.tenant_id, 1, false);
+		fill_message(&child, &message);
+		wf_store_send(&message, 1);
+	}
 	WF_FAULT("start.child_sent");
 	return child.run_id;
 }
@@ -463,7 +485,6 @@ wf_start_error_workflow(Run *run, const char *name, Jsonb *input)
 	WfWorkflowRow *row = wf_store_find_workflow(&run->tenant.tenant_id, name, false);
 	WfCompiled *callee;
 	Run			child;
-	WfMessage	message;
 
 	if (row == NULL || row->active_version == 0 || strcmp(row->status, "active") != 0 ||
 		!wf_run_may_call(run, &row->workflow_id))
@@ -476,9 +497,7 @@ wf_start_error_workflow(Run *run, const char *name, Jsonb *input)
 	wf_run_hold(run, callee);
 	init_child(&child, run, callee, input);
 	child.trigger = "error";
-	wf_store_take_runs(&run->tenant.tenant_id, 1, true);
-	fill_message(&child, &message);
-	wf_store_send(&message, 1);
+	send_free(&child);
 }
 
 /* -- wf_start -- */

@@ -31,7 +31,7 @@
 #include "utils/syscache.h"
 
 /* the first is what the generation of tenants counts */
-static const char *const watched[] = {"tenant", "member", "app_role", "workflow", "version", "block", "step", "trigger", "tenant_use"};
+static const char *const watched[] = {"tenant", "member", "app_role", "workflow", "version", "block", "step", "trigger"};
 
 static uint64 generation = 1;
 static uint64 tenants_generation = 1;	/* of wf.tenant alone */

@@ -97,10 +97,9 @@ wf_store_is_within(const pg_uuid_t *tenant_id, const pg_uuid_t *workflow_id, con
 
 /* Lets those go that are not bound by quotas. */
 static int
-open_unbound(ArrayType *bound, bool *some_are_locked)
+open_unbound(bool *some_are_locked)
 {
-	Datum		values[1] = {PointerGetDatum(bound)};
-	uint64		n = wf_store_execute(WF_SQL_OPEN_GATES, values, NULL);
+	uint64		n = wf_store_execute(WF_SQL_OPEN_GATES, NULL, NULL);
 	int			n_sent = 0;
 
 	for (uint64 i = 0; i < n; i++)
@@ -124,15 +123,13 @@ open_unbound(ArrayType *bound, bool *some_are_locked)
 int
 wf_store_open_gates(bool *some_are_locked)
 {
-	ArrayType  *bound;
 	int			n_sent;
 
 	*some_are_locked = false;
 	/* one at a time: two who count the same gate would both find room */
 	wf_store_lock_thing(wf_store_table("gate"), 0, false);
-	bound = wf_store_bound_tenants();
-	n_sent = open_unbound(bound, some_are_locked);
-	n_sent += wf_store_open_bound(bound, some_are_locked);
+	n_sent = open_unbound(some_are_locked);
+	n_sent += wf_store_open_bound(some_are_locked);
 	if (n_sent > 0)
 		WF_FAULT("gate.opened");
 	return n_sent;

@@ -18,6 +18,7 @@
 #include "store/quota.h"
 #include "store/runtime.h"
 #include "store/statements.h"
+#include "store/store.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/lsyscache.h"
@@ -39,7 +40,7 @@ uuid_array(Datum *ids, int n)
 	return construct_array(ids, n, UUIDOID, UUID_LEN, false, TYPALIGN_CHAR);
 }
 
-/* Is there a tenant in the database that has the quota? */
+/* Is there a tenant in the database that has the quota? Whoever sets one wakes the keeper when that is done. */
 static bool
 any_is_bound(void)
 {
@@ -48,32 +49,6 @@ any_is_bound(void)
 
 	SPI_freetuptable(SPI_tuptable);
 	return found;
-}
-
-ArrayType *
-wf_store_bound_tenants(void)
-{
-	SPITupleTable *rows;
-	Datum	   *ids;
-	uint64		n;
-	int			n_bound = 0;
-
-	if (!any_is_bound())
-		return construct_empty_array(UUIDOID);
-	n = wf_store_execute(WF_SQL_GATE_TENANTS, NULL, NULL);
-	rows = SPI_tuptable;
-	ids = palloc(sizeof(Datum) * Max(n, 1));
-	for (uint64 i = 0; i < n; i++)
-	{
-		pg_uuid_t  *id = palloc(sizeof(pg_uuid_t));
-
-		SPI_tuptable = rows;	/* a look-up has its own */
-		wf_store_uuid(i, 1, id);
-		if (wf_store_has_quota(id, WF_QUOTA_CONCURRENT_RUNS))
-			ids[n_bound++] = UUIDPGetDatum(id);
-	}
-	SPI_freetuptable(rows);
-	return uuid_array(ids, n_bound);
 }
 
 static HTAB *
@@ -169,9 +144,9 @@ pass(Datum *tenants, Datum *messages, int n)
 }
 
 int
-wf_store_open_bound(ArrayType *bound, bool *some_are_locked)
+wf_store_open_bound(bool *some_are_locked)
 {
-	Datum		values[2] = {PointerGetDatum(bound), Int32GetDatum(MOST_STARTS)};
+	Datum		values[1] = {Int32GetDatum(MOST_STARTS)};
 	HTAB	   *counters;
 	Datum	   *tenants;
 	Datum	   *messages;
@@ -179,7 +154,7 @@ wf_store_open_bound(ArrayType *bound, bool *some_are_locked)
 	int			n_starts = 0;
 	int			n_chosen = 0;
 
-	if (ARR_NDIM(bound) == 0)
+	if (!any_is_bound())
 		return 0;
 	n = wf_store_execute(WF_SQL_BOUND_STARTS, values, NULL);
 	tenants = palloc(sizeof(Datum) * Max(n, 1));
@@ -200,6 +175,7 @@ wf_store_open_bound(ArrayType *bound, bool *some_are_locked)
 		messages[n_starts++] = UUIDPGetDatum(&ids[1]);
 	}
 	SPI_freetuptable(SPI_tuptable);
+	wf_store_catch_up();		/* quotas are no older than the starts */
 	counters = make_counters();
 	for (int i = 0; i < n_starts; i++)
 		want(counters, DatumGetUUIDP(tenants[i]));

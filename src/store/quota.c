@@ -92,7 +92,6 @@ read_level(uint64 row, WfQuotaLevel *level, uint32 *any)
 	uint32		found = 0;
 
 	wf_store_uuid(row, 1, &level->tenant_id);
-	level->stored_bytes = 0;
 	wf_json_root(quotas, &root);
 	for (int i = 0; i < WF_QUOTAS; i++)
 	{
@@ -102,19 +101,6 @@ read_level(uint64 row, WfQuotaLevel *level, uint32 *any)
 	}
 	*any |= found;
 	return found != 0;
-}
-
-/* What was measured last of the tenant and those below it. */
-static int64
-stored_bytes(const pg_uuid_t *tenant_id)
-{
-	Datum		values[1] = {UUIDPGetDatum(tenant_id)};
-	int64		bytes;
-
-	wf_store_execute(WF_SQL_STORED_BYTES, values, NULL);
-	bytes = wf_store_int64(0, 1);
-	SPI_freetuptable(SPI_tuptable);
-	return bytes;
 }
 
 static void
@@ -134,9 +120,6 @@ load(WfQuotaLevels *all)
 		if (read_level(i, &levels[all->n], &all->any))
 			all->n++;
 	SPI_freetuptable(rows);
-	for (int i = 0; i < all->n; i++)
-		if (levels[i].most[WF_QUOTA_STORED_BYTES] >= 0)
-			levels[i].stored_bytes = stored_bytes(&levels[i].tenant_id);
 	all->levels = levels;
 	SPI_finish();
 }
@@ -354,9 +337,13 @@ check_stored(const WfQuotaLevels *all, int64 n)
 	for (int i = 0; i < all->n; i++)
 	{
 		const WfQuotaLevel *level = &all->levels[i];
+		int64		bytes;
 
-		if (level->most[WF_QUOTA_STORED_BYTES] >= 0 && level->stored_bytes >= level->most[WF_QUOTA_STORED_BYTES])
-			refuse(all, level, WF_QUOTA_STORED_BYTES, level->stored_bytes, n, 0);
+		if (level->most[WF_QUOTA_STORED_BYTES] < 0)
+			continue;
+		bytes = wf_store_stored_bytes(&level->tenant_id);
+		if (bytes >= level->most[WF_QUOTA_STORED_BYTES])
+			refuse(all, level, WF_QUOTA_STORED_BYTES, bytes, n, 0);
 	}
 }
 

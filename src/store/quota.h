@@ -33,7 +33,6 @@ typedef struct WfQuotaLevel
 {
 	pg_uuid_t	tenant_id;
 	int64		most[WF_QUOTAS];	/* -1: it has none */
-	int64		stored_bytes;	/* of the tenant and all below it, when that was measured last */
 } WfQuotaLevel;
 
 /* A tenant's, and those of the tenants above it: only such as have any. */
@@ -88,6 +87,8 @@ extern int64 wf_store_count_workflows(const pg_uuid_t *tenant_id);
 extern bool wf_store_quota_used(const WfQuotaLevel *level, WfQuota quota, int64 *used, TimestampTz *resets_at);
 
 
+/* What the tenant and all below it had stored when that was measured last; what is returned may be a second old. */
+extern int64 wf_store_stored_bytes(const pg_uuid_t *tenant_id);
 /* Measures what the tenant has stored, and keeps it in wf.tenant_use. */
 extern int64 wf_store_measure(const pg_uuid_t *tenant_id);
 /* The keeper: tenants that have, or are below one that has, a quota of stored bytes, and were not measured since; ids. */

@@ -3,7 +3,7 @@
  * approvals.
  */
 
-/* Gates at which somebody waits, of some tenants, with how many may pass; goes on with another part. Of WF_SQL_BOUND_STARTS, $2 at most. */
+/* Gates at which somebody waits, of some tenants, with how many may pass; goes on with another part. With `most`, so many at most. */
 #define GATES_ROOM(which, most) \
 	"WITH RECURSIVE gates (tenant_id, workflow_id, gate, gate_size) AS (" \
 	"  (SELECT tenant_id, workflow_id, gate, gate_size FROM wf.held WHERE gate IS NOT NULL" \
@@ -17,6 +17,14 @@
 	"  SELECT g.*, least(" most "g.gate_size OPERATOR(pg_catalog.-) (SELECT pg_catalog.count(*) FROM wf.gate i" \
 	"    WHERE i.tenant_id" EQ "g.tenant_id AND i.workflow_id" EQ "g.workflow_id AND i.gate" EQ "g.gate)) AS free" \
 	"  FROM gates g WHERE " which "),"
+/* Has the tenant of gate g, or one above it, a quota of runs at once? In the statement that finds the starts: who starts one after
+ * the quota was set must not be let through by what was so before. */
+#define IS_BOUND \
+	"(SELECT EXISTS (SELECT FROM wf.tenant WHERE quotas OPERATOR(pg_catalog.<>) '{}' AND quotas OPERATOR(pg_catalog.?) 'concurrentRuns'))" \
+	" AND EXISTS (WITH RECURSIVE chain (parent_id, quotas) AS (" \
+	"  SELECT t.parent_id, t.quotas FROM wf.tenant t WHERE t.tenant_id" EQ "g.tenant_id" \
+	"  UNION SELECT p.parent_id, p.quotas FROM wf.tenant p, chain WHERE p.tenant_id" EQ "chain.parent_id)" \
+	"  SELECT FROM chain WHERE quotas OPERATOR(pg_catalog.?) 'concurrentRuns')"
 /* Fewer than might go are `next`, and there are more. */
 #define GATE_IS_LOCKED \
 	"r.free OPERATOR(pg_catalog.>)" \
@@ -30,19 +38,21 @@
 /* A tenant and all below it. */
 #define BELOW "WITH RECURSIVE below (tenant_id) AS (SELECT $1" \
 	" UNION SELECT t.tenant_id FROM wf.tenant t, below WHERE t.parent_id" EQ "below.tenant_id)"
-/* What a tenant has in a table: of each row these columns as they are stored, and something for the rest. */
+/* What a tenant has in a table: these columns as they are stored, and something for the rest of the row; of the last rows, for all. */
 #define PLUS " OPERATOR(pg_catalog.+) "
 #define SIZE(column) "coalesce(pg_catalog.pg_column_size(" column "), 0)"
-#define STORED(table, sizes) \
-	"coalesce((SELECT pg_catalog.sum(200" PLUS sizes ") FROM wf." table " WHERE tenant_id" EQ "$1), 0)"
+#define STORED(table, id, sizes) \
+	"coalesce((SELECT pg_catalog.count(*) FROM wf." table " WHERE tenant_id" EQ "$1) OPERATOR(pg_catalog.*)" \
+	" (SELECT pg_catalog.avg(200" PLUS sizes ") FROM (SELECT * FROM wf." table " WHERE tenant_id" EQ "$1" \
+	"   ORDER BY " id " DESC LIMIT 10000) s), 0)"
 
 	/*
 	 * the gates that somebody waits at are found one by one by the index, whatever number waits at each; gives a role for
 	 * each that is let through, and NULL for a gate at which fewer went than might, since somebody had them locked; of all
-	 * tenants but those
+	 * tenants without a quota of runs at once
 	 */
 	[WF_SQL_OPEN_GATES] = {
-		GATES_ROOM("g.tenant_id OPERATOR(pg_catalog.<>) ALL ($1)", "")
+		GATES_ROOM("NOT (" IS_BOUND ")", "")
 		" next AS ("
 		"  SELECT h.* FROM room r CROSS JOIN LATERAL ("
 		"    SELECT q.tenant_id, q.message_id, q.workflow_id, q.gate FROM wf.held q"
@@ -56,19 +66,10 @@
 		" sent AS (INSERT INTO wf.queue (" MESSAGE_COLUMNS ") SELECT " MESSAGE_COLUMNS " FROM gone RETURNING role, tenant_id)"
 		" SELECT role::pg_catalog.oid, tenant_id FROM sent"
 		" UNION ALL SELECT NULL, NULL FROM room r WHERE " GATE_IS_LOCKED,
-	1, {UUIDARRAYOID}},
-	/* tenants of which starts wait at gates */
-	[WF_SQL_GATE_TENANTS] = {
-		"WITH RECURSIVE t (tenant_id) AS ("
-		"  (SELECT tenant_id FROM wf.held WHERE gate IS NOT NULL ORDER BY tenant_id LIMIT 1)"
-		"  UNION ALL"
-		"  SELECT n.tenant_id FROM t CROSS JOIN LATERAL (SELECT h.tenant_id FROM wf.held h WHERE h.gate IS NOT NULL"
-		"    AND h.tenant_id OPERATOR(pg_catalog.>) t.tenant_id ORDER BY h.tenant_id LIMIT 1) n)"
-		" SELECT tenant_id FROM t",
 	0, {0}},
-	/* what may pass its gate, of those tenants, in the order of going; no id: a gate at which some are locked */
+	/* what may pass its gate, of the other tenants, in the order of going; no id: a gate at which some are locked */
 	[WF_SQL_BOUND_STARTS] = {
-		GATES_ROOM("g.tenant_id" EQ "ANY ($1)", "$2, ")
+		GATES_ROOM(IS_BOUND, "$1, ")
 		" next AS ("
 		"  SELECT h.* FROM room r CROSS JOIN LATERAL ("
 		"    SELECT q.tenant_id, q.message_id, q.workflow_id, q.gate, q.priority FROM wf.held q"
@@ -79,7 +80,7 @@
 		"  SELECT tenant_id, message_id, priority FROM next"
 		"  UNION ALL SELECT r.tenant_id, NULL, NULL FROM room r WHERE " GATE_IS_LOCKED ") a"
 		" ORDER BY priority DESC NULLS LAST, message_id",
-	2, {UUIDARRAYOID, INT4OID}},
+	1, {INT4OID}},
 	[WF_SQL_PASS_GATES] = {
 		"WITH gone AS (DELETE FROM wf.held h USING ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) n (tenant_id, message_id)"
 		"  WHERE h.tenant_id" EQ "n.tenant_id AND h.message_id" EQ "n.message_id RETURNING h.*),"
@@ -171,17 +172,17 @@
 	4, {UUIDOID, UUIDOID, TIMESTAMPTZOID, INT8OID}},
 	[WF_SQL_MEASURE] = {
 		"INSERT INTO wf.tenant_use (tenant_id, stored_bytes, measured_at) SELECT $1, ("
-		STORED("run", SIZE("input") PLUS SIZE("output") PLUS SIZE("error") PLUS SIZE("tags")) PLUS
-		STORED("segment", SIZE("steps")) PLUS
-		STORED("live", SIZE("input") PLUS SIZE("options") PLUS SIZE("progress") PLUS SIZE("signals") PLUS SIZE("state")) PLUS
-		STORED("queue", SIZE("payload") PLUS SIZE("options")) PLUS
-		STORED("held", SIZE("payload") PLUS SIZE("options")) PLUS
-		STORED("failed", SIZE("input") PLUS SIZE("options") PLUS SIZE("signals") PLUS SIZE("state")) PLUS
-		STORED("event", SIZE("payload")) PLUS
-		STORED("task", SIZE("form") PLUS SIZE("payload") PLUS SIZE("decisions") PLUS SIZE("comments")) PLUS
-		STORED("request", SIZE("request") PLUS SIZE("error")) PLUS
-		STORED("request_log", SIZE("error") PLUS SIZE("bodies")) PLUS
-		STORED("version", SIZE("definition"))
+		STORED("run", "run_id", SIZE("input") PLUS SIZE("output") PLUS SIZE("error") PLUS SIZE("tags")) PLUS
+		STORED("segment", "run_id", SIZE("steps")) PLUS
+		STORED("live", "run_id", SIZE("input") PLUS SIZE("options") PLUS SIZE("progress") PLUS SIZE("signals") PLUS SIZE("state")) PLUS
+		STORED("queue", "message_id", SIZE("payload") PLUS SIZE("options")) PLUS
+		STORED("held", "message_id", SIZE("payload") PLUS SIZE("options")) PLUS
+		STORED("failed", "run_id", SIZE("input") PLUS SIZE("options") PLUS SIZE("signals") PLUS SIZE("state")) PLUS
+		STORED("event", "event_id", SIZE("payload")) PLUS
+		STORED("task", "task_id", SIZE("form") PLUS SIZE("payload") PLUS SIZE("decisions") PLUS SIZE("comments")) PLUS
+		STORED("request", "run_id", SIZE("request") PLUS SIZE("error")) PLUS
+		STORED("request_log", "run_id", SIZE("error") PLUS SIZE("bodies")) PLUS
+		STORED("version", "workflow_id", SIZE("definition"))
 		")::pg_catalog.int8, $2 WHERE EXISTS (SELECT FROM wf.tenant t WHERE t.tenant_id" EQ "$1)"
 		" ON CONFLICT (tenant_id) DO UPDATE SET stored_bytes = excluded.stored_bytes, measured_at = excluded.measured_at"
 		" RETURNING stored_bytes",

@@ -337,7 +337,27 @@ measure(void *arg)
 	wf_transaction_close(look_memory);
 }
 
-/* What tenants have stored that have a quota of it; each in a transaction of its own, as it may take long. */
+/* Of something to be done before `until`, since it last heard; with the lock held. */
+static bool
+was_told(TimestampTz until)
+{
+	return wf_my_keeper->look || wf_my_keeper->due < until || wf_my_keeper->save_due < until;
+}
+
+/* Is there something else to do, that was told meanwhile or has come to be due? */
+static bool
+is_wanted(void)
+{
+	TimestampTz now = wf_clock_now();
+	bool		told;
+
+	LWLockAcquire(wf_processes_lock, LW_SHARED);
+	told = was_told(now);
+	LWLockRelease(wf_processes_lock);
+	return told || Min(next_due, gates_again.due) <= now;
+}
+
+/* What tenants have stored that have a quota of it; each in a transaction of its own, as it may take long. Other work comes first. */
 static void
 do_measure(Look *look)
 {
@@ -350,6 +370,11 @@ do_measure(Look *look)
 	{
 		look->tenant_id = lfirst(lc);
 		must(measure, look);
+		if (lnext(look->tenants, lc) != NULL && is_wanted())
+		{
+			measure_at = wf_clock_now();	/* those that are left */
+			return;
+		}
 	}
 	measure_at = look->tenants == NIL ? DT_NOEND :
 		wf_clock_now() + Max(MEASURE_US, (wf_clock_now() - began_at) * MEASURE_SHARE);
@@ -683,13 +708,6 @@ look_at(bool everything, bool poked)
 }
 
 /* -- the process -- */
-
-/* Of something to be done before `until`, since it last heard; with the lock held. */
-static bool
-was_told(TimestampTz until)
-{
-	return wf_my_keeper->look || wf_my_keeper->due < until || wf_my_keeper->save_due < until;
-}
 
 static void
 detach(int code, Datum arg)

@@ -104,6 +104,22 @@ SELECT used('concurrentRuns');
 SELECT wf_set_tenant('default', '{"quotas": {"concurrentRuns": 1}}');
 SELECT wf_run('parent') ->> 'run_id' AS id \gset
 SELECT test.ends(:'id');
+-- one that nobody waits for does
+SELECT wf_save('leaves', '{"nodes": [{"id": "c", "type": "subworkflow", "config": {"workflow": "quick", "mode": "detached"}}, {"id": "e", "type": "waitForEvent", "config": {"event": "go"}}], "edges": [{"source": "c", "target": "e"}]}');
+SELECT wf_start('leaves') AS id \gset
+SELECT test.stands(:'id', 'e');
+SELECT workflow, status FROM wf_runs WHERE finished_at IS NULL ORDER BY 1;
+SELECT wf_signal(:'id', 'go');
+SELECT until($$SELECT count(*) = 0 FROM wf_runs WHERE finished_at IS NULL$$);
+-- an event that would start a run
+SELECT wf_save('listens', '{"nodes": [{"id": "in", "type": "trigger.event", "config": {"event": "ping"}}, {"id": "a", "type": "noop"}], "edges": [{"source": "in", "target": "a"}]}');
+SELECT wf_set_tenant('default', '{"quotas": {"runsPerMinute": 0}}');
+SELECT left(state($$SELECT wf_emit('ping')$$), 61);
+SELECT wf_emit('pong');
+SELECT wf_set_tenant('default', '{"quotas": {"runsPerMinute": null}}');
+SELECT wf_emit('ping');
+SELECT until($$SELECT count(*) = 0 FROM wf_runs WHERE finished_at IS NULL$$);
+SELECT wf_delete('listens');
 -- one that failed and is tried again waits for a place
 CREATE TABLE door (open bool);
 INSERT INTO door VALUES (false);
