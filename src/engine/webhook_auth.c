@@ -290,7 +290,7 @@ wf_webhook_check(const WebhookRoute *route, WfHookCheck *in, WfHookVerdict *out,
 	ListCell   *cell;
 	WfError    *problem;
 	char	   *credential;
-	Jsonb	   *made;
+	Jsonb	   *made = NULL;
 	JsonbValue	auth;
 
 	in->auth = route->incoming.has_auth ? &route->incoming.auth : NULL;
