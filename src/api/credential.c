@@ -202,15 +202,17 @@ wf_sql_set_credential(PG_FUNCTION_ARGS)
 	Jsonb	   *relay;
 	char	   *packed;
 	char	   *name;
+	char	   *type_name;
 	int			len;
 
 	wf_api_hide_statement("SELECT wf_set_credential(...)");
 	name = wf_api_text(fcinfo, 0, "name");
-	type = type_of(wf_api_text(fcinfo, 1, "type"));
+	type_name = wf_api_text(fcinfo, 1, "type");
 	given = wf_api_jsonb(fcinfo, 2, "value");
 	SPI_connect();
 	wf_store_require(WF_CREDENTIAL_CREATE, &tenant);
 	wf_api_check_secret_name(name, "credential");
+	type = type_of(type_name);
 	wf_json_root(given, &value);
 	check_shape(type, &value);
 	check_more(type, &value);
