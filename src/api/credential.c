@@ -109,6 +109,8 @@ check_more(const WfCredentialType *type, const JsonbValue *value)
 	if (strcmp(type->name, "apiKey") == 0 && (in == NULL || strcmp(in, "header") == 0) && wf_json_field(value, "name", &member) &&
 		!is_token(&member))
 		refuse(type, NULL, "is not valid: \"name\" is no name of a header");
+	if (wf_json_field(value, "claims", &member) && wf_json_text_exceeds(&member, WF_SECRET_VALUE_BYTES))
+		refuse(type, NULL, "is not valid: \"claims\" is too long");
 	if (algorithm == NULL || !wf_json_field(value, "key", &member))
 		return;
 	if (strcmp(algorithm, "HS256") == 0 && member.val.string.len < LEAST_SHARED_KEY_BYTES)
