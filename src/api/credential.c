@@ -110,6 +110,8 @@ check_more(const WfCredentialType *type, const JsonbValue *value)
 	if (strcmp(type->name, "apiKey") == 0 && (in == NULL || strcmp(in, "header") == 0) && wf_json_field(value, "name", &member) &&
 		!is_token(&member))
 		refuse(type, NULL, "is not valid: \"name\" is no name of a header");
+	if (wf_json_field(value, "claims", &member) && wf_json_text_exceeds(&member, WF_SECRET_VALUE_BYTES))
+		refuse(type, NULL, "is not valid: \"claims\" is too long");
 	if (algorithm == NULL || !wf_json_field(value, "key", &member))
 		return;
 	if (strcmp(algorithm, "HS256") == 0 && member.val.string.len < LEAST_SHARED_KEY_BYTES)
@@ -203,15 +205,17 @@ wf_sql_set_credential(PG_FUNCTION_ARGS)
 	Jsonb	   *relay;
 	char	   *packed;
 	char	   *name;
+	char	   *type_name;
 	int			len;
 
 	wf_api_hide_statement("SELECT wf_set_credential(...)");
 	name = wf_api_text(fcinfo, 0, "name");
-	type = type_of(wf_api_text(fcinfo, 1, "type"));
+	type_name = wf_api_text(fcinfo, 1, "type");
 	given = wf_api_jsonb(fcinfo, 2, "value");
 	SPI_connect();
 	wf_store_require(WF_CREDENTIAL_CREATE, &tenant);
 	wf_api_check_secret_name(name, "credential");
+	type = type_of(type_name);
 	wf_json_root(given, &value);
 	check_shape(type, &value);
 	check_more(type, &value);

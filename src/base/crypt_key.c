@@ -297,13 +297,25 @@ ecdsa_raw(const uint8 *der, size_t bytes, uint8 *out)
 	return is_put ? 2 * WF_CRYPT_P256_BYTES : 0;
 }
 
+/* By its public key: there are other curves of 256 bits. */
+static bool
+is_p256_key(EVP_PKEY *key)
+{
+	unsigned char *spki = NULL;
+	int			bytes = i2d_PUBKEY(key, &spki);
+	bool		is_p256 = bytes == P256_SPKI_BYTES && memcmp(spki, p256_prefix, sizeof(p256_prefix)) == 0;
+
+	OPENSSL_free(spki);
+	return is_p256;
+}
+
 static bool
 is_of_kind(EVP_PKEY *key, WfCryptKeyKind kind)
 {
 	if (key == NULL)
 		return false;
 	if (kind == WF_CRYPT_KEY_P256)
-		return EVP_PKEY_base_id(key) == EVP_PKEY_EC && EVP_PKEY_bits(key) == 256;
+		return EVP_PKEY_base_id(key) == EVP_PKEY_EC && is_p256_key(key);
 	return EVP_PKEY_base_id(key) == EVP_PKEY_RSA && EVP_PKEY_bits(key) >= LEAST_RSA_BITS && EVP_PKEY_bits(key) <= MOST_RSA_BYTES * 8;
 }
 

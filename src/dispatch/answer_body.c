@@ -315,6 +315,7 @@ wf_answer_body(WfNetResult *r, const char *response_type, const WfMask *mask, Js
 		wanted = "text";
 	}
 	r->body_bytes = wf_mask_bytes(mask, r->body, r->body_bytes);
+	r->body[r->body_bytes] = '\0';
 	if (strcmp(wanted, "text") == 0 || (is_auto && (type[0] == '\0' ? is_utf8(r->body, r->body_bytes) : is_text_type(type))))
 		*out = plain_text_json(r, charset);
 	else

@@ -35,6 +35,7 @@ struct WfMask
 {
 	int			n;
 	int			size;
+	int			begin;			/* the first form of the value at hand, while they are made */
 	Form	   *forms;
 	size_t		window;			/* bytes of the shortest form */
 	size_t		longest;
@@ -45,7 +46,7 @@ struct WfMask
 
 /* -- forms -- */
 
-/* Adds what a writer gives, unless it is there already; `room` bytes do for it. */
+/* Adds a form, unless the value has it already. */
 static void
 add_form(WfMask *mask, const char *data, size_t bytes, bool is_base64, bool is_inside)
 {
@@ -53,7 +54,7 @@ add_form(WfMask *mask, const char *data, size_t bytes, bool is_base64, bool is_i
 
 	if (bytes < WF_MASK_LEAST_BYTES || mask->n == mask->size)
 		return;
-	for (int i = 0; i < mask->n; i++)
+	for (int i = mask->begin; i < mask->n; i++)
 		if (mask->forms[i].bytes == bytes && memcmp(mask->forms[i].data, data, bytes) == 0)
 			return;
 	form->data = wf_secret_alloc(bytes + 1);
@@ -216,6 +217,7 @@ add_value(WfMask *mask, const char *value, size_t bytes)
 	if (value == NULL || bytes < WF_MASK_LEAST_BYTES)
 		return;
 	buffer = wf_secret_alloc(6 * bytes + 1);
+	mask->begin = mask->n;
 	add_form(mask, value, bytes, false, false);
 	for (int i = 0; i < lengthof(writers); i++)
 		add_written(mask, value, bytes, writers[i], buffer);

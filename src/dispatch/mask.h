@@ -24,8 +24,7 @@ extern size_t wf_mask_bytes(const WfMask *mask, char *text, size_t bytes);
 extern const char *wf_mask_text(const WfMask *mask, const char *text);
 /* The bytes of the longest that is looked for. */
 extern size_t wf_mask_longest(const WfMask *mask);
-/* A copy with *** within strings and keys, and for numbers, true, false and null whose text has one. Throws 54000 when numbers are
- * too long to be looked at. */
+/* A copy with *** within strings and keys, and for numbers whose text has one. */
 extern Jsonb *wf_mask_json(const WfMask *mask, const Jsonb *json);
 /* Masks its texts and details. */
 extern void wf_mask_error(const WfMask *mask, WfError *error);

@@ -1,7 +1,8 @@
 /*
  * mask_json.c: values of secrets within values of JSON, and in errors.
  *
- * What is found in a string or key is masked there; a number, true, false or null whose text has a secret becomes the string "***".
+ * What is found in a string or key is masked there; a number whose text has a secret becomes the string "***". One that is longer
+ * than any secret that is a number is not looked at: a few bytes may stand for 100 kB.
  */
 #include "postgres.h"
 
@@ -10,14 +11,13 @@
 #include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
 
-#define MOST_NUMBER_BYTES (64 * 1024 * 1024)	/* texts of numbers that are looked at: a short one may stand for 100 kB */
+#define MOST_NUMBER_BYTES 4096
 
 typedef struct Walk
 {
 	const WfMask *mask;
 	WfJsonWriter *w;
 	MemoryContext memory;		/* of a text that is looked at */
-	Size		number_bytes;	/* of those that were */
 } Walk;
 
 /* A string or key, masked; in the walk's memory unless it is as it was. */
@@ -35,18 +35,18 @@ masked_string(Walk *walk, const JsonbValue *string, int *len)
 	return copy;
 }
 
-/* Does the text of a number, a boolean or null have a secret in it? */
+/* Does the text of a number have a secret in it? */
 static bool
 tells(Walk *walk, const JsonbValue *scalar)
 {
-	MemoryContext old = MemoryContextSwitchTo(walk->memory);
-	const char *text = scalar->type == jbvNull ? "null" : scalar->type == jbvBool ? (scalar->val.boolean ? "true" : "false") :
-		DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(scalar->val.numeric)));
+	MemoryContext old;
+	const char *text;
 
+	if (scalar->type != jbvNumeric || wf_json_text_exceeds(scalar, MOST_NUMBER_BYTES))
+		return false;
+	old = MemoryContextSwitchTo(walk->memory);
+	text = DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(scalar->val.numeric)));
 	MemoryContextSwitchTo(old);
-	walk->number_bytes += strlen(text);
-	if (walk->number_bytes > MOST_NUMBER_BYTES)
-		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("numbers are too long to be searched for secrets")));
 	return wf_mask_finds(walk->mask, text, strlen(text));
 }
 

@@ -61,13 +61,12 @@ wrong_key(void)
 }
 
 WfError *
-wf_store_master_key_problem(void)
+wf_store_master_key_problem(WfMasterKeyIds *keys)
 {
-	WfMasterKeyIds keys;
 	WfError    *problem;
 
-	wf_store_master_keys(&keys);
-	if (keys.n_known == 0 || keys.current != 0 || keys.previous != 0)
+	wf_store_master_keys(keys);
+	if (keys->n_known == 0 || keys->current != 0 || keys->previous != 0)
 		return NULL;
 	problem = wf_master_key_problem(WF_MASTER_KEY_CURRENT);
 	return problem != NULL ? problem : wrong_key();

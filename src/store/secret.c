@@ -247,9 +247,9 @@ open_row(const pg_uuid_t *tenant_id, uint64 row, const WfMasterKeyIds *keys, WfS
 static WfError *
 open_values(const pg_uuid_t *tenant_id, WfSecretValue *values, int n, bool is_credential, char **type)
 {
-	WfError    *problem = wf_store_master_key_problem();
-	Datum	   *texts = palloc(sizeof(Datum) * n);
 	WfMasterKeyIds keys;
+	WfError    *problem = wf_store_master_key_problem(&keys);
+	Datum	   *texts = palloc(sizeof(Datum) * n);
 	Datum		arguments[3];
 	uint64		n_rows;
 
@@ -257,7 +257,6 @@ open_values(const pg_uuid_t *tenant_id, WfSecretValue *values, int n, bool is_cr
 		return problem;
 	for (int i = 0; i < n; i++)
 		texts[i] = CStringGetTextDatum(values[i].name);
-	wf_store_master_keys(&keys);
 	arguments[0] = UUIDPGetDatum(tenant_id);
 	arguments[1] = PointerGetDatum(construct_array(texts, n, TEXTOID, -1, false, TYPALIGN_INT));
 	arguments[2] = BoolGetDatum(is_credential);

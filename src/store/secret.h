@@ -67,8 +67,8 @@ extern bool wf_store_key_of(const WfMasterKeyIds *keys, int key_id, WfMasterKey 
 extern int	wf_store_sealing_key(void);
 /* Has the server the key of this check value? */
 extern bool wf_store_has_master_key(const bytea *check_value);
-/* NULL when the server has a key that secrets were sealed with, or no secret was ever set; else 55000. */
-extern WfError *wf_store_master_key_problem(void);
+/* NULL when the server has a key that secrets were sealed with, or no secret was ever set; else 55000. *keys as above. */
+extern WfError *wf_store_master_key_problem(WfMasterKeyIds *keys);
 
 /* How far sealing anew has come. Zero: at the beginning. */
 typedef struct WfResealing

@@ -120,10 +120,11 @@ leave_for_good(void)
 static void
 look_at_key(void *arg)
 {
+	WfMasterKeyIds keys;
 	WfError    *problem;
 
 	wf_transaction_open(turn_memory);
-	problem = wf_store_master_key_problem();
+	problem = wf_store_master_key_problem(&keys);
 	if (problem != NULL)
 		ereport(LOG, (errcode(problem->sqlstate), errmsg("requests with secrets cannot be sent: %s", problem->message),
 					  problem->detail != NULL ? errdetail("%s", problem->detail) : 0,

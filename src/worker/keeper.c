@@ -645,16 +645,25 @@ reseal(void *arg)
 static void
 do_reseals(Look *look, bool from_the_beginning)
 {
+	ErrorData  *error;
+
 	if (from_the_beginning)
 		memset(&resealing, 0, sizeof(resealing));
-	reseals.due = wf_clock_now() + LONGEST_BACKOFF_MS * INT64CONST(1000);	/* if it fails */
 	if (wf_master_key_problem(WF_MASTER_KEY_PREVIOUS) != NULL || wf_master_key_problem(WF_MASTER_KEY_CURRENT) != NULL)
 	{
 		reseals.due = DT_NOEND;
 		return;
 	}
 	look->resealing = resealing;
-	must(reseal, look);
+	error = wf_transaction(reseal, look, NULL);
+	if (error != NULL)
+	{
+		/* nothing else is to wait for that */
+		ereport(LOG, (errcode(error->sqlerrcode), errmsg("workflow keeper: secrets could not be encrypted with the current master key: %s",
+														 error->message)));
+		settle_again(&reseals, true, LONGEST_BACKOFF_MS);
+		return;
+	}
 	resealing = look->resealing;
 	if (look->more)
 	{

@@ -1,8 +1,6 @@
 # secrets.sh: how many secrets are set and opened a second, and what it costs to look for them in an answer. Sourced by run.sh.
-KEY_FILE=$(mktemp)
-openssl rand -hex 32 >"$KEY_FILE"
-TESTING=1 bench_cluster bench-testing "workflow.master_key_file = '$KEY_FILE'"
-trap 'rm -f "$KEY_FILE"; cluster_stop' EXIT
+. test/run/suites.sh
+TESTING=1 bench_cluster bench-testing
 sql -c "CREATE EXTENSION workflow;
 	CREATE FUNCTION open_secrets(tenant uuid, names text[]) RETURNS text AS '\$libdir/workflow', 'wf_sql_test_open_secrets' LANGUAGE C STRICT;
 	CREATE FUNCTION open_credential(tenant uuid, name text) RETURNS text AS '\$libdir/workflow', 'wf_sql_test_open_credential' LANGUAGE C STRICT;
@@ -15,7 +13,7 @@ timed()
 	local begun
 	begun=$(now)
 	sql -c "$3" >/dev/null
-	awk -v s="$(seconds_since "$begun")" -v b="$begun" -v e="$(now)" -v n="$2" 'BEGIN { print n / (e - b) }' >>"$1"
+	awk -v b="$begun" -v e="$(now)" -v n="$2" 'BEGIN { print n / (e - b) }' >>"$1"
 }
 
 if wants secrets; then

@@ -116,6 +116,24 @@ is(encode($r[0]{output}{body}), '{"m":["***",7],"n":"***"}', 'a number');
 is(encode($r[1]{output}{body}), '{"u":"***"}', 'behind escapes');
 is(encode($r[2]{output}{body}), '{"a":"cAn4567"}', 'a short one is not looked for');
 
+# -- pages, keys that are none, and within the transaction --
+
+system("openssl ecparam -name secp256k1 -genkey -noout -out $NetTest::folder/k1.key 2>/dev/null; openssl ec -in $NetTest::folder/ec.key -aes128 -passout pass:word -out $NetTest::folder/locked.key 2>/dev/null") == 0 or die;
+credential('k1', 'jwt', { algorithm => 'ES256', key => slurp("$NetTest::folder/k1.key") });
+credential('locked', 'jwt', { algorithm => 'ES256', key => slurp("$NetTest::folder/locked.key") });
+credential('other', 'jwt', { algorithm => 'RS256', key => slurp("$NetTest::folder/ec.key") });
+credential('nonsense', 'jwt', { algorithm => 'RS256', key => "-----BEGIN PRIVATE KEY-----\n${c}\n-----END PRIVATE KEY-----\n" });
+@r = all((map { ask('/k', $_) } qw(k1 locked other nonsense)), ask('/pages/cursor', 'bear', pagination => { type => 'cursor', param => 'after', cursorPath => 'next', itemsPath => 'data.items' }));
+is(join(', ', map { code($_) } @r), 'failed 22023, failed 22023, failed 22023, failed 22023, completed', 'keys that are none for this');
+like($r[0]{error}{message}, qr/is no private key for ES256/, 'which is said, and nothing more');
+is(scalar @{ $r[4]{output}{items} }, 7, 'pages');
+is(told('count', 'k'), 0, 'nothing was sent');
+value(q{ALTER SYSTEM SET workflow.http_inline = on; SELECT pg_reload_conf()});
+until_true(q{SELECT current_setting('workflow.http_inline') = 'on'}, 'inline');
+value(q{SELECT wf_save('now', $j$} . encode(request_node({ url => api('/now?'), mode => 'inline', auth => { credential => 'hs' } })) . q{$j$)});
+is(decode(value(q{SELECT wf_call('now')}))->{body}{headers}{authorization}, 'Bearer ***', 'within the transaction');
+like((notes('now'))[0]{headers}{authorization}, qr/^Bearer \S+\.\S+\.\S+$/, 'with its token');
+
 # -- oauth2: a refresh token that is replaced becomes the credential's next version --
 
 @r = map { run(@{ ask("/guarded?of=b&x=$_", 'rotating') }) } 1 .. 2;
