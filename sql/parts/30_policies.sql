@@ -54,7 +54,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON wf.master_key, wf.secret TO wf_engine;
 GRANT SELECT (tenant_id, name, version, created_at, created_by, ended_at, dropped) ON wf.secret TO PUBLIC;
 
 -- What only the engine needs, and may be personal: no member reads it.
-REVOKE SELECT ON wf.queue, wf.held, wf.live, wf.wait, wf.event, wf.debounce, wf.task, wf.failed FROM PUBLIC;
+REVOKE SELECT ON wf.queue, wf.held, wf.live, wf.wait, wf.event, wf.debounce, wf.task, wf.failed, wf.gate, wf.idempotency
+	FROM PUBLIC;
 GRANT SELECT (tenant_id, message_id, run_id, role, priority, kind, step, crashes, ready_at, workflow_id, version, payload, options)
 	ON wf.queue TO PUBLIC;
 GRANT SELECT (tenant_id, message_id, run_id, role, priority, kind, step, crashes, ready_at, workflow_id, version, payload, options,
@@ -62,6 +63,8 @@ GRANT SELECT (tenant_id, message_id, run_id, role, priority, kind, step, crashes
 GRANT SELECT (tenant_id, run_id, workflow_id, version, role, priority, status, attempt, queued_at, started_at, deadline, n_segments,
 	n_steps, parent_run_id, input, options, current_nodes, progress) ON wf.live TO PUBLIC;
 GRANT SELECT (tenant_id, run_id, step, kind, wake_at, role, priority, event) ON wf.wait TO PUBLIC;
+GRANT SELECT (tenant_id, workflow_id, run_id) ON wf.gate TO PUBLIC;
+GRANT SELECT (tenant_id, workflow_id, run_id) ON wf.idempotency TO PUBLIC;
 GRANT SELECT (tenant_id, event_id, event, emitted_at, matched) ON wf.event TO PUBLIC;
 GRANT SELECT (tenant_id, trigger_id, event_id, event, n, emitted_at, due_at, role, chain) ON wf.debounce TO PUBLIC;
 GRANT SELECT (tenant_id, task_id, run_id, step, workflow_id, node, kind, queue, title, body, assignees, claimed_by, lease_ms,
