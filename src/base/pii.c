@@ -38,6 +38,7 @@ struct WfPii
 	WfPiiKnown *known;
 	HTAB	   *taken;			/* Taken; NULL until the first */
 	List	   *values;			/* Jsonb *, by number - 1 */
+	Size		bytes;			/* of these */
 };
 
 WfPii *
@@ -140,6 +141,7 @@ number_of(WfPii *pii, const JsonbValue *value)
 	else
 	{
 		pii->values = lappend(pii->values, copy);
+		pii->bytes += VARSIZE(copy);
 		taken->number = list_length(pii->values);
 	}
 	MemoryContextSwitchTo(old);
@@ -307,6 +309,12 @@ wf_pii_hide_text(WfPii *pii, const char *text)
 		return out.data;
 	}
 	return hide_within(pii, text, strlen(text), &out) ? out.data : pstrdup(text);
+}
+
+Size
+wf_pii_bytes(const WfPii *pii)
+{
+	return pii == NULL ? 0 : pii->bytes;
 }
 
 Jsonb *

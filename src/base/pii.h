@@ -95,6 +95,8 @@ extern Jsonb *wf_pii_hide(WfPii *pii, const WfPiiPaths *paths, const JsonbValue 
 extern char *wf_pii_hide_text(WfPii *pii, const char *text);
 /* What the tokens stand for, an object by number; NULL: there are none. */
 extern Jsonb *wf_pii_values(const WfPii *pii);
+/* So much room they take; 0 for NULL. */
+extern Size wf_pii_bytes(const WfPii *pii);
 extern Jsonb *wf_pii_known(const WfPii *pii, int most);
 
 extern bool wf_pii_has_token(const char *bytes, Size len);

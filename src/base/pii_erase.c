@@ -18,6 +18,7 @@ find(const WfPiiErase *erase, const char *text, int len, int from)
 	{
 		const char *first = memchr(text + at, erase->text[0], len - at - erase->text_len + 1);
 
+		CHECK_FOR_INTERRUPTS();
 		if (first == NULL)
 			return -1;
 		if (wf_pii_step(text + at) == 1)

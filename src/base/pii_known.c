@@ -199,6 +199,7 @@ wf_pii_known_find(WfPiiKnown *known, const char *text, int len, int from, int *b
 
 		if ((known->beginnings[first / 8] & (1 << (first % 8))) == 0)
 			continue;
+		CHECK_FOR_INTERRUPTS();
 		found = longest_at(known, text + at, len - at);
 		if (found == 0)
 			continue;

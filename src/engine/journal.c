@@ -141,6 +141,7 @@ hide_step(Run *run, WfStepRow *row, List **log)
 {
 	List	   *lines = NIL;
 	ListCell   *cell;
+	Size		before = wf_pii_bytes(run->pii);
 
 	row->input = wf_personal_hide(run, row->input);
 	row->output = wf_personal_hide(run, row->output);
@@ -148,6 +149,7 @@ hide_step(Run *run, WfStepRow *row, List **log)
 	foreach(cell, *log)
 		lines = lappend(lines, wf_personal_hide_text(run, lfirst(cell)));
 	*log = lines;
+	run->journal_bytes += wf_pii_bytes(run->pii) - before;	/* it is a part of the journal, though it is elsewhere */
 }
 
 void

@@ -147,35 +147,55 @@ wf_personal_save(Run *run)
 
 /* -- triggers -- */
 
-/* Whether the tenant marks anything, as of a generation; for the last one asked for. */
-static struct
+#define MARKS_KEPT 64
+
+/* Whether a tenant marks anything, as of a generation (0: not known). */
+typedef struct TenantMarks
 {
 	uint64		generation;
 	pg_uuid_t	tenant_id;
 	bool		marks;
-}			last_tenant;
+} TenantMarks;
+
+static TenantMarks marks_kept[MARKS_KEPT];
+
+/* Where what is known of the tenant is kept, in the place of another one perhaps. */
+static TenantMarks *
+place_of(const pg_uuid_t *tenant_id)
+{
+	return &marks_kept[tenant_id->data[UUID_LEN - 1] % MARKS_KEPT];
+}
+
+static bool
+is_of(const TenantMarks *kept, const pg_uuid_t *tenant_id)
+{
+	return memcmp(&kept->tenant_id, tenant_id, sizeof(pg_uuid_t)) == 0;
+}
 
 static bool
 tenant_marks(const pg_uuid_t *tenant_id)
 {
 	uint64		generation = wf_store_generation();
+	TenantMarks *kept = place_of(tenant_id);
 	JsonbValue	list;
 
-	if (last_tenant.generation == generation && memcmp(&last_tenant.tenant_id, tenant_id, sizeof(pg_uuid_t)) == 0)
-		return last_tenant.marks;
+	if (kept->generation == generation && is_of(kept, tenant_id))
+		return kept->marks;
+	kept->generation = 0;
 	SPI_connect();
-	last_tenant.marks = wf_store_tenant_setting(tenant_id, "piiPaths", &list) && wf_json_count(&list) > 0;
+	kept->marks = wf_store_tenant_setting(tenant_id, "piiPaths", &list) && wf_json_count(&list) > 0;
 	SPI_finish();
-	last_tenant.tenant_id = *tenant_id;
-	last_tenant.generation = wf_store_may_cache(generation) ? generation : 0;
-	return last_tenant.marks;
+	kept->tenant_id = *tenant_id;
+	kept->generation = wf_store_may_cache(generation) ? generation : 0;
+	return kept->marks;
 }
 
 bool
 wf_personal_trigger_is_known(const WfTriggerRow *trigger)
 {
-	return trigger->is_personal ||
-		(last_tenant.marks && memcmp(&last_tenant.tenant_id, &trigger->tenant_id, sizeof(pg_uuid_t)) == 0);
+	const TenantMarks *kept = place_of(&trigger->tenant_id);
+
+	return trigger->is_personal || (kept->marks && is_of(kept, &trigger->tenant_id));
 }
 
 bool

@@ -284,6 +284,9 @@ write_live(Run *run, WfLiveRow *row)
 		wf_store_update_live(row);
 	else
 		wf_store_insert_live(row);
+	/* it was masked as a whole until it began */
+	if (row->is_personal && run->live != NULL && run->live->n_segments == 0)
+		wf_store_show_live(row);
 }
 
 /* One that did not wait at a gate, as it began in its caller's transaction, counts among the tenant's runs at once from now on. */

@@ -177,6 +177,14 @@ wf_store_update_live(const WfLiveRow *row)
 }
 
 void
+wf_store_show_live(const WfLiveRow *row)
+{
+	Datum		values[3] = {UUIDPGetDatum(&row->tenant_id), UUIDPGetDatum(&row->run_id), JsonbPGetDatum(row->shown_input)};
+
+	wf_store_execute(WF_SQL_SHOW_LIVE, values, NULL);
+}
+
+void
 wf_store_delete_live(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id)
 {
 	Datum		values[2] = {UUIDPGetDatum(tenant_id), UUIDPGetDatum(run_id)};

@@ -201,15 +201,16 @@ PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_shown);
 Datum
 wf_sql_shown(PG_FUNCTION_ARGS)
 {
-	Jsonb	   *json = PG_GETARG_JSONB_P(0);
+	struct varlena *datum = PG_DETOAST_DATUM_PACKED(PG_GETARG_DATUM(0));
 	Shown	   *shown = NULL;
 	WfPiiLookUp with;
 	JsonbValue	root;
 
-	if (!has_token((struct varlena *) json))
-		PG_RETURN_JSONB_P(json);
+	/* as most are, and without a copy */
+	if (!has_token(datum))
+		PG_RETURN_POINTER(datum);
 	with = begin_showing(fcinfo, &shown);
-	wf_json_root(json, &root);
+	wf_json_root(DatumGetJsonbP(PointerGetDatum(datum)), &root);
 	PG_RETURN_JSONB_P(wf_pii_show(&root, with, shown));
 }
 

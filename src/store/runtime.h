@@ -152,6 +152,8 @@ typedef enum WfLockMode
 } WfLockMode;
 
 extern WfLiveRow *wf_store_find_live(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, WfLockMode lock);
+/* Members see this as the input of a run with personal data from now on. */
+extern void wf_store_show_live(const WfLiveRow *row);
 extern void wf_store_insert_live(const WfLiveRow *row);
 /* Writes all but ids, input and options. */
 extern void wf_store_update_live(const WfLiveRow *row);

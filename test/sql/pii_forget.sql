@@ -92,5 +92,13 @@ SELECT wf_run('w', '{"name": "Zoe Zero"}') ->> 'status';
 SET ROLE wf_test_owner; SELECT wf_forget('acme', NULL, '"Zoe Zero"');
 SET ROLE wf_test_foreign; SELECT input FROM wf_runs;
 RESET ROLE;
+-- what is behind the masks goes with its run
+CREATE FUNCTION keeper(what text, now timestamptz, run uuid, most int) RETURNS int LANGUAGE c AS '$libdir/workflow', 'wf_sql_test_keeper';
+UPDATE wf.tenant SET quotas = '{"retention": "1 hour"}' WHERE name = 'acme';
+SELECT count(*) > 0 FROM wf.pii;
+SELECT keeper('expire', now() + interval '2 hours', '00000000-0000-0000-0000-000000000000', 1000) > 0;
+SELECT count(*), (SELECT count(*) FROM wf.forgotten) FROM wf.pii;
+SELECT problem FROM wf.check_invariants();
+DROP FUNCTION keeper(text, timestamptz, uuid, int);
 DROP EXTENSION workflow;
 DROP ROLE wf_test_owner; DROP ROLE wf_test_admin; DROP ROLE wf_test_member; DROP ROLE wf_test_foreign;

@@ -45,7 +45,7 @@ SET ROLE wf_test_member;
 SELECT count(*) FROM wf.pii;
 SELECT count(*) FROM wf.run r, wf.segment s WHERE concat(r.*, s.*) ~ 'bob@|Pisa|Ada|Bea|12345';
 SELECT count(*) FROM wf.pii_key;
-SELECT sealed FROM wf.live; SELECT state FROM wf.live; SELECT signals FROM wf.live; SELECT sealed FROM wf.queue; SELECT sealed FROM wf.held; SELECT payload FROM wf.event; SELECT payload FROM wf.debounce; SELECT decisions FROM wf.task; SELECT sealed FROM wf.task; SELECT input FROM wf.failed; SELECT correlation FROM wf.wait;
+SELECT sealed FROM wf.live; SELECT state FROM wf.live; SELECT signals FROM wf.live; SELECT sealed FROM wf.queue; SELECT sealed FROM wf.held; SELECT payload FROM wf.event; SELECT payload FROM wf.debounce; SELECT decisions FROM wf.task; SELECT sealed FROM wf.task; SELECT input FROM wf.failed; SELECT correlation FROM wf.wait; SELECT gate FROM wf.gate; SELECT idempotency_key FROM wf.idempotency;
 -- forged tokens show nothing
 SELECT wf.shown(to_jsonb(E'\x02pii:1.1\x03'::text), tenant_id, run_id) FROM wf.run;
 SELECT wf_run('greet', jsonb_build_object('n', E'\x02pii:1.1\x03'::text)) -> 'status';

@@ -77,6 +77,7 @@ SELECT wf_finish_task(task_id, '{}') FROM wf_tasks WHERE status = 'open';
 SELECT test.ends(:'b');
 SELECT wf_resume(:'d');
 SELECT test.stands(:'d', 't');
+SELECT * FROM say('wf_test_pii_admin', 'SELECT concat_ws(chr(32), status, input) FROM wf_runs WHERE finished_at IS NULL ORDER BY queued_at');
 SELECT seen_by('wf_test_pii_reader', 'lou@');
 SELECT wf_cancel(:'c'), wf_cancel(:'d');
 SELECT test.ends(:'c'), test.ends(:'d');
