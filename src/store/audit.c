@@ -18,7 +18,8 @@
  *
  * Why not write entries at once, or give numbers by a sequence: a lock from the deed to the commit would make everybody in the
  * tenant wait for the slowest transaction and meet the locks of rows in any order; a sequence has gaps after each rollback.
- * The price is that commits with entries of one tenant happen one after another.
+ * The price is that commits with entries of one tenant happen one after another; that they wait for the disk together is what
+ * audit_flush.c is for.
  */
 #include "postgres.h"
 
@@ -405,17 +406,18 @@ static void
 remark(Trail *trail, const WfAuditRow *first, bool found)
 {
 	const int32 key_before = trail->head.key_id;
-	WfAuditKey	key;
 	const char *problem;
 	const char *mac_problem = NULL;
-	bool		is_checked = found && wf_audit_key_of(&trail->head.tenant_id, key_before, &key);
+	WfAuditKey	other;
+	bool		is_checked = found && key_before != 0;
 
-	if (is_checked)
-	{
-		if (!wf_audit_head_mac_holds(&trail->head, &key))
-			mac_problem = "the MAC of the head did not hold";
-		explicit_bzero(&key, sizeof(key));
-	}
+	if (is_checked && key_before != trail->key.key_id)
+		is_checked = wf_audit_key_of(&trail->head.tenant_id, key_before, &other);
+	else
+		other = trail->key;
+	if (is_checked && !wf_audit_head_mac_holds(&trail->head, &other))
+		mac_problem = "the MAC of the head did not hold";
+	explicit_bzero(&other, sizeof(other));
 	problem = compare_last(&trail->head, found);
 	if (mac_problem != NULL)
 		problem = mac_problem;
@@ -481,7 +483,8 @@ sorted(int *n)
 	return list;
 }
 
-static void
+/* False: there was nothing to write. */
+static bool
 write_all(void)
 {
 	MemoryContext work = AllocSetContextCreate(TopTransactionContext, "workflow audit writing", ALLOCSET_DEFAULT_SIZES);
@@ -513,6 +516,7 @@ write_all(void)
 	forget();
 	MemoryContextDelete(noted);
 	MemoryContextDelete(work);
+	return n > 0;
 }
 
 /* -- ends of transactions -- */
@@ -523,9 +527,12 @@ at_transaction_end(XactEvent event, void *arg)
 	switch (event)
 	{
 		case XACT_EVENT_PRE_COMMIT:
+			if (n_pending > 0 && write_all())
+				wf_audit_flush_later();
+			break;
 		case XACT_EVENT_PRE_PREPARE:
 			if (n_pending > 0)
-				write_all();
+				(void) write_all();
 			break;
 		case XACT_EVENT_COMMIT:
 		case XACT_EVENT_ABORT:
@@ -560,6 +567,7 @@ at_subtransaction_end(SubXactEvent event, SubTransactionId mine, SubTransactionI
 void
 wf_store_audit_init(void)
 {
+	wf_audit_flush_init();
 	RegisterXactCallback(at_transaction_end, NULL);
 	RegisterSubXactCallback(at_subtransaction_end, NULL);
 }

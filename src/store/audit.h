@@ -151,6 +151,9 @@ extern int	wf_store_drop_audit(const pg_uuid_t *tenant_id, const char *name, con
 
 /* Keeps others from the tenant's trail until the transaction ends. False: it was not to be had at once. */
 extern bool wf_audit_lock(const pg_uuid_t *tenant_id, bool dont_wait);
+/* The transaction that is about to commit waits for the disk when it has given up its locks (audit_flush.c). */
+extern void wf_audit_flush_later(void);
+extern void wf_audit_flush_init(void);
 /* Writes a head whose row is at tid (NULL: there is none). */
 extern void wf_audit_put_head(const WfAuditHead *head, const ItemPointerData *tid);
 
