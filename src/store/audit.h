@@ -151,6 +151,9 @@ extern int	wf_store_drop_audit(const pg_uuid_t *tenant_id, const char *name, con
 
 /* Keeps others from the tenant's trail until the transaction ends. False: it was not to be had at once. */
 extern bool wf_audit_lock(const pg_uuid_t *tenant_id, bool dont_wait);
+/* Writes entries of one tenant, at least one, in their order; `insert` is into wf.audit (audit_write.c). */
+struct WfInsert;
+extern void wf_audit_write(struct WfInsert *insert, WfAuditRow *const *rows, int n);
 /* The transaction that is about to commit waits for the disk when it has given up its locks (audit_flush.c). */
 extern void wf_audit_flush_later(void);
 extern void wf_audit_flush_init(void);
