@@ -22,7 +22,7 @@ CREATE TABLE wf.audit (
 	mac               bytea,
 	PRIMARY KEY (tenant_id, seq)
 );
-CREATE INDEX audit_object ON wf.audit (tenant_id, object_id, seq) WHERE object_id IS NOT NULL;
+CREATE INDEX audit_object ON wf.audit (tenant_id, object_id, seq);
 COMMENT ON TABLE wf.audit IS 'who did what: a chain of entries for each tenant';
 COMMENT ON COLUMN wf.audit.actor IS 'current_user, by name';
 COMMENT ON COLUMN wf.audit.session_role IS 'session_user, by name';

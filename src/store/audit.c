@@ -18,24 +18,22 @@
  *
  * Why not write entries at once, or give numbers by a sequence: a lock from the deed to the commit would make everybody in the
  * tenant wait for the slowest transaction and meet the locks of rows in any order; a sequence has gaps after each rollback.
- * The price is that commits with entries of one tenant happen one after another.
+ * The price is that commits with entries of one tenant happen one after another; that they wait for the disk together is what
+ * audit_flush.c is for.
  */
 #include "postgres.h"
 
 #include <stdarg.h>
 
-#include "access/htup_details.h"
-#include "access/table.h"
 #include "access/xact.h"
 #include "base/clock.h"
+#include "base/compat.h"
 #include "base/error.h"
 #include "base/fault.h"
 #include "base/json.h"
-#include "catalog/indexing.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "store/audit.h"
-#include "store/audit_columns.h"
 #include "store/direct.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -247,222 +245,22 @@ wf_store_audit_facts(const char *key,...)
 
 /* -- writing -- */
 
-bool
-wf_audit_lock(const pg_uuid_t *tenant_id, bool dont_wait)
-{
-	uint64		hash = wf_store_hash(0, tenant_id->data, UUID_LEN);
-
-	return wf_store_lock_thing(wf_store_table("audit_head"), hash, dont_wait) != WF_HOLD_NOT;
-}
-
-static Datum
-bytea_value(const uint8 *bytes, bool is_there, bool *is_null)
-{
-	bytea	   *value;
-
-	*is_null = !is_there;
-	if (!is_there)
-		return (Datum) 0;
-	value = palloc(VARHDRSZ + WF_CRYPT_HASH_BYTES);
-	SET_VARSIZE(value, VARHDRSZ + WF_CRYPT_HASH_BYTES);
-	memcpy(VARDATA(value), bytes, WF_CRYPT_HASH_BYTES);
-	return PointerGetDatum(value);
-}
-
-static void
-put_row(WfInsert *insert, const WfAuditRow *row)
-{
-	Datum		values[AUDIT_COLUMNS] = {0};
-	bool		nulls[AUDIT_COLUMNS] = {0};
-
-	values[AUDIT_TENANT_ID] = UUIDPGetDatum(&row->tenant_id);
-	values[AUDIT_SEQ] = Int64GetDatum(row->seq);
-	values[AUDIT_AT] = TimestampTzGetDatum(row->at);
-	values[AUDIT_ACTION] = CStringGetTextDatum(row->action);
-	values[AUDIT_ACTOR] = CStringGetTextDatum(row->actor);
-	values[AUDIT_SESSION_ROLE] = CStringGetTextDatum(row->session_role);
-	values[AUDIT_CLIENT_ADDRESS] = wf_store_text_value(row->client_address, &nulls[AUDIT_CLIENT_ADDRESS]);
-	values[AUDIT_APPLICATION_NAME] = wf_store_text_value(row->application_name, &nulls[AUDIT_APPLICATION_NAME]);
-	values[AUDIT_OBJECT_TYPE] = wf_store_text_value(row->object_type, &nulls[AUDIT_OBJECT_TYPE]);
-	values[AUDIT_OBJECT_ID] = UUIDPGetDatum(&row->object_id);
-	nulls[AUDIT_OBJECT_ID] = !row->has_object_id;
-	values[AUDIT_OBJECT_NAME] = wf_store_text_value(row->object_name, &nulls[AUDIT_OBJECT_NAME]);
-	values[AUDIT_BEFORE] = wf_store_jsonb_value(row->before, &nulls[AUDIT_BEFORE]);
-	values[AUDIT_AFTER] = wf_store_jsonb_value(row->after, &nulls[AUDIT_AFTER]);
-	values[AUDIT_DIGEST] = bytea_value(row->digest, row->has_digest, &nulls[AUDIT_DIGEST]);
-	values[AUDIT_PREV] = bytea_value(row->prev, true, &nulls[AUDIT_PREV]);
-	values[AUDIT_HASH] = bytea_value(row->hash, true, &nulls[AUDIT_HASH]);
-	values[AUDIT_KEY_ID] = Int32GetDatum(row->key_id);
-	values[AUDIT_MAC] = bytea_value(row->mac, row->has_mac, &nulls[AUDIT_MAC]);
-	wf_store_insert_put(insert, values, nulls);
-}
-
-void
-wf_audit_put_head(const WfAuditHead *head, const ItemPointerData *tid)
-{
-	Relation	relation = table_open(wf_store_table("audit_head"), RowExclusiveLock);
-	Datum		values[HEAD_COLUMNS] = {0};
-	bool		nulls[HEAD_COLUMNS] = {0};
-	ItemPointerData where;
-	HeapTuple	tuple;
-
-	values[HEAD_TENANT_ID] = UUIDPGetDatum(&head->tenant_id);
-	values[HEAD_FIRST_SEQ] = Int64GetDatum(head->first_seq);
-	values[HEAD_ANCHOR] = bytea_value(head->anchor, true, &nulls[HEAD_ANCHOR]);
-	values[HEAD_LAST_SEQ] = Int64GetDatum(head->last_seq);
-	values[HEAD_HASH] = bytea_value(head->hash, true, &nulls[HEAD_HASH]);
-	values[HEAD_AT] = TimestampTzGetDatum(head->at);
-	values[HEAD_KEY_ID] = Int32GetDatum(head->key_id);
-	values[HEAD_MAC] = bytea_value(head->mac, head->has_mac, &nulls[HEAD_MAC]);
-	tuple = heap_form_tuple(RelationGetDescr(relation), values, nulls);
-	if (tid == NULL)
-		CatalogTupleInsert(relation, tuple);
-	else
-	{
-		where = *tid;
-		CatalogTupleUpdate(relation, &where, tuple);
-	}
-	heap_freetuple(tuple);
-	table_close(relation, NoLock);
-	CommandCounterIncrement();
-}
-
-/* One tenant's trail while it is being written. */
-typedef struct Trail
-{
-	WfAuditHead head;
-	WfAuditKey	key;
-	WfInsert   *insert;
-	StringInfo	text;
-} Trail;
-
-static void
-append(Trail *trail, WfAuditRow *row)
-{
-	WfAuditHead *head = &trail->head;
-
-	row->seq = head->last_seq + 1;
-	memcpy(row->prev, head->hash, sizeof(row->prev));
-	wf_audit_seal_row(row, &trail->key, trail->text);
-	put_row(trail->insert, row);
-	head->last_seq = row->seq;
-	memcpy(head->hash, row->hash, sizeof(head->hash));
-	head->at = row->at;
-}
-
-/* An entry of ours about the trail itself, by whoever writes `first`. */
-static void
-append_remark(Trail *trail, const WfAuditRow *first, const char *action, const Jsonb *after)
-{
-	WfAuditRow	row = {.tenant_id = first->tenant_id, .at = first->at, .action = action, .actor = first->actor,
-		.session_role = first->session_role, .client_address = first->client_address,
-	.application_name = first->application_name, .object_type = "audit", .after = after};
-
-	append(trail, &row);
-}
-
-/*
- * Compares the head with the last entry; what is wrong, or NULL. Entries that are not ours are numbered past: they stay for who
- * verifies, and stop nobody.
- */
-static const char *
-compare_last(WfAuditHead *head, bool found)
-{
-	WfAuditRow	last;
-	bool		is_same;
-
-	wf_audit_last(&head->tenant_id, SnapshotSelf, &last);
-	is_same = last.seq == head->last_seq &&
-		(last.seq == 0 || (memcmp(last.hash, head->hash, sizeof(last.hash)) == 0 && (!found || last.key_id == head->key_id)));
-	if (!found)
-		head->first_seq = 1;
-	if (last.seq > head->last_seq)
-	{
-		head->last_seq = last.seq;
-		memcpy(head->hash, last.hash, sizeof(head->hash));
-	}
-	if (is_same)
-		return NULL;
-	return found ? "the last entry was not the one that the head names" : "the head was missing";
-}
-
-/* Says that there is another key, or that there is one now, or none any more. */
-static void
-remark_key(Trail *trail, const WfAuditRow *first, int32 before, bool is_checked)
-{
-	WfJsonWriter *w = wf_json_writer_begin();
-
-	wf_json_begin_object(w);
-	wf_json_put_field_int64(w, "before", before);
-	wf_json_put_field_int64(w, "after", trail->key.key_id);
-	wf_json_put_field_bool(w, "checked", is_checked);
-	wf_json_end_object(w);
-	append_remark(trail, first, "audit.key", wf_json_finish(w));
-}
-
-/* Says what is to be said of the trail before the first entry is added: that it was tampered with, that there is another key. */
-static void
-remark(Trail *trail, const WfAuditRow *first, bool found)
-{
-	const int32 key_before = trail->head.key_id;
-	WfAuditKey	key;
-	const char *problem;
-	const char *mac_problem = NULL;
-	bool		is_checked = found && wf_audit_key_of(&trail->head.tenant_id, key_before, &key);
-
-	if (is_checked)
-	{
-		if (!wf_audit_head_mac_holds(&trail->head, &key))
-			mac_problem = "the MAC of the head did not hold";
-		explicit_bzero(&key, sizeof(key));
-	}
-	problem = compare_last(&trail->head, found);
-	if (mac_problem != NULL)
-		problem = mac_problem;
-	if (problem != NULL)
-		append_remark(trail, first, "audit.tampered", wf_store_audit_facts("problem", problem, NULL));
-	if (found && trail->head.last_seq > 0 && key_before != trail->key.key_id)
-		remark_key(trail, first, key_before, is_checked && mac_problem == NULL);
-}
-
-/* Entries first to last - 1 of the list are those of a tenant. */
-static void
-write_tenant(WfInsert *insert, Pending **list, int first, int last)
-{
-	const pg_uuid_t *tenant_id = &list[first]->row.tenant_id;
-	StringInfoData text;
-	Trail		trail = {.insert = insert, .text = &text};
-	ItemPointerData tid;
-	bool		found;
-
-	initStringInfo(&text);
-	(void) wf_audit_lock(tenant_id, false);
-	found = wf_audit_find_head(tenant_id, SnapshotSelf, &trail.head, &tid);
-	wf_audit_key(tenant_id, &trail.key);
-	remark(&trail, &list[first]->row, found);
-	for (int i = first; i < last; i++)
-		append(&trail, &list[i]->row);
-	wf_audit_seal_head(&trail.head, &trail.key);
-	explicit_bzero(&trail.key, sizeof(trail.key));
-	wf_audit_put_head(&trail.head, found ? &tid : NULL);
-}
-
 static int
 by_tenant(const void *a, const void *b)
 {
-	const Pending *one = *(Pending *const *) a;
-	const Pending *other = *(Pending *const *) b;
-	int			order = memcmp(&one->row.tenant_id, &other->row.tenant_id, UUID_LEN);
+	const WfAuditRow *one = *(WfAuditRow *const *) a;
+	const WfAuditRow *other = *(WfAuditRow *const *) b;
+	int			order = memcmp(&one->tenant_id, &other->tenant_id, UUID_LEN);
 
 	/* they are in one array, in the order in which they were noted */
 	return order != 0 ? order : one < other ? -1 : one > other ? 1 : 0;
 }
 
 /* Entries whose table is there still, in order. */
-static Pending **
+static WfAuditRow **
 sorted(int *n)
 {
-	Pending   **list = MemoryContextAllocHuge(memory, sizeof(Pending *) * n_pending);
+	WfAuditRow **list = MemoryContextAllocHuge(memory, sizeof(WfAuditRow *) * n_pending);
 	Oid			known = InvalidOid;
 	bool		is_there = false;
 
@@ -475,20 +273,21 @@ sorted(int *n)
 			is_there = SearchSysCacheExists1(RELOID, ObjectIdGetDatum(known));
 		}
 		if (is_there)
-			list[(*n)++] = &pending[i];
+			list[(*n)++] = &pending[i].row;
 	}
-	qsort(list, *n, sizeof(Pending *), by_tenant);
+	qsort(list, *n, sizeof(WfAuditRow *), by_tenant);
 	return list;
 }
 
-static void
+/* False: there was nothing to write. */
+static bool
 write_all(void)
 {
 	MemoryContext work = AllocSetContextCreate(TopTransactionContext, "workflow audit writing", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(work);
 	MemoryContext noted = memory;
 	int			n;
-	Pending   **list = sorted(&n);
+	WfAuditRow **list = sorted(&n);
 	bool		has_snapshot = ActiveSnapshotSet();
 
 	if (!has_snapshot)
@@ -500,9 +299,9 @@ write_all(void)
 		for (int first = 0, last; first < n; first = last)
 		{
 			last = first + 1;
-			while (last < n && memcmp(&list[last]->row.tenant_id, &list[first]->row.tenant_id, UUID_LEN) == 0)
+			while (last < n && memcmp(&list[last]->tenant_id, &list[first]->tenant_id, UUID_LEN) == 0)
 				last++;
-			write_tenant(insert, list, first, last);
+			wf_audit_write(insert, list + first, last - first);
 		}
 		wf_store_insert_end(insert);
 		WF_FAULT("audit.written");
@@ -513,6 +312,7 @@ write_all(void)
 	forget();
 	MemoryContextDelete(noted);
 	MemoryContextDelete(work);
+	return n > 0;
 }
 
 /* -- ends of transactions -- */
@@ -523,9 +323,12 @@ at_transaction_end(XactEvent event, void *arg)
 	switch (event)
 	{
 		case XACT_EVENT_PRE_COMMIT:
+			if (n_pending > 0 && write_all())
+				wf_audit_flush_later();
+			break;
 		case XACT_EVENT_PRE_PREPARE:
 			if (n_pending > 0)
-				write_all();
+				(void) write_all();
 			break;
 		case XACT_EVENT_COMMIT:
 		case XACT_EVENT_ABORT:
@@ -560,6 +363,7 @@ at_subtransaction_end(SubXactEvent event, SubTransactionId mine, SubTransactionI
 void
 wf_store_audit_init(void)
 {
+	wf_audit_flush_init();
 	RegisterXactCallback(at_transaction_end, NULL);
 	RegisterSubXactCallback(at_subtransaction_end, NULL);
 }

@@ -37,8 +37,9 @@ extern void wf_store_audit(const pg_uuid_t *tenant_id, const WfAudit *entry);
 extern void wf_store_audit_name(const pg_uuid_t *tenant_id, const char *action, const char *object_type, const char *name);
 /* {key: text, ...} of pairs of C strings that a NULL ends, without those that are NULL; NULL when none is left. */
 extern Jsonb *wf_store_audit_facts(const char *key,...);
-/* A request ended with this error; if a rule on addresses refused it (WF011) that is recorded, once a minute for a host. Never waits. */
-extern void wf_store_audit_refusal(const struct WfRequestRow *request, const Jsonb *error);
+/* A request ended with this error; if a rule on addresses refused it (WF011) that is recorded, once a minute for a host.
+ * `dont_wait`: the transaction is short, works for all tenants, and is not to wait for one when it commits. */
+extern void wf_store_audit_refusal(const struct WfRequestRow *request, const Jsonb *error, bool dont_wait);
 /* Registers callbacks; once, and before all others that write when a transaction ends. */
 extern void wf_store_audit_init(void);
 
@@ -151,6 +152,12 @@ extern int	wf_store_drop_audit(const pg_uuid_t *tenant_id, const char *name, con
 
 /* Keeps others from the tenant's trail until the transaction ends. False: it was not to be had at once. */
 extern bool wf_audit_lock(const pg_uuid_t *tenant_id, bool dont_wait);
+/* Writes entries of one tenant, at least one, in their order; `insert` is into wf.audit (audit_write.c). */
+struct WfInsert;
+extern void wf_audit_write(struct WfInsert *insert, WfAuditRow *const *rows, int n);
+/* The transaction that is about to commit waits for the disk when it has given up its locks (audit_flush.c). */
+extern void wf_audit_flush_later(void);
+extern void wf_audit_flush_init(void);
 /* Writes a head whose row is at tid (NULL: there is none). */
 extern void wf_audit_put_head(const WfAuditHead *head, const ItemPointerData *tid);
 

@@ -14,6 +14,7 @@
  */
 #include "postgres.h"
 
+#include "base/compat.h"
 #include "base/json.h"
 #include "base/secret.h"
 #include "lib/stringinfo.h"

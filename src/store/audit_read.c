@@ -124,7 +124,8 @@ wf_audit_find_head(const pg_uuid_t *tenant_id, Snapshot snapshot, WfAuditHead *h
 	head->tenant_id = *tenant_id;
 	uuid_key(&key, 1, tenant_id);
 	index_rescan(scan, &key, 1, NULL, 0);
-	found = index_getnext_slot(scan, ForwardScanDirection, slot);
+	/* from behind: while somebody's old snapshot keeps what was updated, the newest comes last */
+	found = index_getnext_slot(scan, BackwardScanDirection, slot);
 	if (found)
 	{
 		read_head(slot, head);

@@ -60,7 +60,7 @@ facts_of(const WfRequestRow *request, const JsonbValue *error, int64 n)
 }
 
 void
-wf_store_audit_refusal(const WfRequestRow *request, const Jsonb *error)
+wf_store_audit_refusal(const WfRequestRow *request, const Jsonb *error, bool dont_wait)
 {
 	Place	   *place;
 	TimestampTz now = wf_clock_now();
@@ -77,7 +77,7 @@ wf_store_audit_refusal(const WfRequestRow *request, const Jsonb *error)
 	place->n++;
 	if (place->told_at != 0 && now - place->told_at < AGAIN_US && now >= place->told_at)
 		return;
-	if (!wf_audit_lock(&request->tenant_id, true))
+	if (dont_wait && !wf_audit_lock(&request->tenant_id, true))
 		return;
 	wf_store_audit(&request->tenant_id, &(WfAudit) {.action = "request.refuse", .object_type = "run",
 				   .object_id = &request->run_id, .object_name = request->host, .after = facts_of(request, &root, place->n),

@@ -433,7 +433,6 @@ log_end(const WfRequestEnd *end, WfInsert **insert, Oid *leaf)
 		*insert = wf_store_insert_begin(its_leaf);
 	*leaf = its_leaf;
 	wf_store_insert_put(*insert, values, nulls);
-	wf_store_audit_refusal(row, end->error);
 }
 
 static void
@@ -524,6 +523,7 @@ wf_store_end_attempts(WfRequestEnd *ends, int n)
 		if (!wf_store_delete_tid(walk.heap, &walk.slot->tts_tid, &is_moved))
 			elog(ERROR, "could not delete a request that is held");
 		log_end(end, &insert, &leaf);
+		wf_store_audit_refusal(end->row, end->error, true);
 		if (!end->row->forget)
 			fill_reply(end, &messages[n_messages++]);
 	}
@@ -542,6 +542,7 @@ wf_store_log_request(const WfRequestEnd *end)
 
 	log_end(end, &insert, &leaf);
 	wf_store_insert_end(insert);
+	wf_store_audit_refusal(end->row, end->error, false);
 }
 
 List *

@@ -59,6 +59,10 @@ INSERT INTO wanted VALUES
 	('wf_disable_trigger', 'workflow text, node text', 'void', 0),
 	('wf_next_runs', 'workflow text, count integer DEFAULT 5', 'SETOF timestamp with time zone', 1),
 	('wf_webhook', 'path text, method text, headers jsonb, body bytea, query jsonb DEFAULT ''{}''::jsonb', 'jsonb', 1),
+	('wf_verify_audit', 'tenant text DEFAULT NULL::text', 'TABLE(seq bigint, problem text)', 1),
+	('wf_audit_head', 'tenant text DEFAULT NULL::text', 'TABLE(first_seq bigint, seq bigint, hash text, at timestamp with time zone, key_id integer)', 1),
+	('wf_export_audit', 'format text DEFAULT ''jsonl''::text, from_seq bigint DEFAULT 1, to_seq bigint DEFAULT NULL::bigint', 'SETOF text', 3),
+	('wf_verify_signature', 'task_id uuid', 'TABLE(seq bigint, signed_by text, signed_at timestamp with time zone, outcome text, digest text, problem text)', 0),
 	('wf_reset_circuit', 'host text', 'boolean', 0),
 	('wf_limit_host', 'host text, requests integer DEFAULT NULL::integer, per interval DEFAULT ''00:00:01''::interval, burst integer DEFAULT NULL::integer, concurrency integer DEFAULT NULL::integer', 'void', 4),
 	('wf_set_http_policy', 'allow text DEFAULT ''''::text, deny text DEFAULT ''''::text', 'void', 2);
@@ -82,11 +86,13 @@ SELECT is_empty($$SELECT name FROM found WHERE obj_description(oid, 'pg_proc') I
 CREATE FUNCTION pg_temp.columns_of(view text) RETURNS SETOF text LANGUAGE sql AS $$
 	SELECT attname || ' ' || format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = to_regclass('api.' || view) AND attnum > 0 AND NOT attisdropped ORDER BY attnum $$;
 SELECT set_eq($$SELECT c.relname::text FROM pg_class c JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e' WHERE c.relnamespace = 'api'::regnamespace AND c.relkind IN ('r', 'v', 'm', 'f', 'p', 'S')$$,
-	ARRAY['wf_workflows', 'wf_runs', 'wf_steps', 'wf_segments', 'wf_tasks', 'wf_dead_letters', 'wf_queue_status', 'wf_secrets',
-		'wf_requests', 'wf_circuits', 'wf_stat_hosts', 'wf_host_limits', 'wf_triggers', 'wf_members', 'wf_roles'], 'the views, and no other relation');
+	ARRAY['wf_workflows', 'wf_runs', 'wf_steps', 'wf_segments', 'wf_tasks', 'wf_dead_letters', 'wf_queue_status', 'wf_secrets', 'wf_credentials',
+		'wf_master_keys', 'wf_requests', 'wf_circuits', 'wf_stat_hosts', 'wf_host_limits', 'wf_triggers', 'wf_members', 'wf_roles', 'wf_tenants', 'wf_quotas',
+		'wf_approvals', 'wf_forgotten', 'wf_audit_log', 'wf_signatures'], 'the views, and no other relation');
 SELECT results_eq($$SELECT pg_temp.columns_of('wf_runs')$$, ARRAY['run_id uuid', 'workflow text', 'version integer', 'status text', 'trigger text', 'input jsonb', 'output jsonb', 'error jsonb', 'correlation_id text', 'tags text[]', 'parent_run_id uuid', 'started_by text',
 	'queued_at timestamp with time zone', 'started_at timestamp with time zone', 'finished_at timestamp with time zone', 'duration_ms double precision', 'current_nodes text[]', 'progress jsonb', 'wake_at timestamp with time zone', 'attempt integer'], 'wf_runs: columns');
 SELECT results_eq($$SELECT pg_temp.columns_of('wf_tasks')$$, ARRAY['task_id uuid', 'run_id uuid', 'workflow text', 'node text', 'kind text', 'queue text', 'title text', 'body text', 'assignees text[]', 'claimed_by text', 'outcomes text[]', 'form jsonb', 'payload jsonb', 'status text', 'attempt integer', 'created_at timestamp with time zone', 'due_at timestamp with time zone'], 'wf_tasks: columns');
+SELECT results_eq($$SELECT pg_temp.columns_of('wf_audit_log')$$, ARRAY['seq bigint', 'at timestamp with time zone', 'actor text', 'session_role text', 'client_address text', 'application_name text', 'action text', 'object_type text', 'object_id uuid', 'object_name text', 'before jsonb', 'after jsonb', 'digest text', 'hash text', 'key_id integer'], 'wf_audit_log: columns');
 SELECT results_eq($$SELECT pg_temp.columns_of('wf_dead_letters')$$, ARRAY['run_id uuid', 'workflow text', 'version integer', 'error jsonb', 'attempts integer', 'failed_at timestamp with time zone'], 'wf_dead_letters: columns');
 SELECT results_eq($$SELECT pg_temp.columns_of('wf_requests')$$, ARRAY['request_id uuid', 'run_id uuid', 'node text', 'method text', 'host text', 'path text', 'state text', 'status integer', 'attempts integer', 'dns_ms real', 'connect_ms real', 'tls_ms real', 'first_byte_ms real', 'total_ms real', 'error jsonb',
 	'workflow text', 'created_at timestamp with time zone', 'ended_at timestamp with time zone', 'due_at timestamp with time zone', 'bodies jsonb'], 'wf_requests: columns');

@@ -36,46 +36,28 @@ SELECT seq, action, actor, type, name, before, after FROM log WHERE seq > 25;
 RESET ROLE;
 SELECT count(*) FROM wf.audit WHERE audit::text ~ 'canary';
 
--- tasks: who has one, and a decision, which is signed
-SET ROLE wf_test_owner;
-SELECT wf_save('ask', '{"nodes": [{"id": "ok", "type": "approval", "config": {"title": "Pay {{ $input.n }}?", "body": "to Ada", "quorum": 2, "form": {"type": "object", "properties": {"why": {"type": "string"}}}}}]}');
-SELECT wf_run('ask', '{"n": 5}')->>'status';
-SELECT task_id FROM wf_tasks \gset
-SET ROLE wf_test_member;
-SELECT wf_claim_task(:'task_id'), wf_unclaim_task(:'task_id'), wf_claim_task(:'task_id'), wf_delegate_task(:'task_id', 'wf_test_admin');
-SELECT wf_complete_task(:'task_id', 'approved');
-SET ROLE wf_test_admin;
-SELECT wf_complete_task(:'task_id', 'approved', '{"why": "due"}')->>'status';
-SET ROLE wf_test_member;
-SELECT wf_complete_task(:'task_id', 'rejected', jsonb_build_object('why', repeat('long ', 5000)))->>'status';
-SET ROLE wf_test_owner;
-SELECT seq, action, actor, type, name, before, after, digest FROM log WHERE seq > 28;
-SELECT seq, task_id = :'task_id', workflow, version, node, title, outcome, left(data::text, 100), signed_by, session_role = session_user, digest = encode(sha256(convert_to(document::text, 'UTF8')), 'hex') FROM wf_signatures;
-SELECT seq, signed_by, outcome, problem FROM wf_verify_signature(:'task_id');
-SELECT count(*) FROM wf_verify_signature(gen_random_uuid());
-SELECT wf_verify_signature(NULL);
-
 -- with the transaction, and the subtransaction
-BEGIN; SELECT wf_set_status('w', 'paused'); SELECT count(*) FROM log WHERE seq > 33; ROLLBACK;
+SET ROLE wf_test_owner;
+BEGIN; SELECT wf_set_status('w', 'paused'); SELECT count(*) FROM log WHERE seq > 27; ROLLBACK;
 BEGIN; SELECT wf_set_status('w', 'draft'); SAVEPOINT s; SELECT wf_set_status('w', 'paused'); SAVEPOINT s2; SELECT wf_set_status('w', 'archived'); RELEASE s2; ROLLBACK TO s; SELECT wf_set_status('w', 'archived'); SAVEPOINT s3; SELECT wf_set_status('w', 'paused'); SAVEPOINT s4; SELECT wf_set_status('w', 'active'); ROLLBACK TO s4; RELEASE s3; COMMIT;
 DO $$ BEGIN PERFORM wf_set_status('w', 'active'); BEGIN PERFORM wf_set_status('w', 'paused'); RAISE 'x'; EXCEPTION WHEN raise_exception THEN PERFORM wf_set_status('w', 'draft'); END; END $$;
 DO $$ BEGIN PERFORM wf_set_status('w', 'active'); COMMIT; PERFORM wf_set_status('w', 'paused'); ROLLBACK; PERFORM wf_set_status('w', 'archived'); END $$;
-SELECT seq, action, before, after FROM log WHERE seq > 33;
+SELECT seq, action, before, after FROM log WHERE seq > 27;
 BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT wf_set_status('w', 'active'); COMMIT;
 BEGIN ISOLATION LEVEL SERIALIZABLE; SELECT wf_set_status('w', 'active'); COMMIT;
 -- several tenants in one transaction
 RESET ROLE;
 BEGIN; SET workflow.tenant = 'b'; SELECT wf_save('of b', '{"nodes": [{"id": "a", "type": "noop"}]}'); SET workflow.tenant = 'a'; SELECT wf_set_status('w', 'paused'); SET workflow.tenant = 'b'; SELECT wf_delete('of b'); COMMIT;
 SELECT action, name, before, after FROM log;
-SET workflow.tenant = 'a'; SELECT action FROM log WHERE seq > 42; SELECT * FROM wf_verify_audit(); SELECT * FROM wf_verify_audit('b'); RESET workflow.tenant;
+SET workflow.tenant = 'a'; SELECT action FROM log WHERE seq > 35; SELECT * FROM wf_verify_audit(); SELECT * FROM wf_verify_audit('b'); RESET workflow.tenant;
 -- the extension is dropped by the transaction that did something
 BEGIN; SELECT wf_save('x', '{"nodes": [{"id": "a", "type": "noop"}]}'); DROP EXTENSION workflow CASCADE; SELECT to_regclass('wf.audit') IS NULL; ROLLBACK;
 
 -- who may look
 SET ROLE wf_test_admin; SELECT count(*) > 0 FROM wf_audit_log; SELECT * FROM wf_verify_audit(); SELECT count(*) > 0 FROM wf_export_audit(); SELECT count(*) FROM wf_audit_head();
 SET ROLE wf_test_member; SELECT count(*) FROM wf_audit_log; SELECT count(*) FROM wf_signatures; SELECT count(*) FROM wf.audit; SELECT count(*) FROM wf.audit_head;
-SELECT * FROM wf_verify_audit(); SELECT * FROM wf_verify_audit('a'); SELECT * FROM wf_verify_audit('no such tenant'); SELECT count(*) FROM wf_export_audit(); SELECT * FROM wf_audit_head(); SELECT * FROM wf_verify_signature(:'task_id');
-SET ROLE wf_test_other; SELECT count(*) FROM wf_audit_log WHERE after::text ~ 'wf_test_admin|"w"'; SELECT * FROM wf_verify_audit('a'); SELECT count(*) FROM wf_verify_signature(:'task_id'); SET workflow.tenant = 'a'; SELECT count(*) FROM wf_audit_log; RESET workflow.tenant;
+SELECT * FROM wf_verify_audit(); SELECT * FROM wf_verify_audit('a'); SELECT * FROM wf_verify_audit('no such tenant'); SELECT count(*) FROM wf_export_audit(); SELECT * FROM wf_audit_head(); SELECT * FROM wf_verify_signature(gen_random_uuid());
+SET ROLE wf_test_other; SELECT count(*) FROM wf_audit_log WHERE after::text ~ 'wf_test_admin|"w"'; SELECT * FROM wf_verify_audit('a'); SELECT count(*) FROM wf_verify_signature(gen_random_uuid()); SELECT wf_verify_signature(NULL); SET workflow.tenant = 'a'; SELECT count(*) FROM wf_audit_log; RESET workflow.tenant;
 -- an admin of the tenant above may
 SET ROLE wf_test_admin; SET workflow.tenant = 'b'; SELECT count(*) > 0 FROM wf_audit_log; SELECT * FROM wf_verify_audit('b'); RESET workflow.tenant;
 SET ROLE wf_test_owner;
@@ -91,7 +73,7 @@ UPDATE wf.audit SET actor = 'x';
 
 -- export
 SELECT wf_create_tenant('=1+1|''c') IS NOT NULL; SELECT wf_use_tenant('=1+1|''c');
-SET application_name = E'say "hi", \\ tab\there'; SELECT wf_save('@sum', '{"nodes": [{"id": "a", "type": "noop", "notes": "line\nbreak \"q\" \\ 😀"}]}'); RESET application_name;
+SET application_name = E'say "hi", \\ there'; SELECT wf_save('@sum', '{"nodes": [{"id": "a", "type": "noop", "notes": "line\nbreak \"q\" \\ 😀"}]}'); RESET application_name;
 CREATE FUNCTION fixed(l text) RETURNS text LANGUAGE sql AS $$ SELECT regexp_replace(regexp_replace(regexp_replace(regexp_replace(regexp_replace(l, '[0-9a-f]{8}-[0-9a-f-]{27}', 'ID', 'g'), '\d{4}-\d\d-\d\dT[0-9:.+-]+Z?', 'TIME', 'g'), '[0-9a-f]{64}', 'HASH', 'g'), '"?' || session_user || '"?', 'ME', 'g'), '("keyId": |HASH,)\d+', '\1KEY') $$;
 SELECT fixed(l) FROM wf_export_audit() l;
 SELECT fixed(l) FROM wf_export_audit('csv') l;

@@ -2,7 +2,7 @@
 \getenv root PG_ABS_SRCDIR
 \set lib :root '/lib/runtime.psql'
 \i :lib
-CREATE ROLE wf_test_audit LOGIN;
+CREATE ROLE wf_test_audit LOGIN; CREATE ROLE wf_test_audit2;
 CREATE FUNCTION plain(j jsonb) RETURNS text LANGUAGE sql AS $$ SELECT regexp_replace(j::text, '[0-9a-f]{8}-[0-9a-f-]{27}', 'ID', 'g') $$;
 SELECT wf_grant('wf_test_audit', 'default', 'admin'); GRANT USAGE ON SCHEMA test TO wf_test_audit;
 SELECT wf_save('w', '{"nodes": [{"id": "e", "type": "waitForEvent", "config": {"event": "never"}}]}');
@@ -32,6 +32,29 @@ SELECT actor, session_role, object_name, after->>'status' FROM wf_audit_log WHER
 SELECT wf_run('doer', '{"status": "active", "bad": true}')->>'status', wf_dry_run('doer', '{"status": "active", "bad": false}')->>'status', wf_run('doer', '{"status": "active", "bad": false}')->>'status';
 SELECT actor, session_role = session_user, object_name, after->>'status' FROM wf_audit_log WHERE action = 'workflow.status' ORDER BY seq;
 
+-- who has a task, and decisions by two, each signed; what is large is in the document by its digest
+RESET ROLE; SELECT wf_grant('wf_test_audit2', 'default', 'member'); GRANT USAGE ON SCHEMA test TO wf_test_audit2;
+SET ROLE wf_test_audit;
+SELECT wf_save('two', '{"nodes": [{"id": "ok", "type": "approval", "config": {"title": "Pay {{ $input.n }}?", "body": "to Ada", "quorum": 2, "form": {"type": "object", "properties": {"why": {"type": "string"}}}}}]}');
+SELECT wf_start('two', '{"n": 5}') AS run \gset
+SELECT test.stands(:'run', 'ok');
+SELECT task_id FROM wf_tasks WHERE run_id = :'run' \gset
+SET ROLE wf_test_audit2;
+SELECT wf_claim_task(:'task_id'), wf_unclaim_task(:'task_id'), wf_claim_task(:'task_id'), wf_delegate_task(:'task_id', 'wf_test_audit');
+SELECT test.error(format('SELECT wf_complete_task(%L, %L)', :'task_id', 'approved'));
+SET ROLE wf_test_audit;
+SELECT wf_complete_task(:'task_id', 'approved', '{"why": "due"}')->>'status';
+SET ROLE wf_test_audit2;
+SELECT wf_complete_task(:'task_id', 'rejected', jsonb_build_object('why', repeat('long ', 5000)))->>'status';
+SELECT test.ends(:'run') ~ 'completed';
+SET ROLE wf_test_audit;
+SELECT action, actor, object_type, object_name, before, regexp_replace(plain(after), '"signedAt": "[^"]*"', '"signedAt": "T"'), length(digest) FROM wf_audit_log WHERE object_id = :'task_id' ORDER BY seq;
+SELECT task_id = :'task_id', workflow, version, node, title, outcome, data, signed_by, session_role = session_user, digest = encode(sha256(convert_to(document::text, 'UTF8')), 'hex') FROM wf_signatures ORDER BY seq;
+SELECT signed_by, outcome, problem FROM wf_verify_signature(:'task_id');
+RESET ROLE;
+BEGIN; ALTER TABLE wf.audit DISABLE TRIGGER ALL; UPDATE wf.audit SET session_role = 'x' WHERE object_id = :'task_id' AND actor = 'wf_test_audit2'; SELECT signed_by, outcome, problem FROM wf_verify_signature(:'task_id'); ROLLBACK;
+SET ROLE wf_test_audit;
+
 -- a decision goes to its run, and stays in the trail when the run is long gone
 SELECT wf_save('ask', '{"nodes": [{"id": "ok", "type": "approval", "config": {"title": "Pay {{ $input.n }}?"}}]}');
 SELECT wf_start('ask', '{"n": 7}') AS run \gset
@@ -41,7 +64,7 @@ SELECT wf_complete_task(:'task_id', 'approved', '{"why": "due"}')->>'status';
 SELECT test.ends(:'run') ~ 'completed';
 RESET ROLE;
 DELETE FROM wf.task; DELETE FROM wf.run; DELETE FROM wf.segment;
-SELECT run_id = :'run', workflow, version, node, title, outcome, data, signed_by FROM wf_signatures;
+SELECT run_id = :'run', workflow, version, node, title, outcome, data, signed_by FROM wf_signatures WHERE task_id = :'task_id';
 SELECT signed_by, outcome, length(digest), problem FROM wf_verify_signature(:'task_id');
 -- it is found changed, whoever made the digest and the hash anew
 BEGIN; ALTER TABLE wf.audit DISABLE TRIGGER ALL;
@@ -54,4 +77,4 @@ ROLLBACK;
 SELECT * FROM wf_verify_audit();
 DROP OWNED BY wf_test_audit;
 DROP EXTENSION workflow CASCADE;
-DROP ROLE wf_test_audit;
+DROP OWNED BY wf_test_audit2; DROP ROLE wf_test_audit, wf_test_audit2;

@@ -74,11 +74,15 @@ my $all = q{
 	SELECT 'failed', t.* FROM wf.failed t;
 	SELECT 'trigger_stat', t.* FROM wf.trigger_stat t;
 	SELECT 'debounce', t.* FROM wf.debounce t;
+	SELECT 'audit', t.* FROM wf.audit t ORDER BY 2, 3;
+	SELECT 'audit_head', t.* FROM wf.audit_head t ORDER BY 2;
 	SET workflow.tenant = 'default';
 	SELECT 'steps', run_id, seq, node, status, input, output, error FROM wf_steps ORDER BY 2, 3;
 };
 my $before = $from->safe_psql('shop', $all);
 like($before, qr/segment\|/, 'there is something to keep');
+like($before, qr/audit\|/, 'and a trail');
+my $trails = q{SELECT t.name, v.seq, v.problem FROM wf.tenant t CROSS JOIN LATERAL wf_verify_audit(t.name) v};
 
 my $to = PostgreSQL::Test::Cluster->new('to');
 $to->init;
@@ -99,9 +103,12 @@ for my $format ('plain', 'custom', 'directory')
 		$to->command_ok(['pg_restore', '--exit-on-error', '-d', $to->connstr($database), $path], "$format: restore");
 	}
 	is($to->safe_psql($database, $all), $before, "$format: all is as it was");
+	is($to->safe_psql($database, $trails), '', "$format: audit trails hold");
 	is($to->safe_psql($database, q{SET workflow.tenant = 'default'; SELECT wf_run('w', '{"v": 3}')->>'status', wf_run('w', '{"v": 4}', '{"version": 2}')->'output', wf_run('w', '{"v": 9}', '{"idempotencyKey": "k"}')->'output'}),
 		'completed|{"rows": [], "count": 1}|{"v": 1}', "$format: it runs, and knows its keys");
 	is($to->safe_psql($database, q{SET workflow.tenant = 'default'; SELECT wf_save('w', '{"nodes": [{"id": "b", "type": "noop"}], "edges": []}')}), '3', "$format: versions go on");
+	is($to->safe_psql($database, q{SELECT action FROM wf.audit WHERE tenant_id = '00000000-0000-7000-8000-000000000001' ORDER BY seq DESC LIMIT 1}) . $to->safe_psql($database, $trails), 'workflow.save', "$format: and so do audit trails");
+	is(scalar($to->psql($database, 'TRUNCATE wf.audit')), 3, "$format: which refuse to be changed");
 	is($to->safe_psql($database, q{SET ROLE wf_test_dump; SET workflow.tenant = 'acme'; SELECT wf_can('team:manage'), (SELECT string_agg(input->>'of', ' ') FROM wf_runs)}), 't|acme', "$format: members are members");
 }
 
