@@ -182,10 +182,10 @@ CREATE VIEW wf_circuits WITH (security_invoker = true) AS
 COMMENT ON VIEW wf_circuits IS 'circuits of hosts that have opened for the current tenant, as of their last change';
 
 CREATE VIEW wf_host_limits WITH (security_invoker = true) AS
-	SELECT h.host, nullif(h.requests, 0) AS requests,
+	SELECT h.host, CASE WHEN h.requests OPERATOR(pg_catalog.>) 0 THEN h.requests END AS requests,
 		   CASE WHEN h.requests OPERATOR(pg_catalog.>) 0
 		   THEN h.per_ms::pg_catalog.float8 OPERATOR(pg_catalog.*) '1 millisecond'::pg_catalog.interval END AS per,
-		   nullif(h.burst, 0) AS burst, nullif(h.concurrency, 0) AS concurrency
+		   CASE WHEN h.burst OPERATOR(pg_catalog.>) 0 THEN h.burst END AS burst, CASE WHEN h.concurrency OPERATOR(pg_catalog.>) 0 THEN h.concurrency END AS concurrency
 	FROM wf.host_limit h
 	WHERE h.tenant_id OPERATOR(pg_catalog.=) (SELECT wf.current_tenant_id());
 COMMENT ON VIEW wf_host_limits IS 'limits of the current tenant for hosts, and (*) for all that it sends';
