@@ -152,8 +152,8 @@ CREATE VIEW wf_requests WITH (security_invoker = true) AS
 			   ELSE 'retrying' END AS state,
 			   NULL::int AS status,
 			   q.attempts OPERATOR(pg_catalog.+) a.n AS attempts, NULL::real AS dns_ms, NULL::real AS connect_ms, NULL::real AS tls_ms,
-			   NULL::real AS first_byte_ms, NULL::real AS total_ms, q.error, q.created_at, NULL::timestamptz AS ended_at,
-			   q.due_at, NULL::jsonb AS bodies
+			   NULL::real AS first_byte_ms, NULL::real AS total_ms, q.error, q.created_at, NULL::pg_catalog.timestamptz AS ended_at,
+			   q.due_at, NULL::pg_catalog.jsonb AS bodies
 		FROM wf.request q
 		LEFT JOIN (SELECT b.tenant_id, i.request_id, pg_catalog.array_agg(b.began_at) AS began,
 				pg_catalog.array_agg(b.cut_short) AS cut_short
