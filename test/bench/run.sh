@@ -19,9 +19,10 @@ declare -A PARTS=(
 	[net]="requests hanging"
 	[dispatch]="sending awaiting wire"
 	[triggers]="writers webhooks"
+	[tenants]="tenants"
 	[runtime]="runs starts latency history timers memory rest"
 )
-SUBJECTS="sync triggers expressions net dispatch runtime"
+SUBJECTS="sync triggers expressions net dispatch tenants runtime"
 
 ONLY=${B:-${BENCH_ONLY:-}}
 for name in $ONLY; do
