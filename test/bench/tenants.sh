@@ -1,6 +1,6 @@
 # tenants.sh: what row-level security and rights cost a member, with 1, 1,000 and 100,000 tenants, against a superuser who asks the tables
 # for the tenant by its id. Sourced by run.sh.
-bench_cluster bench "autovacuum = off" "jit = off"
+bench_cluster bench "autovacuum = off" "jit = off" "synchronous_commit = off"
 sql -c "SET client_min_messages = warning" -f test/bench/tenants.sql >/dev/null
 say "tenants: $ROUNDS rounds of $SECONDS_EACH s, medians in us; a tenant has 1,000 runs, each of the others 10"
 
