@@ -41,9 +41,9 @@ ALTER TABLE wf.segment_default ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURI
 ALTER TABLE wf.request_log_default ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 REVOKE ALL ON wf.run_default, wf.segment_default, wf.request_log_default FROM PUBLIC;
 
--- What a request says is for who sends it.
+-- What a request says is for who sends it, and so is its lane, by which the outbox is looked up: an index that begins with it would tell of others'.
 REVOKE SELECT ON wf.request FROM PUBLIC;
-GRANT SELECT (tenant_id, run_id, step, request_id, lane, due_at, role, priority, workflow_id, node, method, host, path, forget,
+GRANT SELECT (tenant_id, run_id, step, request_id, due_at, role, priority, workflow_id, node, method, host, path, forget,
 	created_at, attempts, failures, duration_ms, error, trace) ON wf.request TO PUBLIC;
 
 -- Secrets: members see their names and versions. Nobody but the engine may read a ciphertext, or what is known of keys.
