@@ -184,8 +184,8 @@ CREATE VIEW wf_requests WITH (security_invoker = true) AS
 			   ELSE 'retrying' END AS state,
 			   NULL::int AS status,
 			   q.attempts OPERATOR(pg_catalog.+) a.n AS attempts, NULL::real AS dns_ms, NULL::real AS connect_ms, NULL::real AS tls_ms,
-			   NULL::real AS first_byte_ms, NULL::real AS total_ms, q.error, q.created_at, NULL::timestamptz AS ended_at,
-			   q.due_at, NULL::jsonb AS bodies
+			   NULL::real AS first_byte_ms, NULL::real AS total_ms, q.error, q.created_at, NULL::pg_catalog.timestamptz AS ended_at,
+			   q.due_at, NULL::pg_catalog.jsonb AS bodies
 		FROM wf.request q
 		LEFT JOIN (SELECT b.tenant_id, i.request_id, pg_catalog.array_agg(b.began_at) AS began,
 				pg_catalog.array_agg(b.cut_short) AS cut_short
@@ -214,10 +214,10 @@ CREATE VIEW wf_circuits WITH (security_invoker = true) AS
 COMMENT ON VIEW wf_circuits IS 'circuits of hosts that have opened for the current tenant, as of their last change';
 
 CREATE VIEW wf_host_limits WITH (security_invoker = true) AS
-	SELECT h.host, nullif(h.requests, 0) AS requests,
+	SELECT h.host, CASE WHEN h.requests OPERATOR(pg_catalog.>) 0 THEN h.requests END AS requests,
 		   CASE WHEN h.requests OPERATOR(pg_catalog.>) 0
 		   THEN h.per_ms::pg_catalog.float8 OPERATOR(pg_catalog.*) '1 millisecond'::pg_catalog.interval END AS per,
-		   nullif(h.burst, 0) AS burst, nullif(h.concurrency, 0) AS concurrency
+		   CASE WHEN h.burst OPERATOR(pg_catalog.>) 0 THEN h.burst END AS burst, CASE WHEN h.concurrency OPERATOR(pg_catalog.>) 0 THEN h.concurrency END AS concurrency
 	FROM wf.host_limit h
 	WHERE h.tenant_id OPERATOR(pg_catalog.=) (SELECT wf.current_tenant_id());
 COMMENT ON VIEW wf_host_limits IS 'limits of the current tenant for hosts, and (*) for all that it sends';

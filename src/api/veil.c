@@ -9,16 +9,23 @@
  *
  * It is in C since the planner puts the body of a function in SQL in its place.
  *
- * wf.is_current_tenant is what a policy asks of each row that no index on the tenant has found. Leakproof conditions of the query
- * may come before it, the cheapest first, and whether there is a row that passes them shows: by a subquery that is executed
- * at the first one. So it says to cost next to nothing, less than any operator can; and that all rows pass, so that estimates
- * are those of the comparison beside it, which is for indexes.
+ * wf.is_current_tenant is what a policy asks of a row. Leakproof conditions of the query may come before a policy, the cheapest
+ * first, and whether there is a row that passes them shows: by a subquery that is executed at the first one. So the function says
+ * to cost next to nothing, less than any operator can. Its support function tells the planner that an index on the tenant
+ * answers it, and that all rows pass: the views compare the tenant themselves, and their estimates are not to count it twice.
  */
 #include "postgres.h"
 
+#include "access/stratnum.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_type.h"
 #include "fmgr.h"
+#include "nodes/makefuncs.h"
+#include "nodes/pathnodes.h"
 #include "nodes/supportnodes.h"
+#include "parser/parse_func.h"
 #include "store/store.h"
+#include "utils/lsyscache.h"
 #include "utils/uuid.h"
 
 PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_veiled);
@@ -41,6 +48,26 @@ wf_sql_is_current_tenant(PG_FUNCTION_ARGS)
 				   memcmp(&tenant.tenant_id, PG_GETARG_UUID_P(0), sizeof(pg_uuid_t)) == 0);
 }
 
+/* `tenant_id = wf.current_tenant_id()`, which a B-tree on the tenant finds; NIL when the index is another. */
+static List *
+index_condition(SupportRequestIndexCondition *request)
+{
+	FuncExpr   *call = (FuncExpr *) request->node;
+	Oid			equals;
+	Oid			current;
+
+	if (!IsA(call, FuncExpr) || request->indexarg != 0 || request->index->relam != BTREE_AM_OID)
+		return NIL;
+	equals = get_opfamily_member(request->opfamily, UUIDOID, UUIDOID, BTEqualStrategyNumber);
+	current = LookupFuncName(list_make2(makeString("wf"), makeString("current_tenant_id")), 0, NULL, true);
+	if (!OidIsValid(equals) || !OidIsValid(current))
+		return NIL;
+	request->lossy = false;
+	return list_make1(make_opclause(equals, BOOLOID, false, linitial(call->args),
+									(Expr *) makeFuncExpr(current, UUIDOID, NIL, InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL),
+									InvalidOid, InvalidOid));
+}
+
 PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_is_current_tenant_support);
 
 Datum
@@ -48,6 +75,8 @@ wf_sql_is_current_tenant_support(PG_FUNCTION_ARGS)
 {
 	Node	   *request = (Node *) PG_GETARG_POINTER(0);
 
+	if (IsA(request, SupportRequestIndexCondition))
+		PG_RETURN_POINTER(index_condition((SupportRequestIndexCondition *) request));
 	if (!IsA(request, SupportRequestSelectivity))
 		PG_RETURN_POINTER(NULL);
 	((SupportRequestSelectivity *) request)->selectivity = 1.0;

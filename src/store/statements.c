@@ -26,6 +26,7 @@
 #define MAX_ARGS 20
 
 #define EQ " OPERATOR(pg_catalog.=) "
+#define NE " OPERATOR(pg_catalog.<>) "
 
 /* In the order of wf.queue's columns; read by wf_store_read_message. */
 #define MESSAGE_COLUMNS "tenant_id, message_id, run_id, role, priority, kind, step, crashes, ready_at, workflow_id," \
@@ -512,25 +513,25 @@ static const Statement statements[WF_SQL_COUNT] = {
 		"WITH aged AS ("
 		"  SELECT run_id FROM wf.run WHERE tenant_id" EQ "$1 AND run_id OPERATOR(pg_catalog.<) $2"
 		"   AND finished_at OPERATOR(pg_catalog.<) $3 ORDER BY run_id LIMIT $4 FOR UPDATE SKIP LOCKED),"
-		" free_failed AS (SELECT run_id FROM wf.failed WHERE tenant_id" EQ "$1 AND run_id IN (SELECT run_id FROM aged)"
+		" free_failed AS (SELECT run_id FROM wf.failed WHERE tenant_id" EQ "$1 AND run_id" EQ "ANY (SELECT run_id FROM aged)"
 		"  FOR UPDATE SKIP LOCKED),"
-		" free_tasks AS (SELECT task_id FROM wf.task WHERE tenant_id" EQ "$1 AND run_id IN (SELECT run_id FROM aged)"
+		" free_tasks AS (SELECT task_id FROM wf.task WHERE tenant_id" EQ "$1 AND run_id" EQ "ANY (SELECT run_id FROM aged)"
 		"  FOR UPDATE SKIP LOCKED),"
 		" old AS (SELECT run_id FROM aged"
-		"  EXCEPT SELECT run_id FROM wf.failed WHERE tenant_id" EQ "$1 AND run_id IN (SELECT run_id FROM aged)"
-		"   AND run_id NOT IN (SELECT run_id FROM free_failed)"
-		"  EXCEPT SELECT run_id FROM wf.task WHERE tenant_id" EQ "$1 AND run_id IN (SELECT run_id FROM aged)"
-		"   AND task_id NOT IN (SELECT task_id FROM free_tasks)),"
-		" k AS (DELETE FROM wf.idempotency WHERE tenant_id" EQ "$1 AND run_id IN (SELECT run_id FROM old)),"
-		" t AS (DELETE FROM wf.task WHERE tenant_id" EQ "$1 AND run_id IN (SELECT run_id FROM old)),"
-		" f AS (DELETE FROM wf.failed WHERE tenant_id" EQ "$1 AND run_id IN (SELECT run_id FROM old)),"
-		" p AS (DELETE FROM wf.pii WHERE tenant_id" EQ "$1 AND run_id IN (SELECT run_id FROM old)),"
+		"  EXCEPT SELECT run_id FROM wf.failed WHERE tenant_id" EQ "$1 AND run_id" EQ "ANY (SELECT run_id FROM aged)"
+		"   AND NOT run_id" EQ "ANY (SELECT run_id FROM free_failed)"
+		"  EXCEPT SELECT run_id FROM wf.task WHERE tenant_id" EQ "$1 AND run_id" EQ "ANY (SELECT run_id FROM aged)"
+		"   AND NOT task_id" EQ "ANY (SELECT task_id FROM free_tasks)),"
+		" k AS (DELETE FROM wf.idempotency WHERE tenant_id" EQ "$1 AND run_id" EQ "ANY (SELECT run_id FROM old)),"
+		" t AS (DELETE FROM wf.task WHERE tenant_id" EQ "$1 AND run_id" EQ "ANY (SELECT run_id FROM old)),"
+		" f AS (DELETE FROM wf.failed WHERE tenant_id" EQ "$1 AND run_id" EQ "ANY (SELECT run_id FROM old)),"
+		" p AS (DELETE FROM wf.pii WHERE tenant_id" EQ "$1 AND run_id" EQ "ANY (SELECT run_id FROM old)),"
 		" s AS (DELETE FROM wf.segment WHERE tenant_id" EQ "$1 AND run_id OPERATOR(pg_catalog.<) $2"
-		"  AND run_id IN (SELECT run_id FROM old)),"
+		"  AND run_id" EQ "ANY (SELECT run_id FROM old)),"
 		" r AS (DELETE FROM wf.request_log WHERE tenant_id" EQ "$1 AND run_id OPERATOR(pg_catalog.<) $2"
-		"  AND run_id IN (SELECT run_id FROM old))"
+		"  AND run_id" EQ "ANY (SELECT run_id FROM old))"
 		" DELETE FROM wf.run WHERE tenant_id" EQ "$1 AND run_id OPERATOR(pg_catalog.<) $2"
-		"  AND run_id IN (SELECT run_id FROM old)",
+		"  AND run_id" EQ "ANY (SELECT run_id FROM old)",
 	4, {UUIDOID, UUIDOID, TIMESTAMPTZOID, INT4OID}},
 	[WF_SQL_MASTER_KEYS] = {
 		"SELECT key_id, check_value FROM wf.master_key ORDER BY key_id",
@@ -594,7 +595,7 @@ static const Statement statements[WF_SQL_COUNT] = {
 	0, {0}},
 	/* a request that is to be tried again has become due after its batch began: that attempt counts in its row */
 	[WF_SQL_FORGET_CUT_SHORT] = {
-		"DELETE FROM wf.sending WHERE cut_short AND ROW(tenant_id, batch_id) NOT IN ("
+		"DELETE FROM wf.sending WHERE cut_short AND NOT ROW(tenant_id, batch_id)" EQ "ANY ("
 		" SELECT s.tenant_id, s.batch_id FROM (SELECT tenant_id, batch_id, began_at, pg_catalog.unnest(request_ids) AS request_id"
 		"   FROM wf.sending WHERE cut_short) s, wf.request r"
 		"  WHERE r.tenant_id" EQ "s.tenant_id AND r.request_id" EQ "s.request_id AND r.due_at OPERATOR(pg_catalog.<=) s.began_at)",
@@ -646,7 +647,7 @@ static const Statement statements[WF_SQL_COUNT] = {
 		"DELETE FROM wf.circuit WHERE tenant_id" EQ "$1 AND host" EQ "$2",
 	2, {UUIDOID, TEXTOID}},
 	[WF_SQL_SET_HTTP_POLICY] = {
-		"UPDATE wf.tenant SET http_allow = nullif($2, ''), http_deny = nullif($3, '') WHERE tenant_id" EQ "$1",
+		"UPDATE wf.tenant SET http_allow = CASE WHEN $2" NE "'' THEN $2 END, http_deny = CASE WHEN $3" NE "'' THEN $3 END WHERE tenant_id" EQ "$1",
 	3, {UUIDOID, TEXTOID, TEXTOID}},
 	[WF_SQL_HTTP_POLICIES] = {
 		"SELECT tenant_id, http_allow, http_deny FROM wf.tenant WHERE http_allow IS NOT NULL OR http_deny IS NOT NULL",

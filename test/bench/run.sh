@@ -20,9 +20,10 @@ declare -A PARTS=(
 	[dispatch]="sending awaiting wire"
 	[secrets]="secrets masking"
 	[triggers]="writers webhooks"
+	[tenants]="tenants"
 	[runtime]="runs starts latency history timers memory rest"
 )
-SUBJECTS="sync triggers expressions secrets net dispatch runtime"
+SUBJECTS="sync triggers expressions secrets net dispatch tenants runtime"
 
 ONLY=${B:-${BENCH_ONLY:-}}
 for name in $ONLY; do

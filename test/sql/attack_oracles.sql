@@ -50,6 +50,13 @@ SELECT ask, of_mallory.plan(ask, theirs), of_mallory.plan(ask, nobodys) FROM of_
 RESET enable_seqscan; RESET enable_bitmapscan; RESET enable_nestloop;
 SELECT count(*) FROM of_mallory.questions;
 
+-- what makes it so holds for every table: a policy for all begins with the function that comes before all else, an index that does not begin
+-- with the tenant names nothing that one can ask for, and text has no statistics
+SELECT polrelid::regclass, polname, pg_get_expr(polqual, polrelid) FROM pg_policy JOIN pg_class c ON c.oid = polrelid WHERE relnamespace = 'wf'::regnamespace AND polroles = '{0}' AND pg_get_expr(polqual, polrelid) !~ '^\(?wf\.is_current_tenant\(tenant_id\)';
+SELECT indexrelid::regclass, attname FROM pg_index JOIN pg_class c ON c.oid = indrelid JOIN pg_attribute a ON attrelid = indrelid AND attnum = indkey[0] WHERE relnamespace = 'wf'::regnamespace AND atttypid IN ('text'::regtype, 'regrole'::regtype, 'name'::regtype)
+	AND NOT EXISTS (SELECT FROM pg_attribute t WHERE t.attrelid = indrelid AND t.attname = 'tenant_id' AND t.attnum = ANY (indkey)) AND has_column_privilege('wf_test_mallory', indrelid, attname, 'SELECT');
+SELECT attrelid::regclass, attname FROM pg_attribute JOIN pg_class c ON c.oid = attrelid WHERE relnamespace = 'wf'::regnamespace AND relkind IN ('r', 'p') AND attnum > 0 AND NOT attisdropped AND atttypid IN ('text'::regtype, 'text[]'::regtype) AND attstattarget IS DISTINCT FROM 0
+	AND attname NOT IN ('status', 'state', 'type', 'kind', 'app_role', 'trigger', 'method');
 -- statistics: none of our tables' are told
 SELECT count(*) FROM pg_stats WHERE schemaname = 'wf'; SELECT count(*) FROM pg_stats_ext WHERE schemaname = 'wf'; SELECT count(*) FROM pg_stats_ext_exprs WHERE schemaname = 'wf';
 SELECT attempt('SELECT 1 FROM pg_statistic'), attempt('SELECT 1 FROM pg_statistic_ext_data');

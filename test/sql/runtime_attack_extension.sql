@@ -3,6 +3,9 @@
 \pset tuples_only on
 \set VERBOSITY terse
 SET client_min_messages = warning;
+\getenv root PG_ABS_SRCDIR
+\set lib :root '/lib/traps.psql'
+\i :lib
 CREATE ROLE wf_test_mallory LOGIN; GRANT CREATE ON DATABASE :DBNAME TO wf_test_mallory;
 
 -- what is there already is not taken over
@@ -28,29 +31,7 @@ BEGIN; ALTER ROLE wf_gateway BYPASSRLS; SAVEPOINT s; CREATE EXTENSION workflow; 
 
 -- a schema full of traps: what has the names that the script uses, for arguments of all types that it may have
 SET SESSION AUTHORIZATION wf_test_mallory;
-CREATE TABLE evil.trapped (what text); GRANT INSERT ON evil.trapped TO PUBLIC; GRANT USAGE ON SCHEMA evil TO PUBLIC;
-CREATE FUNCTION evil.trap() RETURNS void LANGUAGE sql AS 'INSERT INTO evil.trapped VALUES (current_user)';
-CREATE PROCEDURE evil.traps() LANGUAGE plpgsql AS $$
-DECLARE f text; o record; n int := 0;
-BEGIN
-	-- functions of any number of arguments of the types that literals and columns have
-	FOREACH f IN ARRAY '{format,count,now,clock_timestamp,lower,upper,nullif,pg_extension_config_dump,jsonb_build_object,to_jsonb,unnest,array_agg,string_agg,coalesce,max,min,sum,avg,abs,length,octet_length,current_setting,set_config,quote_ident,current_tenant_id,veiled,regrole,uuid,text,bool_or,percentile_cont,lag,md5,has_table_privilege,pg_has_role,to_regclass,to_timestamp,date_part,date_trunc,extract,row_number,greatest,concat,substr,replace,trim,split_part,jsonb_array_elements,jsonb_each,jsonb_typeof,array_length,cardinality,generate_series}'::text[] LOOP
-		EXECUTE format('CREATE FUNCTION evil.%I(VARIADIC anyarray) RETURNS text LANGUAGE sql AS $f$ SELECT evil.trap(); SELECT NULL::text $f$', f);
-		EXECUTE format('CREATE FUNCTION evil.%I(text) RETURNS text LANGUAGE sql AS $f$ SELECT evil.trap(); SELECT NULL::text $f$', f);
-		EXECUTE format('CREATE FUNCTION evil.%I(text, text) RETURNS text LANGUAGE sql AS $f$ SELECT evil.trap(); SELECT NULL::text $f$', f);
-	END LOOP;
-	-- operators of pg_catalog, for the same arguments and for those that only a cast would bring there
-	FOR o IN SELECT DISTINCT oprname, l, r FROM pg_operator, unnest('{text,name,varchar,uuid,jsonb,integer,bigint,numeric,oid,regrole,regclass,timestamptz,interval,boolean,text[],name[],anyelement}'::text[]) l,
-			unnest('{text,name,varchar,uuid,jsonb,integer,bigint,numeric,oid,regrole,regclass,timestamptz,interval,boolean,text[],name[],anyelement}'::text[]) r
-			WHERE oprkind = 'b' AND oprname IN ('=', '<>', '<', '>', '>=', '<=', '||', '->', '->>', '+', '-', '*', '~') AND (l = r OR l IN ('text', 'name', 'varchar', 'regrole', 'jsonb') OR r IN ('text', 'name', 'varchar', 'integer')) AND (l = 'anyelement') = (r = 'anyelement') LOOP
-		n := n + 1;
-		EXECUTE format('CREATE FUNCTION evil.op%s(%s, %s) RETURNS %s LANGUAGE sql AS $f$ SELECT evil.trap(); SELECT NULL::%4$s $f$', n, o.l, o.r, CASE WHEN o.oprname IN ('||', '->', '->>', '+', '-', '*') THEN 'text' ELSE 'boolean' END);
-		EXECUTE format('CREATE OPERATOR evil.%s (PROCEDURE = evil.op%s, LEFTARG = %s, RIGHTARG = %s)', o.oprname, n, o.l, o.r);
-	END LOOP;
-	CREATE DOMAIN evil.uuid AS text; CREATE DOMAIN evil.text AS int; CREATE DOMAIN evil.jsonb AS text; CREATE DOMAIN evil.regrole AS text; CREATE DOMAIN evil.step AS text; CREATE DOMAIN evil.timestamptz AS text;
-	CREATE TABLE evil.tenant (tenant_id int); CREATE TABLE evil.run (id int); CREATE TABLE evil.pg_class (id int); CREATE VIEW evil.pg_roles AS SELECT 1 AS rolname; CREATE VIEW evil.pg_extension AS SELECT 1 AS oid; CREATE VIEW evil.pg_depend AS SELECT 1 AS x; CREATE VIEW evil.pg_proc AS SELECT 1 AS x;
-END $$;
-CALL evil.traps();
+CALL make_traps('evil');
 SELECT count(*) > 1000 FROM pg_operator WHERE oprnamespace = 'evil'::regnamespace;
 RESET SESSION AUTHORIZATION;
 CREATE EXTENSION workflow SCHEMA evil;
