@@ -13,10 +13,16 @@ CREATE VIEW wf_members WITH (security_invoker = true) AS
 	WHERE m.tenant_id OPERATOR(pg_catalog.=) (SELECT wf.current_tenant_id());
 COMMENT ON VIEW wf_members IS 'members of the current tenant: database roles, their application roles, and what these are narrowed to';
 
+-- The same by a name that no search path decides about.
+CREATE FUNCTION wf.permissions()
+	RETURNS TABLE (permission text, functions text[], viewer bool, member bool, admin bool, owner bool)
+	LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE ROWS 25 AS 'MODULE_PATHNAME', 'wf_sql_permissions';
+COMMENT ON FUNCTION wf.permissions() IS 'what wf_permissions() gives, for views';
+
 CREATE VIEW wf_roles WITH (security_invoker = true) AS
-	SELECT r.name, r.permissions, true AS built_in, NULL::timestamptz AS created_at, NULL::text AS created_by
+	SELECT r.name, r.permissions, true AS built_in, NULL::pg_catalog.timestamptz AS created_at, NULL::pg_catalog.text AS created_by
 	FROM (SELECT v.name, pg_catalog.array_agg(p.permission ORDER BY p.permission) AS permissions
-		FROM wf_permissions() p
+		FROM wf.permissions() p
 		CROSS JOIN LATERAL (VALUES ('viewer', p.viewer), ('member', p.member), ('admin', p.admin), ('owner', p.owner)) v (name, has)
 		WHERE v.has GROUP BY v.name) r
 	WHERE wf.current_tenant_id() IS NOT NULL

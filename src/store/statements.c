@@ -728,7 +728,7 @@ static const Statement statements[WF_SQL_COUNT] = {
 		" FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3), pg_catalog.unnest($4),"
 		"   pg_catalog.unnest($5), pg_catalog.unnest($6), pg_catalog.unnest($7), pg_catalog.unnest($8))"
 		"   t (tenant_id, trigger_id, fired_at, n_fired, failed_at, n_failed, code, message)"
-		"  WHERE t.tenant_id IN (SELECT x.tenant_id FROM wf.tenant x WHERE x.status OPERATOR(pg_catalog.<>) 'deleting')"
+		"  WHERE t.tenant_id" EQ "ANY (SELECT x.tenant_id FROM wf.tenant x WHERE x.status OPERATOR(pg_catalog.<>) 'deleting')"
 		" ON CONFLICT (tenant_id, trigger_id) DO UPDATE SET fired_at = greatest(s.fired_at, excluded.fired_at),"
 		"   n_fired = s.n_fired OPERATOR(pg_catalog.+) least(excluded.n_fired, " MOST_INT8 " OPERATOR(pg_catalog.-) s.n_fired),"
 		"   n_failed = s.n_failed OPERATOR(pg_catalog.+) least(excluded.n_failed, " MOST_INT8 " OPERATOR(pg_catalog.-) s.n_failed),"

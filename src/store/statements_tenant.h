@@ -14,7 +14,7 @@
 	/* tenants that are not active, by themselves or those above; as WfTenantStatus, and whether by themselves */
 	[WF_SQL_HALTED_TENANTS] = {
 		"WITH RECURSIVE halted (tenant_id, rank, own) AS ("
-		"  SELECT tenant_id, CASE status WHEN 'suspended' THEN 1 WHEN 'archived' THEN 2 ELSE 3 END, true FROM wf.tenant"
+		"  SELECT tenant_id, CASE WHEN status" EQ "'suspended' THEN 1 WHEN status" EQ "'archived' THEN 2 ELSE 3 END, true FROM wf.tenant"
 		"   WHERE status OPERATOR(pg_catalog.<>) 'active'"
 		"  UNION"
 		"  SELECT c.tenant_id, least(h.rank, 2), false FROM halted h JOIN wf.tenant c ON c.parent_id" EQ "h.tenant_id)"

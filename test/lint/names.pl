@@ -39,6 +39,7 @@ sub tokens
 sub check
 {
 	my ($sql, $file, $first, $is_code) = @_;
+	$sql =~ s/\@extschema\@/extschema/g;
 	my @t = tokens($sql);
 	my @assigns = (0);		# for each open parenthesis: within SET a = ..., b = ...; or names of options
 	my $text = sub { my ($i) = @_; return $i >= 0 && $i < @t ? lc $t[$i][0] : '' };
@@ -113,7 +114,7 @@ for my $file (Source::files('.sql', 'sql/parts'))
 
 # -- statements in C --
 
-for my $file (Source::files('.c', map { "src/$_" } qw(store engine api worker httpd)))
+for my $file (Source::files('.c', map { "src/$_" } qw(store engine api worker httpd)), Source::files('.h', 'src/store'))
 {
 	next if $file =~ /_test\.c$/;
 	my $code = Source::code(Source::text($file), 1);
@@ -129,7 +130,7 @@ for my $file (Source::files('.c', map { "src/$_" } qw(store engine api worker ht
 			elsif (defined $2) { $sql .= "\n" }
 			else { $sql .= $macro{$3} // ' ' }
 		}
-		next if $sql !~ /^\s*(SELECT|INSERT|UPDATE|DELETE|WITH|LOCK|CREATE|ALTER|DROP|MERGE|TRUNCATE|COPY)\b\s+\S/ || $sql =~ /^\s*(CREATE EXTENSION|SELECT wf_)/;
+		next if $sql !~ /^[\s,]*(\w+ \([\w, ]+\) AS|SELECT|INSERT|UPDATE|DELETE|WITH|LOCK|CREATE|ALTER|DROP|MERGE|TRUNCATE|COPY)\b\s+\S/ || $sql =~ /^\s*(CREATE EXTENSION|SELECT wf_)/;
 		next if $sql !~ /\b(FROM|INTO|SET|TABLE|SELECT)\b/;
 		check($sql, $file, 1 + (substr($code, 0, $at) =~ tr/\n//));
 	}

@@ -119,6 +119,7 @@ INSERT INTO calls VALUES
 	('wf.is_current_tenant', 'none', 'wf.is_current_tenant(gen_random_uuid())'),
 	('wf.is_current_tenant_support', 'none', 'wf.is_current_tenant_support(NULL)'),
 	('wf.may_hold', 'none', $$wf.may_hold('{}'::jsonb, NULL, '"x"')$$),
+	('wf.permissions', 'none', 'count(*) FROM wf.permissions()'),
 	('wf.quota_use', 'none', 'count(*) FROM wf.quota_use()'),
 	('wf.is_among', 'none', $$wf.is_among(gen_random_uuid(), '{}'), wf.is_among(NULL, NULL), wf.is_among(NULL, '{}'), wf.is_among(gen_random_uuid(), '{NULL}')$$),
 	('wf.row_trigger', 'none', 'wf.row_trigger()'),

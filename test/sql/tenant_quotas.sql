@@ -10,7 +10,7 @@ EXCEPTION WHEN OTHERS THEN GET STACKED DIAGNOSTICS d = PG_EXCEPTION_DETAIL, h = 
 SELECT wf_create_tenant('bad', '{"quotas": {"runsPerMinut": 1}}');
 SELECT wf_create_tenant('bad', '{"quotas": {"runsPerMinute": -1}}');
 SELECT wf_create_tenant('bad', '{"quotas": {"runsPerMinute": 1.5}}');
-SELECT wf_create_tenant('bad', '{"quotas": {"runsPerMinute": null}}');
+SELECT wf_create_tenant('bad', '{"quotas": {"runsPerMinute": true}}');
 SELECT wf_create_tenant('bad', '{"quotas": {"codeTime": "fast"}}');
 SELECT wf_create_tenant('bad', '{"quotas": {"codeTime": true}}');
 SELECT wf_create_tenant('bad', '{"quotas": 7}');
