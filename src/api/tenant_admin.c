@@ -186,6 +186,36 @@ require_superuser(const char *what, const char *tenant)
 						errhint("Only a superuser may.")));
 }
 
+/* Who may set quotas of a tenant below his own gives it no more than his own has. Throws 42501. How long runs are kept costs nobody else. */
+static void
+check_bounds(const Jsonb *quotas, const pg_uuid_t *parent_id)
+{
+	JsonbValue	root;
+	JsonbValue	key;
+	JsonbValue	value;
+	WfJsonIter	it;
+
+	if (superuser())
+		return;
+	wf_json_root(quotas, &root);
+	wf_json_iter_begin(&it, &root);
+	while (wf_json_iter_next(&it, &key, &value))
+	{
+		char	   *name = wf_json_cstring(&key);
+		JsonbValue	bound;
+		int64		most;
+		int64		wanted;
+
+		if (strcmp(name, "retention") == 0 || !wf_store_tenant_quota(parent_id, name, &bound) ||
+			!wf_json_int64(&bound, &most) || !wf_json_int64(&value, &wanted) || wanted <= most)
+			continue;
+		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+						errmsg("permission denied to raise quota \"%s\" above that of the tenant above", name),
+						errdetail("There it is " INT64_FORMAT ".", most),
+						errhint("A superuser may.")));
+	}
+}
+
 /* The tenant that current_user manages, and its row, locked. Throws 42501. */
 static WfTenantRow *
 lock_managed(const char *name, WfTenant *tenant)
@@ -265,6 +295,8 @@ wf_sql_create_tenant(PG_FUNCTION_ARGS)
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 						errmsg("permission denied to create a tenant without a parent"),
 						errhint("A superuser may; admins and owners of a tenant may create one below it with the option \"parent\".")));
+	if (parent_name != NULL)
+		check_bounds(quotas, &parent.tenant_id);
 	if (wf_json_field(&root, "reservedWorkers", &value))
 		reserved = check_reserved(tenant_id, &value, name);
 	check_free(name);
@@ -278,9 +310,9 @@ wf_sql_create_tenant(PG_FUNCTION_ARGS)
 
 /* -- wf_set_tenant -- */
 
-/* Who moves a tenant manages it from above, and the one that it comes to; none may be below itself. */
+/* Who moves a tenant manages it from above, and the one that it comes to; none may be below itself, nor leave what is suspended. */
 static void
-move(WfTenantRow *row, const JsonbValue *value)
+move(const WfTenant *tenant, WfTenantRow *row, const JsonbValue *value)
 {
 	WfTenant	parent;
 	bool		is_below;
@@ -289,6 +321,8 @@ move(WfTenantRow *row, const JsonbValue *value)
 	if (name == NULL && value->type != jbvNull)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("option \"parent\" must be a string or null")));
 	require_above(row, "the parent");
+	if (!superuser())
+		wf_store_require_open(tenant, WF_WORKFLOW_EXECUTE);
 	if (name == NULL)
 		require_superuser("take the parent from", row->name);
 	wf_store_lock_tenant_tree();
@@ -300,6 +334,7 @@ move(WfTenantRow *row, const JsonbValue *value)
 	if (is_below)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("tenant \"%s\" cannot be below itself", row->name)));
+	check_bounds(row->quotas, &parent.tenant_id);
 	row->parent_id = parent.tenant_id;
 }
 
@@ -316,7 +351,7 @@ rename_tenant(WfTenantRow *row, const JsonbValue *value)
 
 /* Applies the options to the row. Throws what is wrong with one, and 42501 for what current_user may not. */
 static void
-apply(WfTenantRow *row, const Jsonb *options)
+apply(const WfTenant *tenant, WfTenantRow *row, const Jsonb *options)
 {
 	JsonbValue	root;
 	JsonbValue	value;
@@ -327,6 +362,8 @@ apply(WfTenantRow *row, const Jsonb *options)
 	{
 		require_above(row, "quotas");
 		row->quotas = merge_quotas(row->quotas, &value);
+		if (row->has_parent)
+			check_bounds(row->quotas, &row->parent_id);
 	}
 	if (wf_json_field(&root, "retention", &value))
 		row->quotas = merge_retention(row->quotas, &value);
@@ -335,7 +372,7 @@ apply(WfTenantRow *row, const Jsonb *options)
 	if (wf_json_field(&root, "reservedWorkers", &value))
 		row->reserved_workers = check_reserved(&row->tenant_id, &value, row->name);
 	if (wf_json_field(&root, "parent", &value))
-		move(row, &value);
+		move(tenant, row, &value);
 	if (wf_json_field(&root, "name", &value))
 		rename_tenant(row, &value);
 }
@@ -355,7 +392,7 @@ wf_sql_set_tenant(PG_FUNCTION_ARGS)
 	SPI_connect();
 	row = lock_managed(name, &tenant);
 	wf_store_require_open(&tenant, WF_TEAM_MANAGE);
-	apply(row, options);
+	apply(&tenant, row, options);
 	wf_store_update_tenant(row);
 	/* runs of one that comes from below a suspended tenant go on; workers are reserved or given back */
 	wf_wake_look_at_commit();
