@@ -247,6 +247,7 @@ wf_sql_create_tenant(PG_FUNCTION_ARGS)
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 						errmsg("permission denied to create a tenant without a parent"),
 						errhint("A superuser may; admins and owners of a tenant may create one below it with the option \"parent\".")));
+	if (parent_name != NULL)
 	if (wf_json_field(&root, "reservedWorkers", &value))
 		reserved = check_reserved(tenant_id, &value, name);
 	check_free(name);
@@ -279,9 +280,9 @@ facts_of(const WfTenantRow *row)
 	return wf_json_finish(w);
 }
 
-/* Who moves a tenant manages it from above, and the one that it comes to; none may be below itself. */
+/* Who moves a tenant manages it from above, and the one that it comes to; none may be below itself, nor leave what is suspended. */
 static void
-move(WfTenantRow *row, const JsonbValue *value)
+move(const WfTenant *tenant, WfTenantRow *row, const JsonbValue *value)
 {
 	WfTenant	parent;
 	bool		is_below;
@@ -290,6 +291,8 @@ move(WfTenantRow *row, const JsonbValue *value)
 	if (name == NULL && value->type != jbvNull)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("option \"parent\" must be a string or null")));
 	require_above(row, "the parent");
+	if (!superuser())
+		wf_store_require_open(tenant, WF_WORKFLOW_EXECUTE);
 	if (name == NULL)
 		require_superuser("take the parent from", row->name);
 	wf_store_lock_tenant_tree();
@@ -315,9 +318,23 @@ rename_tenant(WfTenantRow *row, const JsonbValue *value)
 	row->name = name;
 }
 
+/* Whether a second person has to approve is not for the one who would have to ask: those above alone take that back. */
+static void
+set_settings(WfTenantRow *row, const JsonbValue *changes)
+{
+	JsonbValue	root;
+	JsonbValue	approval;
+
+	wf_json_root(row->settings, &root);
+	if (wf_json_field(&root, "approval", &approval) && approval.type == jbvBool && approval.val.boolean &&
+		wf_json_field(changes, "approval", &approval) && !(approval.type == jbvBool && approval.val.boolean))
+		require_above(row, "the setting \"approval\"");
+	row->settings = merge_settings(row->settings, changes);
+}
+
 /* Applies the options to the row. Throws what is wrong with one, and 42501 for what current_user may not. */
 static void
-apply(WfTenantRow *row, const Jsonb *options)
+apply(const WfTenant *tenant, WfTenantRow *row, const Jsonb *options)
 {
 	JsonbValue	root;
 	JsonbValue	value;
@@ -332,11 +349,11 @@ apply(WfTenantRow *row, const Jsonb *options)
 	if (wf_json_field(&root, "retention", &value))
 		row->quotas = merge_retention(row->quotas, &value);
 	if (wf_json_field(&root, "settings", &value))
-		row->settings = merge_settings(row->settings, &value);
+		set_settings(row, &value);
 	if (wf_json_field(&root, "reservedWorkers", &value))
 		row->reserved_workers = check_reserved(&row->tenant_id, &value, row->name);
 	if (wf_json_field(&root, "parent", &value))
-		move(row, &value);
+		move(tenant, row, &value);
 	if (wf_json_field(&root, "name", &value))
 		rename_tenant(row, &value);
 }
@@ -358,7 +375,7 @@ wf_sql_set_tenant(PG_FUNCTION_ARGS)
 	row = lock_managed(name, &tenant);
 	wf_store_require_open(&tenant, WF_TEAM_MANAGE);
 	before = facts_of(row);
-	apply(row, options);
+	apply(&tenant, row, options);
 	wf_store_update_tenant(row);
 	record(&tenant.tenant_id, &tenant.tenant_id, "tenant.change", tenant.name, before, options);
 	/* runs of one that comes from below a suspended tenant go on; workers are reserved or given back */

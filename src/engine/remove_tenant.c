@@ -9,6 +9,7 @@
 
 #include "base/fault.h"
 #include "base/subtransaction.h"
+#include "base/wake.h"
 #include "engine/triggers.h"
 #include "miscadmin.h"
 #include "store/tenant.h"
@@ -84,6 +85,9 @@ wf_engine_delete_some(int most, bool *some_wait)
 			break;
 	}
 	if (n > 0)
+	{
 		WF_FAULT("tenant.deleted_some");
+		wf_wake_dispatcher_at_commit(WF_DISPATCH_CANCELS);	/* what it has begun of these */
+	}
 	return n;
 }

@@ -599,11 +599,21 @@ do_gates(Look *look)
 static void
 do_deletes(Look *look)
 {
-	deletes_again.due = wf_clock_now() + LONGEST_BACKOFF_MS * INT64CONST(1000);	/* if it fails */
+	ErrorData  *error;
+
 	look->n = 0;
 	look->some_are_left = false;
-	if (!may(delete_some, look))
+	error = wf_transaction(delete_some, look, NULL);
+	if (error != NULL)
+	{
+		/* it is tried again, and nothing else has to wait for that */
+		look->n = 0;
 		look->some_are_left = true;
+		if (error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE)
+			ereport(LOG, (errcode(error->sqlerrcode),
+						  errmsg("workflow keeper: could not delete rows of a deleted tenant: %s", error->message),
+						  error->context != NULL ? errcontext("%s", error->context) : 0));
+	}
 	if (look->n > 0)
 	{
 		WF_FAULT("keeper.tenant_deleted");

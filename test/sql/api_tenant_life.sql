@@ -80,6 +80,10 @@ SELECT wf.finish_deletions();
 SET ROLE regress_wf_top;
 SELECT wf_set_tenant('shop', '{"quotas": {"workflows": 4}}');
 SELECT wf_set_tenant('top', '{"quotas": {"workflows": 4}}');
+-- ... nor by a tenant below
+SELECT wf_set_tenant('shop', '{"quotas": {"workflows": 6}}');
+SELECT wf_create_tenant('loophole', '{"parent": "top", "quotas": {"workflows": 6}}');
+SELECT wf_set_tenant('shop', '{"quotas": {"retention": "99 days", "storedBytes": 1000000}}');
 SELECT wf_set_tenant('cellar', '{"quotas": {"workflows": null}}');
 SELECT effective_quotas FROM wf_tenants WHERE name = 'cellar';
 
@@ -151,6 +155,11 @@ SELECT wf_set_tenant('shop', '{"settings": {"contact": "us"}}');
 SELECT wf_run('w');
 SELECT wf_set_tenant_status('shop', 'active');
 SELECT wf_set_tenant_status('shop', 'archived');
+-- ... nor does one below leave it
+RESET ROLE;
+SELECT wf_grant('regress_wf_owner', 'other', 'owner');
+SET ROLE regress_wf_owner;
+SELECT wf_set_tenant('cellar', '{"parent": "other"}');
 SET workflow.tenant = 'cellar';
 SELECT wf_save('v', '{"nodes": [{"id": "a", "type": "noop"}]}');
 SELECT wf_run('v');

@@ -64,6 +64,16 @@ $other->query_safe('SELECT 1');
 is(jobs(), $job, 'and makes the job');
 $_->quit for $client, $other;
 
+# a tenant that is deleted takes its schedules, and with the last one the job
+sql(q{SELECT wf_delete('c')});
+is(jobs(), 'none', 'no schedule, no job');
+sql(q{SELECT wf_create_tenant('gone'); SET workflow.tenant = 'gone'; SELECT schedule('g')});
+is(jobs(), $job, 'the job of a schedule of another tenant');
+sql(q{SELECT wf_set_tenant_status('gone', 'archived'), wf_delete_tenant('gone')});
+ok(until_true($cluster, 'postgres', q{SELECT NOT EXISTS (SELECT FROM wf.tenant WHERE status = 'deleting')}, 'it goes'), 'the tenant is deleted');
+is(jobs(), 'none', 'and the job');
+sql(q{SELECT schedule('c')});
+
 # the job was removed by hand: that is no reason for an error
 sql(q{SELECT cron.unschedule('workflow')});
 my ($out, $err);
