@@ -247,7 +247,6 @@ wf_sql_create_tenant(PG_FUNCTION_ARGS)
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 						errmsg("permission denied to create a tenant without a parent"),
 						errhint("A superuser may; admins and owners of a tenant may create one below it with the option \"parent\".")));
-	if (parent_name != NULL)
 	if (wf_json_field(&root, "reservedWorkers", &value))
 		reserved = check_reserved(tenant_id, &value, name);
 	check_free(name);
