@@ -52,6 +52,7 @@ INSERT INTO wanted VALUES
 	('wf_can', 'permission text', 'boolean', 0),
 	('wf_set_secret', 'name text, value text', 'void', 0),
 	('wf_drop_secret', 'name text', 'void', 0),
+	('wf_forget', 'tenant text, path text, value jsonb', 'integer', 0),
 	('wf_enable_trigger', 'workflow text, node text', 'void', 0),
 	('wf_disable_trigger', 'workflow text, node text', 'void', 0),
 	('wf_next_runs', 'workflow text, count integer DEFAULT 5', 'SETOF timestamp with time zone', 1),
@@ -70,7 +71,7 @@ SELECT is((SELECT arguments FROM found f WHERE f.name = w.name), w.arguments, w.
 SELECT is((SELECT result FROM found f WHERE f.name = w.name), w.result, w.name || ': result') FROM wanted w ORDER BY name;
 SELECT is((SELECT count(*) FROM found f WHERE f.name = w.name), 1::bigint, w.name || ' is there once') FROM wanted w ORDER BY name;
 SELECT is_empty($$SELECT name FROM found WHERE prosecdef$$, 'no function runs as its owner');
-SELECT is_empty($$SELECT name FROM found WHERE provolatile <> 'v' AND name IN ('wf_save', 'wf_activate', 'wf_set_status', 'wf_delete', 'wf_register_block', 'wf_run', 'wf_call', 'wf_dry_run', 'wf_create_tenant', 'wf_grant', 'wf_revoke', 'wf_use_tenant', 'wf_set_secret', 'wf_drop_secret', 'wf_reset_circuit', 'wf_set_http_policy', 'wf_limit_host') OR provolatile <> 'v' AND name IN (SELECT w.name FROM wanted w WHERE w.name ~ '_tasks?$|start|cancel|pause|resume|retry|migrate|signal|emit|await|heartbeat')$$, 'what writes is volatile');
+SELECT is_empty($$SELECT name FROM found WHERE provolatile <> 'v' AND name IN ('wf_save', 'wf_activate', 'wf_set_status', 'wf_delete', 'wf_register_block', 'wf_run', 'wf_call', 'wf_dry_run', 'wf_create_tenant', 'wf_grant', 'wf_revoke', 'wf_use_tenant', 'wf_set_secret', 'wf_drop_secret', 'wf_reset_circuit', 'wf_set_http_policy', 'wf_limit_host', 'wf_forget') OR provolatile <> 'v' AND name IN (SELECT w.name FROM wanted w WHERE w.name ~ '_tasks?$|start|cancel|pause|resume|retry|migrate|signal|emit|await|heartbeat')$$, 'what writes is volatile');
 SELECT is_empty($$SELECT name FROM found WHERE proparallel <> 'u' AND name IN ('wf_save', 'wf_run', 'wf_call', 'wf_dry_run')$$, 'and never runs in a parallel worker');
 SELECT is_empty($$SELECT name FROM found WHERE NOT has_function_privilege('public', oid, 'EXECUTE')$$, 'everybody may call them: they ask for rights themselves');
 SELECT is_empty($$SELECT name FROM found WHERE obj_description(oid, 'pg_proc') IS NULL$$, 'each has a comment');
@@ -80,7 +81,7 @@ CREATE FUNCTION pg_temp.columns_of(view text) RETURNS SETOF text LANGUAGE sql AS
 	SELECT attname || ' ' || format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = to_regclass('api.' || view) AND attnum > 0 AND NOT attisdropped ORDER BY attnum $$;
 SELECT set_eq($$SELECT c.relname::text FROM pg_class c JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e' WHERE c.relnamespace = 'api'::regnamespace AND c.relkind IN ('r', 'v', 'm', 'f', 'p', 'S')$$,
 	ARRAY['wf_workflows', 'wf_runs', 'wf_steps', 'wf_segments', 'wf_tasks', 'wf_dead_letters', 'wf_queue_status', 'wf_secrets',
-		'wf_requests', 'wf_circuits', 'wf_stat_hosts', 'wf_host_limits', 'wf_triggers'], 'the views, and no other relation');
+		'wf_requests', 'wf_circuits', 'wf_stat_hosts', 'wf_host_limits', 'wf_triggers', 'wf_forgotten'], 'the views, and no other relation');
 SELECT results_eq($$SELECT pg_temp.columns_of('wf_runs')$$, ARRAY['run_id uuid', 'workflow text', 'version integer', 'status text', 'trigger text', 'input jsonb', 'output jsonb', 'error jsonb', 'correlation_id text', 'tags text[]', 'parent_run_id uuid', 'started_by text',
 	'queued_at timestamp with time zone', 'started_at timestamp with time zone', 'finished_at timestamp with time zone', 'duration_ms double precision', 'current_nodes text[]', 'progress jsonb', 'wake_at timestamp with time zone', 'attempt integer'], 'wf_runs: columns');
 SELECT results_eq($$SELECT pg_temp.columns_of('wf_tasks')$$, ARRAY['task_id uuid', 'run_id uuid', 'workflow text', 'node text', 'kind text', 'queue text', 'title text', 'body text', 'assignees text[]', 'claimed_by text', 'outcomes text[]', 'form jsonb', 'payload jsonb', 'status text', 'attempt integer', 'created_at timestamp with time zone', 'due_at timestamp with time zone'], 'wf_tasks: columns');
