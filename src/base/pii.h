@@ -59,10 +59,10 @@ typedef uint64 *WfPiiPlace;
 
 /* The root, and one level further down, in CurrentMemoryContext; NULL when no path leads there or on from there. */
 extern WfPiiPlace wf_pii_place_root(const WfPiiPaths *paths);
-extern WfPiiPlace wf_pii_place_member(const WfPiiPaths *paths, const WfPiiPlace place, const char *name, int name_len);
-extern WfPiiPlace wf_pii_place_element(const WfPiiPaths *paths, const WfPiiPlace place, uint32 index);
+extern WfPiiPlace wf_pii_place_member(const WfPiiPaths *paths, WfPiiPlace place, const char *name, int name_len);
+extern WfPiiPlace wf_pii_place_element(const WfPiiPaths *paths, WfPiiPlace place, uint32 index);
 /* Does a path end here? */
-extern bool wf_pii_place_is_marked(const WfPiiPaths *paths, const WfPiiPlace place);
+extern bool wf_pii_place_is_marked(const WfPiiPaths *paths, WfPiiPlace place);
 
 /* -- known values (pii_known.c) -- */
 

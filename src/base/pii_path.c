@@ -110,7 +110,7 @@ wf_pii_paths_read(WfPiiPaths *paths, const char *text, int len)
 		n++;
 		begin = at + 1;
 	}
-	if (steps[n - 1].kind == WF_PII_DEEP)
+	if (n > 0 && steps[n - 1].kind == WF_PII_DEEP)
 		return "it ends in \"**\"";
 	return wf_pii_paths_add(paths, steps, n) ? NULL : "there are too many paths";
 }
@@ -163,7 +163,7 @@ wf_pii_place_root(const WfPiiPaths *paths)
 }
 
 WfPiiPlace
-wf_pii_place_member(const WfPiiPaths *paths, const WfPiiPlace place, const char *name, int name_len)
+wf_pii_place_member(const WfPiiPaths *paths, WfPiiPlace place, const char *name, int name_len)
 {
 	WfPiiPlace	next = NULL;
 
@@ -196,7 +196,7 @@ wf_pii_place_member(const WfPiiPaths *paths, const WfPiiPlace place, const char 
 }
 
 WfPiiPlace
-wf_pii_place_element(const WfPiiPaths *paths, const WfPiiPlace place, uint32 index)
+wf_pii_place_element(const WfPiiPaths *paths, WfPiiPlace place, uint32 index)
 {
 	char		name[16];
 
@@ -206,7 +206,7 @@ wf_pii_place_element(const WfPiiPaths *paths, const WfPiiPlace place, uint32 ind
 }
 
 bool
-wf_pii_place_is_marked(const WfPiiPaths *paths, const WfPiiPlace place)
+wf_pii_place_is_marked(const WfPiiPaths *paths, WfPiiPlace place)
 {
 	for (int i = 0; place != NULL && i < paths->n; i++)
 		if ((place[i] & (UINT64CONST(1) << paths->items[i].n)) != 0)

@@ -1,8 +1,10 @@
 /*
  * forget.c: a person's data erased from all that is known of a tenant's runs (wf_forget).
  *
- * 1. Tables are gone through in the order in which a run goes through them, so that one which goes on meanwhile is met again
- *    further on. What a run that is executed right now has in memory is not: it writes it when its segment ends.
+ * 1. First come the tables of runs that are alive, in the order in which workers lock rows: the message, the live run, what hangs on
+ *    it. So nobody waits for us whom we wait for. They are gone through twice, since a run may go from one that comes later to an
+ *    earlier one; then history, where all runs end. What a run that is executed right now has in memory is not seen: it
+ *    writes it when its segment ends.
  * 2. Each table costs one statement. Rows that cannot have the value are told by their bytes (wf.may_hold); the others are
  *    written anew (wf.erased). Places are counted by the functions themselves, in the variable below.
  * 3. A message in the queue is held first, as by everybody who changes one.
@@ -365,6 +367,16 @@ note(const pg_uuid_t *tenant_id, const char *path, const Jsonb *value)
 	wf_store_execute(WF_SQL_PUT_FORGOTTEN, values, nulls);
 }
 
+static void
+forget_in(WfStatementId first, WfStatementId last, Datum *values, const char *nulls)
+{
+	for (WfStatementId id = first; id <= last; id++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		wf_store_execute(id, values, nulls);
+	}
+}
+
 int64
 wf_store_forget(const pg_uuid_t *tenant_id, const char *path, Jsonb *value)
 {
@@ -378,14 +390,17 @@ wf_store_forget(const pg_uuid_t *tenant_id, const char *path, Jsonb *value)
 		values[1] = CStringGetTextDatum(stored_paths(path));
 	}
 	n_places = 0;
-	hold_messages(values, nulls);
-	for (WfStatementId id = WF_SQL_FORGET_QUEUE; id <= WF_SQL_FORGET_PII; id++)
+	/* two at once would wait for each other */
+	(void) wf_store_lock_thing(wf_store_table("forgotten"), wf_store_hash(0, tenant_id->data, UUID_LEN), false);
+	for (int pass = 0; pass < 2; pass++)
 	{
-		CHECK_FOR_INTERRUPTS();
-		if (id == WF_SQL_FORGET_PII && path != NULL)
-			values[1] = CStringGetTextDatum(kept_paths(path));
-		wf_store_execute(id, values, nulls);
+		hold_messages(values, nulls);
+		forget_in(WF_SQL_FORGET_QUEUE, WF_SQL_FORGET_FAILED, values, nulls);
 	}
+	forget_in(WF_SQL_FORGET_REQUEST_LOG, WF_SQL_FORGET_SEGMENT, values, nulls);
+	if (path != NULL)
+		values[1] = CStringGetTextDatum(kept_paths(path));
+	forget_in(WF_SQL_FORGET_PII, WF_SQL_FORGET_PII, values, nulls);
 	n_places += (int64) wf_store_execute(WF_SQL_FORGET_KEY, values, nulls);
 	note(tenant_id, path, value);
 	return n_places;

@@ -1,8 +1,7 @@
 /*
  * statements_pii.h: statements for personal data, within the table of statements.c, which is the only one to include this.
  *
- * wf_forget goes through WF_SQL_FORGET_QUEUE to WF_SQL_FORGET_PII in their order, which is that in which a run goes through the
- * tables: $1 is the tenant, $2 the paths (forget.c) or NULL, $3 the value.
+ * wf_forget goes through WF_SQL_FORGET_QUEUE to WF_SQL_FORGET_PII in the order that statements.h has them in: $1 is the tenant, $2 the paths (forget.c) or NULL, $3 the value.
  */
 	[WF_SQL_PUT_PII] = {
 		"INSERT INTO wf.pii (tenant_id, run_id, segment, \"values\") VALUES ($1, $2, $3, $4)",

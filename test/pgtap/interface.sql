@@ -45,6 +45,12 @@ INSERT INTO wanted VALUES
 	('wf_fail_task', 'task_id uuid, error jsonb, retryable boolean DEFAULT true, attempt integer DEFAULT NULL::integer', 'boolean', 2),
 	('wf_heartbeat', 'task_id uuid, lease interval DEFAULT ''00:01:00''::interval', 'boolean', 1),
 	('wf_create_tenant', 'name text, options jsonb DEFAULT ''{}''::jsonb', 'uuid', 1),
+	('wf_set_tenant', 'tenant text, options jsonb', 'void', 0),
+	('wf_set_tenant_status', 'tenant text, status text', 'void', 0),
+	('wf_delete_tenant', 'tenant text', 'void', 0),
+	('wf_measure_storage', '', 'bigint', 0),
+	('wf_approve', 'name text, version integer, comment text DEFAULT NULL::text', 'void', 1),
+	('wf_reject', 'name text, version integer, comment text DEFAULT NULL::text', 'void', 1),
 	('wf_grant', 'role name, tenant text, app_role text, options jsonb DEFAULT ''{}''::jsonb', 'void', 1),
 	('wf_revoke', 'role name, tenant text, options jsonb DEFAULT ''{}''::jsonb', 'void', 1),
 	('wf_define_role', 'name text, permissions text[]', 'void', 0),
@@ -55,6 +61,9 @@ INSERT INTO wanted VALUES
 	('wf_can', 'permission text, workflow text DEFAULT NULL::text', 'boolean', 1),
 	('wf_set_secret', 'name text, value text', 'void', 0),
 	('wf_drop_secret', 'name text', 'void', 0),
+	('wf_set_credential', 'name text, type text, value jsonb', 'void', 0),
+	('wf_drop_credential', 'name text', 'void', 0),
+	('wf_forget', 'tenant text, path text, value jsonb', 'integer', 0),
 	('wf_enable_trigger', 'workflow text, node text', 'void', 0),
 	('wf_disable_trigger', 'workflow text, node text', 'void', 0),
 	('wf_next_runs', 'workflow text, count integer DEFAULT 5', 'SETOF timestamp with time zone', 1),
@@ -77,7 +86,7 @@ SELECT is((SELECT arguments FROM found f WHERE f.name = w.name), w.arguments, w.
 SELECT is((SELECT result FROM found f WHERE f.name = w.name), w.result, w.name || ': result') FROM wanted w ORDER BY name;
 SELECT is((SELECT count(*) FROM found f WHERE f.name = w.name), 1::bigint, w.name || ' is there once') FROM wanted w ORDER BY name;
 SELECT is_empty($$SELECT name FROM found WHERE prosecdef$$, 'no function runs as its owner');
-SELECT is_empty($$SELECT name FROM found WHERE provolatile <> 'v' AND name IN ('wf_save', 'wf_activate', 'wf_set_status', 'wf_delete', 'wf_register_block', 'wf_run', 'wf_call', 'wf_dry_run', 'wf_create_tenant', 'wf_grant', 'wf_revoke', 'wf_define_role', 'wf_drop_role', 'wf_use_tenant', 'wf_set_secret', 'wf_drop_secret', 'wf_reset_circuit', 'wf_set_http_policy', 'wf_limit_host') OR provolatile <> 'v' AND name IN (SELECT w.name FROM wanted w WHERE w.name ~ '_tasks?$|start|cancel|pause|resume|retry|migrate|signal|emit|await|heartbeat')$$, 'what writes is volatile');
+SELECT is_empty($$SELECT name FROM found WHERE provolatile <> 'v' AND name IN ('wf_save', 'wf_activate', 'wf_set_status', 'wf_delete', 'wf_register_block', 'wf_run', 'wf_call', 'wf_dry_run', 'wf_create_tenant', 'wf_grant', 'wf_revoke', 'wf_define_role', 'wf_drop_role', 'wf_use_tenant', 'wf_set_secret', 'wf_drop_secret', 'wf_reset_circuit', 'wf_set_http_policy', 'wf_limit_host', 'wf_forget', 'wf_set_tenant', 'wf_set_tenant_status', 'wf_delete_tenant', 'wf_set_credential', 'wf_drop_credential', 'wf_approve', 'wf_reject', 'wf_measure_storage') OR provolatile <> 'v' AND name IN (SELECT w.name FROM wanted w WHERE w.name ~ '_tasks?$|start|cancel|pause|resume|retry|migrate|signal|emit|await|heartbeat')$$, 'what writes is volatile');
 SELECT is_empty($$SELECT name FROM found WHERE proparallel <> 'u' AND name IN ('wf_save', 'wf_run', 'wf_call', 'wf_dry_run')$$, 'and never runs in a parallel worker');
 SELECT is_empty($$SELECT name FROM found WHERE NOT has_function_privilege('public', oid, 'EXECUTE')$$, 'everybody may call them: they ask for rights themselves');
 SELECT is_empty($$SELECT name FROM found WHERE obj_description(oid, 'pg_proc') IS NULL$$, 'each has a comment');
