@@ -6,7 +6,8 @@
  *
  * A decision about an approval is signed: the entry's document has all that the person was shown and gave, and the entry's
  * digest is of the document's text. Who signs is current_user, as the database knows it; that nobody wrote the document
- * later is what the MAC of the entry says. Of parts that are large the document has the digest in their place: {"sha256", "bytes"}.
+ * later is what the MAC of the entry says. Of parts that are large, and of data that may be personal, the document has the digest in
+ * their place: {"sha256", "bytes"}.
  */
 #include "postgres.h"
 
@@ -138,13 +139,13 @@ put_text_part(WfJsonWriter *w, const char *key, const char *text)
 }
 
 static void
-put_json_part(WfJsonWriter *w, const char *key, const Jsonb *value)
+put_json_part(WfJsonWriter *w, const char *key, const Jsonb *value, bool digest_only)
 {
 	char	   *text;
 
 	if (value == NULL)
 		return;
-	if (VARSIZE(value) <= PART_BYTES)
+	if (VARSIZE(value) <= PART_BYTES && !digest_only)
 	{
 		wf_json_put_member(w, key, value);
 		return;
@@ -178,10 +179,11 @@ wf_api_record_decision(const WfTask *task, const char *outcome, const Jsonb *dat
 	put_text_part(w, "node", about.node);
 	put_text_part(w, "title", about.title);
 	put_text_part(w, "body", about.body);
-	put_json_part(w, "form", about.form);
-	put_json_part(w, "payload", about.payload);
+	put_json_part(w, "form", about.form, false);
+	put_json_part(w, "payload", about.payload, false);
 	put_text_part(w, "outcome", outcome);
-	put_json_part(w, "data", data);
+	/* what is in the trail stays there: wf_forget could not erase it */
+	put_json_part(w, "data", data, about.is_personal);
 	wf_json_put_field_cstring(w, "signedBy", GetUserNameFromId(GetUserId(), false));
 	wf_json_put_field_cstring(w, "sessionRole", GetUserNameFromId(GetSessionUserId(), false));
 	wf_json_put_field_cstring(w, "signedAt", wf_api_time_text(at));

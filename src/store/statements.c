@@ -386,7 +386,7 @@ static const Statement statements[WF_SQL_COUNT] = {
 	3, {UUIDOID, UUIDOID, JSONBOID}},
 	/* what a decision is about; a run with an open task is alive */
 	[WF_SQL_TASK_DOCUMENT] = {
-		"SELECT w.name, l.version, t.node, t.title, t.body, t.form, t.payload"
+		"SELECT w.name, l.version, t.node, t.title, t.body, t.form, t.payload, t.sealed IS NOT NULL"
 		" FROM wf.task t"
 		" LEFT JOIN wf.workflow w ON w.tenant_id" EQ "t.tenant_id AND w.workflow_id" EQ "t.workflow_id"
 		" LEFT JOIN wf.live l ON l.tenant_id" EQ "t.tenant_id AND l.run_id" EQ "t.run_id"

@@ -204,6 +204,7 @@ wf_store_task_document(const WfTask *task, WfTaskDocument *document)
 		document->body = wf_store_text(0, 5);
 		document->form = wf_store_jsonb(0, 6);
 		document->payload = wf_store_jsonb(0, 7);
+		document->is_personal = wf_store_bool(0, 8);
 	}
 	SPI_freetuptable(SPI_tuptable);
 }

@@ -47,6 +47,7 @@ typedef struct WfTaskDocument
 	const char *body;
 	Jsonb	   *form;
 	Jsonb	   *payload;
+	bool		is_personal;	/* what it says may be; the texts have tokens where that is known */
 } WfTaskDocument;
 extern void wf_store_task_document(const WfTask *task, WfTaskDocument *document);
 /* Sends the run what came of its task: key is `result` or `failed`. */

@@ -80,9 +80,6 @@ SELECT wf.finish_deletions();
 SET ROLE regress_wf_top;
 SELECT wf_set_tenant('shop', '{"quotas": {"workflows": 4}}');
 SELECT wf_set_tenant('top', '{"quotas": {"workflows": 4}}');
--- ... nor by a tenant below
-SELECT wf_set_tenant('shop', '{"quotas": {"workflows": 6}}');
-SELECT wf_create_tenant('loophole', '{"parent": "top", "quotas": {"workflows": 6}}');
 SELECT wf_set_tenant('shop', '{"quotas": {"retention": "99 days", "storedBytes": 1000000}}');
 SELECT wf_set_tenant('cellar', '{"quotas": {"workflows": null}}');
 SELECT effective_quotas FROM wf_tenants WHERE name = 'cellar';
