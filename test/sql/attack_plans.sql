@@ -62,13 +62,14 @@ CALL come_and_go(200);
 RESET workflow.tenant;
 -- spoofing by ALTER ROLE, by a function's SET, by options of the connection
 \c - wf_test_mallory
+SELECT wf_current_tenant();
 ALTER ROLE wf_test_mallory SET workflow.tenant = 'theirs';
 CREATE FUNCTION of_mallory.spoof() RETURNS bigint LANGUAGE sql SET workflow.tenant = 'theirs' AS $$ SELECT count(*) FROM wf_runs $$;
 CREATE FUNCTION of_mallory.definer() RETURNS text LANGUAGE sql SECURITY DEFINER SET workflow.tenant = 'theirs' AS $$ SELECT concat(wf_current_tenant(), count(*)) FROM wf_runs $$;
 SELECT of_mallory.spoof(), of_mallory.definer();
 \c - wf_test_mallory
 SHOW workflow.tenant; SELECT count(*) FROM wf_runs; SELECT attempt('SELECT wf_run(''tell'')');
-ALTER ROLE wf_test_mallory RESET workflow.tenant;
+SELECT wf_current_tenant() IS NULL; ALTER ROLE wf_test_mallory RESET workflow.tenant;
 \c - wf_test_victim
 -- what is another's function shows what is its owner's
 SELECT of_mallory.definer();
