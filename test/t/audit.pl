@@ -149,6 +149,34 @@ like(verified('c'), qr/there was no master key from this entry on/, 'and is no r
 $cluster->append_conf('postgresql.conf', "workflow.master_key_file = '$key'\n");
 $cluster->restart;
 
+# -- the disk and standbys are waited for, with the trail unlocked --
+
+$cluster->append_conf('postgresql.conf', "wal_writer_delay = '10s'\n");
+$cluster->reload;
+for my $n (1 .. 3)
+{
+	$last = act('app', "SELECT wf_set_status('w', 'paused'), wf_set_status('w', 'active'); SELECT seq FROM wf_audit_head()");
+	$cluster->restart('immediate');
+	until_true($cluster, 'postgres', 'SELECT true', 'it is there again');
+	is(value("SELECT seq FROM wf_audit_head('a')"), $last =~ s/\A\|\n//r, "who was told of a commit finds it after a crash ($n)");
+}
+$cluster->append_conf('postgresql.conf', "synchronous_standby_names = 'nobody'\n");
+$cluster->reload;
+{
+	my $said = '';
+	my $waits = q{SELECT count(*) = 1 FROM pg_stat_activity WHERE usename = 'app' AND wait_event = 'SyncRep'};
+	my $session = IPC::Run::start([ 'psql', '-XAt', '-d', $cluster->connstr('postgres') . ' user=app', '-c', "SELECT wf_set_status('w', 'paused')" ], '<', '/dev/null', '>&', \$said);
+	ok(until_true($cluster, 'postgres', $waits, 'it waits'), 'a commit waits for its standby');
+	is($cluster->safe_psql('postgres', "SET lock_timeout = '30s'; SET synchronous_commit = local; SELECT wf_set_status('v', 'paused')", extra_params => [ '-U', 'app' ]), '', 'nobody waits for it');
+	value(q{SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE usename = 'app' AND wait_event = 'SyncRep'});
+	$session->finish;
+	like($said, qr/canceling wait for synchronous replication/, 'until it is cancelled');
+}
+$cluster->adjust_conf('postgresql.conf', 'synchronous_standby_names', undef);
+$cluster->reload;
+is($cluster->safe_psql('postgres', 'SHOW synchronous_commit'), 'on', 'a setting is as it was');
+like(verified('a'), qr/\A\d+: there was no master key before this entry: a superuser may have changed what was before\z/, 'the chain holds');
+
 # -- retention, by the keeper when it begins --
 
 value(q{SELECT wf_create_tenant('d')});
