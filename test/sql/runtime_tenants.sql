@@ -155,6 +155,14 @@ BEGIN
 	INSERT INTO wf.host_limit VALUES (tenant, 'h', 1, 1, 1, 1);
 	INSERT INTO wf.trigger_stat VALUES (tenant, gen_random_uuid(), now(), 1, NULL, 0, NULL);
 	INSERT INTO wf.debounce VALUES (tenant, gen_random_uuid(), gen_random_uuid(), 'e', '', 1, now(), 'infinity', 'wf_test_ann', 0, '{}');
+	INSERT INTO wf.app_role VALUES (tenant, 'clerk', '{run:read}', now(), 'wf_test_ann');
+	INSERT INTO wf.approval (tenant_id, approval_id, workflow_id, version, digest, sets_status, status, requested_by, requested_at, involved)
+		SELECT tenant, gen_random_uuid(), workflow_id, version, '', false, 'pending', 'wf_test_ann', now(), '{}' FROM wf.version WHERE tenant_id = tenant LIMIT 1;
+	INSERT INTO wf.tenant_use VALUES (tenant, 1, now());
+	INSERT INTO wf.quota_taken VALUES (tenant, gen_random_uuid(), now(), 1);
+	INSERT INTO wf.pii VALUES (tenant, gen_random_uuid(), 1, '{}');
+	INSERT INTO wf.pii_key VALUES (tenant, '');
+	INSERT INTO wf.forgotten VALUES (tenant, gen_random_uuid(), now(), 'wf_test_ann', NULL, '', 1);
 END $$;
 BEGIN;
 SELECT fill(:'store');
