@@ -1,5 +1,5 @@
 -- Views: what members see of the current tenant. A superuser, whom no policy binds, sees the current
--- tenant too.
+-- tenant too. They call wf.current_tenant_id() rather than ask for it by a subquery: the planner then knows whose rows it is about.
 
 CREATE VIEW wf_workflows WITH (security_invoker = true) AS
 	SELECT w.workflow_id, w.name, w.description, w.category, w.status, w.active_version, w.last_version,
@@ -9,7 +9,7 @@ CREATE VIEW wf_workflows WITH (security_invoker = true) AS
 	LEFT JOIN wf.version v ON v.tenant_id OPERATOR(pg_catalog.=) w.tenant_id
 		AND v.workflow_id OPERATOR(pg_catalog.=) w.workflow_id
 		AND v.version OPERATOR(pg_catalog.=) w.active_version
-	WHERE w.tenant_id OPERATOR(pg_catalog.=) (SELECT wf.current_tenant_id())
+	WHERE w.tenant_id OPERATOR(pg_catalog.=) wf.current_tenant_id()
 	  AND w.status OPERATOR(pg_catalog.<>) 'deleted';
 COMMENT ON VIEW wf_workflows IS 'workflows of the current tenant';
 
@@ -69,7 +69,7 @@ CREATE VIEW wf_runs WITH (security_invoker = true) AS
 	LEFT JOIN wf.workflow w ON w.tenant_id OPERATOR(pg_catalog.=) r.tenant_id
 		AND w.workflow_id OPERATOR(pg_catalog.=) r.workflow_id
 	LEFT JOIN wf.executing() x ON x.run_id OPERATOR(pg_catalog.=) r.run_id
-	WHERE r.tenant_id OPERATOR(pg_catalog.=) (SELECT wf.current_tenant_id());
+	WHERE r.tenant_id OPERATOR(pg_catalog.=) wf.current_tenant_id();
 COMMENT ON VIEW wf_runs IS 'runs of the current tenant, ended or not';
 
 CREATE VIEW wf_segments WITH (security_invoker = true) AS
@@ -78,7 +78,7 @@ CREATE VIEW wf_segments WITH (security_invoker = true) AS
 			OPERATOR(pg_catalog.*) 1000.0::pg_catalog.float8) AS duration_ms,
 		   pg_catalog.cardinality(s.steps) AS steps
 	FROM wf.segment s
-	WHERE s.tenant_id OPERATOR(pg_catalog.=) (SELECT wf.current_tenant_id());
+	WHERE s.tenant_id OPERATOR(pg_catalog.=) wf.current_tenant_id();
 COMMENT ON VIEW wf_segments IS 'segments of the runs of the current tenant';
 
 CREATE FUNCTION wf.unfold(steps wf.step[], first_seq int, input jsonb) RETURNS SETOF wf.step
@@ -99,14 +99,14 @@ CREATE VIEW wf_steps WITH (security_invoker = true) AS
 		SELECT l.input FROM wf.live l
 		WHERE l.tenant_id OPERATOR(pg_catalog.=) s.tenant_id AND l.run_id OPERATOR(pg_catalog.=) s.run_id) r
 	CROSS JOIN LATERAL wf.unfold(s.steps, s.first_seq, r.input) AS t
-	WHERE s.tenant_id OPERATOR(pg_catalog.=) (SELECT wf.current_tenant_id())
+	WHERE s.tenant_id OPERATOR(pg_catalog.=) wf.current_tenant_id()
 	UNION ALL
 	SELECT l.run_id, t.seq, t.node, t.path, t.type, t.status, NULL, t.attempt, NULL, NULL, NULL, t."startedAt", NULL,
 		   l.n_segments, NULL
 	FROM wf.live l
 	CROSS JOIN LATERAL pg_catalog.jsonb_to_recordset(l.progress OPERATOR(pg_catalog.->) 'waiting')
 		AS t (seq int, node text, path text, type text, status text, attempt int, "startedAt" timestamptz)
-	WHERE l.tenant_id OPERATOR(pg_catalog.=) (SELECT wf.current_tenant_id())
+	WHERE l.tenant_id OPERATOR(pg_catalog.=) wf.current_tenant_id()
 	  AND t.status OPERATOR(pg_catalog.=) 'waiting';
 COMMENT ON VIEW wf_steps IS 'steps of the runs of the current tenant, unfolded from the journal';
 
@@ -117,7 +117,7 @@ CREATE VIEW wf_tasks WITH (security_invoker = true) AS
 	FROM wf.task t
 	LEFT JOIN wf.workflow w ON w.tenant_id OPERATOR(pg_catalog.=) t.tenant_id
 		AND w.workflow_id OPERATOR(pg_catalog.=) t.workflow_id
-	WHERE t.tenant_id OPERATOR(pg_catalog.=) (SELECT wf.current_tenant_id());
+	WHERE t.tenant_id OPERATOR(pg_catalog.=) wf.current_tenant_id();
 COMMENT ON VIEW wf_tasks IS 'tasks of the current tenant: the inbox of people, and the queues of external workers';
 
 CREATE VIEW wf_dead_letters WITH (security_invoker = true) AS
@@ -126,7 +126,7 @@ CREATE VIEW wf_dead_letters WITH (security_invoker = true) AS
 	JOIN wf.run r ON r.tenant_id OPERATOR(pg_catalog.=) f.tenant_id AND r.run_id OPERATOR(pg_catalog.=) f.run_id
 	LEFT JOIN wf.workflow w ON w.tenant_id OPERATOR(pg_catalog.=) f.tenant_id
 		AND w.workflow_id OPERATOR(pg_catalog.=) f.workflow_id
-	WHERE f.tenant_id OPERATOR(pg_catalog.=) (SELECT wf.current_tenant_id());
+	WHERE f.tenant_id OPERATOR(pg_catalog.=) wf.current_tenant_id();
 COMMENT ON VIEW wf_dead_letters IS 'failed runs of the current tenant that wf_retry can take up';
 
 CREATE VIEW wf_queue_status WITH (security_invoker = true) AS
@@ -143,7 +143,7 @@ CREATE VIEW wf_queue_status WITH (security_invoker = true) AS
 	CROSS JOIN LATERAL (SELECT pg_catalog.count(*) AS due_timers FROM wf.wait m
 		WHERE m.tenant_id OPERATOR(pg_catalog.=) t.tenant_id
 		  AND m.wake_at OPERATOR(pg_catalog.<=) pg_catalog.clock_timestamp()) a
-	WHERE t.tenant_id OPERATOR(pg_catalog.=) (SELECT wf.current_tenant_id());
+	WHERE t.tenant_id OPERATOR(pg_catalog.=) wf.current_tenant_id();
 COMMENT ON VIEW wf_queue_status IS 'the current tenant''s messages that are ready or held back, and runs that execute or wait';
 
 CREATE VIEW wf_secrets WITH (security_invoker = true) AS
@@ -153,7 +153,7 @@ CREATE VIEW wf_secrets WITH (security_invoker = true) AS
 	CROSS JOIN LATERAL (SELECT o.created_at, o.created_by FROM wf.secret o
 		WHERE o.tenant_id OPERATOR(pg_catalog.=) s.tenant_id AND o.name OPERATOR(pg_catalog.=) s.name
 		ORDER BY o.version LIMIT 1) f
-	WHERE s.tenant_id OPERATOR(pg_catalog.=) (SELECT wf.current_tenant_id()) AND s.ended_at IS NULL AND s.type IS NULL;
+	WHERE s.tenant_id OPERATOR(pg_catalog.=) wf.current_tenant_id() AND s.ended_at IS NULL AND s.type IS NULL;
 COMMENT ON VIEW wf_secrets IS 'secrets of the current tenant: names, versions, when and by whom; never values';
 
 CREATE VIEW wf_credentials WITH (security_invoker = true) AS
@@ -163,7 +163,7 @@ CREATE VIEW wf_credentials WITH (security_invoker = true) AS
 	CROSS JOIN LATERAL (SELECT o.created_at, o.created_by FROM wf.secret o
 		WHERE o.tenant_id OPERATOR(pg_catalog.=) s.tenant_id AND o.name OPERATOR(pg_catalog.=) s.name
 		ORDER BY o.version LIMIT 1) f
-	WHERE s.tenant_id OPERATOR(pg_catalog.=) (SELECT wf.current_tenant_id()) AND s.ended_at IS NULL AND s.type IS NOT NULL;
+	WHERE s.tenant_id OPERATOR(pg_catalog.=) wf.current_tenant_id() AND s.ended_at IS NULL AND s.type IS NOT NULL;
 COMMENT ON VIEW wf_credentials IS 'credentials of the current tenant: names, types, fields that are no secret, versions, when and by whom';
 
 -- For superusers, whom no right binds: nobody else may read it.
@@ -202,7 +202,7 @@ CREATE VIEW wf_requests WITH (security_invoker = true) AS
 	) r
 	LEFT JOIN wf.workflow w ON w.tenant_id OPERATOR(pg_catalog.=) r.tenant_id
 		AND w.workflow_id OPERATOR(pg_catalog.=) r.workflow_id
-	WHERE r.tenant_id OPERATOR(pg_catalog.=) (SELECT wf.current_tenant_id());
+	WHERE r.tenant_id OPERATOR(pg_catalog.=) wf.current_tenant_id();
 COMMENT ON VIEW wf_requests IS 'requests of the current tenant''s runs: to be sent, being sent, ended';
 
 CREATE VIEW wf_circuits WITH (security_invoker = true) AS
@@ -210,7 +210,7 @@ CREATE VIEW wf_circuits WITH (security_invoker = true) AS
 		   THEN 'halfOpen' ELSE c.state END AS state,
 		   c.attempts, c.failures, c.changed_at, c.retry_at, c.times_opened
 	FROM wf.circuit c
-	WHERE c.tenant_id OPERATOR(pg_catalog.=) (SELECT wf.current_tenant_id());
+	WHERE c.tenant_id OPERATOR(pg_catalog.=) wf.current_tenant_id();
 COMMENT ON VIEW wf_circuits IS 'circuits of hosts that have opened for the current tenant, as of their last change';
 
 CREATE VIEW wf_host_limits WITH (security_invoker = true) AS
@@ -219,7 +219,7 @@ CREATE VIEW wf_host_limits WITH (security_invoker = true) AS
 		   THEN h.per_ms::pg_catalog.float8 OPERATOR(pg_catalog.*) '1 millisecond'::pg_catalog.interval END AS per,
 		   CASE WHEN h.burst OPERATOR(pg_catalog.>) 0 THEN h.burst END AS burst, CASE WHEN h.concurrency OPERATOR(pg_catalog.>) 0 THEN h.concurrency END AS concurrency
 	FROM wf.host_limit h
-	WHERE h.tenant_id OPERATOR(pg_catalog.=) (SELECT wf.current_tenant_id());
+	WHERE h.tenant_id OPERATOR(pg_catalog.=) wf.current_tenant_id();
 COMMENT ON VIEW wf_host_limits IS 'limits of the current tenant for hosts, and (*) for all that it sends';
 
 CREATE VIEW wf_stat_hosts WITH (security_invoker = true) AS
@@ -232,14 +232,14 @@ CREATE VIEW wf_stat_hosts WITH (security_invoker = true) AS
 		   pg_catalog.percentile_cont(0.95) WITHIN GROUP (ORDER BY l.total_ms) AS p95_ms,
 		   pg_catalog.max(l.ended_at) AS last_ended_at
 	FROM wf.request_log l
-	WHERE l.tenant_id OPERATOR(pg_catalog.=) (SELECT wf.current_tenant_id())
+	WHERE l.tenant_id OPERATOR(pg_catalog.=) wf.current_tenant_id()
 	GROUP BY l.host;
 COMMENT ON VIEW wf_stat_hosts IS 'requests of the current tenant that have ended, counted by host';
 
 CREATE VIEW wf_forgotten WITH (security_invoker = true) AS
 	SELECT f.forgotten_at, f.forgotten_by::pg_catalog.text AS forgotten_by, f.path, f.digest, f.places
 	FROM wf.forgotten f
-	WHERE f.tenant_id OPERATOR(pg_catalog.=) (SELECT wf.current_tenant_id());
+	WHERE f.tenant_id OPERATOR(pg_catalog.=) wf.current_tenant_id();
 COMMENT ON VIEW wf_forgotten IS 'what wf_forget erased for the current tenant: when, by whom, where, a digest of the value';
 
 REVOKE ALL ON wf_workflows, wf_runs, wf_segments, wf_steps, wf_tasks, wf_dead_letters, wf_queue_status, wf_secrets, wf_credentials, wf_requests, wf_circuits,

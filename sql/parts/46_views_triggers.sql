@@ -24,7 +24,7 @@ CREATE VIEW wf_triggers WITH (security_invoker = true) AS
 		AND f.trigger_id OPERATOR(pg_catalog.=) t.trigger_id
 	LEFT JOIN wf.schedule c ON c.tenant_id OPERATOR(pg_catalog.=) t.tenant_id
 		AND c.trigger_id OPERATOR(pg_catalog.=) t.trigger_id
-	WHERE t.tenant_id OPERATOR(pg_catalog.=) (SELECT wf.current_tenant_id());
+	WHERE t.tenant_id OPERATOR(pg_catalog.=) wf.current_tenant_id();
 COMMENT ON VIEW wf_triggers IS 'triggers of the active versions of the current tenant''s workflows';
 
 REVOKE ALL ON wf_triggers FROM PUBLIC;

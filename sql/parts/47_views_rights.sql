@@ -10,7 +10,7 @@ CREATE VIEW wf_members WITH (security_invoker = true) AS
 	FROM wf.member m
 	LEFT JOIN wf.workflow w ON w.tenant_id OPERATOR(pg_catalog.=) m.tenant_id
 		AND w.workflow_id OPERATOR(pg_catalog.=) m.workflow_id
-	WHERE m.tenant_id OPERATOR(pg_catalog.=) (SELECT wf.current_tenant_id());
+	WHERE m.tenant_id OPERATOR(pg_catalog.=) wf.current_tenant_id();
 COMMENT ON VIEW wf_members IS 'members of the current tenant: database roles, their application roles, and what these are narrowed to';
 
 -- The same by a name that no search path decides about.
@@ -29,7 +29,7 @@ CREATE VIEW wf_roles WITH (security_invoker = true) AS
 	UNION ALL
 	SELECT r.name, r.permissions, false, r.created_at, r.created_by::pg_catalog.text
 	FROM wf.app_role r
-	WHERE r.tenant_id OPERATOR(pg_catalog.=) (SELECT wf.current_tenant_id());
+	WHERE r.tenant_id OPERATOR(pg_catalog.=) wf.current_tenant_id();
 COMMENT ON VIEW wf_roles IS 'application roles of the current tenant: the built-in ones and its own';
 
 REVOKE ALL ON wf_members, wf_roles FROM PUBLIC;

@@ -22,7 +22,7 @@ SET workflow.tenant = 'tenant1';
 SELECT wf_save('noop', '{"nodes": [{"id": "a", "type": "noop"}]}');
 RESET workflow.tenant;
 -- the view, with the tenant's id in the place of the question which it is
-DO $$ BEGIN EXECUTE 'CREATE VIEW bench.runs AS ' || replace(pg_get_viewdef('wf_runs'), '( SELECT wf.current_tenant_id() AS current_tenant_id)', quote_literal(bench.tenant(1)) || '::uuid'); END $$;
+DO $$ BEGIN EXECUTE 'CREATE VIEW bench.runs AS ' || replace(pg_get_viewdef('wf_runs'), 'wf.current_tenant_id()', quote_literal(bench.tenant(1)) || '::uuid'); END $$;
 CREATE TABLE bench.ids AS SELECT bench.tenant(1) AS tenant_id FROM generate_series(1, 1000000);
 GRANT SELECT ON bench.ids TO PUBLIC;
 VACUUM bench.ids;
