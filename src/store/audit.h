@@ -9,6 +9,7 @@
 #include "postgres.h"
 #include "base/crypt.h"
 #include "datatype/timestamp.h"
+#include "storage/itemptr.h"
 #include "utils/jsonb.h"
 #include "utils/snapshot.h"
 #include "utils/uuid.h"
