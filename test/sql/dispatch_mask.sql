@@ -1,7 +1,7 @@
 -- values of secrets in what comes back: their forms, what is beside them, and random texts
 CREATE EXTENSION workflow;
 CREATE FUNCTION mask("values" text[], "text" text) RETURNS text AS '$libdir/workflow', 'wf_sql_test_mask' LANGUAGE C STRICT;
-CREATE FUNCTION mask_json("values" text[], json jsonb) RETURNS jsonb AS '$libdir/workflow', 'wf_sql_test_mask_json' LANGUAGE C STRICT;
+CREATE FUNCTION mask_json("values" text[], document jsonb) RETURNS jsonb AS '$libdir/workflow', 'wf_sql_test_mask_json' LANGUAGE C STRICT;
 \pset format unaligned
 \pset tuples_only on
 SELECT t, mask('{hidden/value+1,12345678}', t) FROM unnest(ARRAY['', 'x', 'hidden/value+1', 'ahidden/value+1b', 'hidden/value+1hidden/value+1', 'hidden/value+', 'idden/value+1', '12345678', '123456789', '1234567', 'hidden%2Fvalue%2B1', 'hidden%2fvalue%2b1', 'hidden/value%2B1', 'hidden\/value+1',
