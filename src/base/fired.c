@@ -10,7 +10,8 @@
  * 3. The keeper takes entries in the transaction that saves them. Those are sealed by its transaction id: firings from then on take a
  *    new place. When it commits they are removed; when it does not, they are added to what came meanwhile. Both are done by the
  *    callback here, at whatever end of the transaction or the process.
- * 4. Readers leave out sealed entries whose transaction their snapshot sees.
+ * 4. Readers leave out sealed entries whose transaction their snapshot sees. One whose snapshot is older than a save that has ended when
+ *    it comes here misses what that saved, and finds it when it looks again.
  * 5. When all places are taken, triggers that have none are not counted until a keeper has saved. Entries that nobody saved for
  *    ABANDONED_US, of databases that have no keeper, or are gone, then make room.
  *

@@ -76,7 +76,8 @@ sql("UPDATE wf.trigger_stat SET n_fired = 0; CREATE TABLE save (at timestamptz);
 $begun = time;
 my $n = sql("CALL often('$one', 4)");
 my $seconds = time - $begun;
-is(sql("SELECT n FROM sums WHERE trigger_id = '$one'"), $n, "all of $n are there");
+# (a statement whose snapshot is older than a save that has ended by the time it looks into shared memory does not see what that saved)
+comes("SELECT n = $n FROM sums WHERE trigger_id = '$one'", "all of $n are there");
 comes("SELECT EXISTS (SELECT FROM wf.trigger_stat WHERE trigger_id = '$one' AND n_fired = $n)", 'and saved');
 cmp_ok(sql("SELECT count(*) FROM save WHERE at < to_timestamp($begun + $seconds)"), '<=', $seconds + 1, 'once a second');
 sql('DROP TRIGGER saved ON wf.trigger_stat');
