@@ -23,7 +23,7 @@ record(const WfTenant *tenant, const char *action, const WfWorkflowRow *row, int
 {
 	wf_store_audit(&tenant->tenant_id, &(WfAudit) {.action = action, .object_type = "workflow", .object_id = &row->workflow_id,
 				   .object_name = row->name,
-				   .after = wf_store_audit_facts("version", psprintf("%d", version), "comment", comment, NULL)});
+				   .after = wf_store_audit_facts("version", psprintf("%d", version), "comment", comment)});
 }
 
 bool

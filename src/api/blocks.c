@@ -212,8 +212,8 @@ wf_sql_register_block(PG_FUNCTION_ARGS)
 	known = wf_store_find_block(&tenant.tenant_id, type);
 	wf_store_put_block(&tenant.tenant_id, type, format_procedure_qualified(function), schema, ports);
 	wf_store_audit(&tenant.tenant_id, &(WfAudit) {.action = "block.register", .object_type = "block", .object_name = type,
-				   .before = known != NULL ? wf_store_audit_facts("function", known->function, NULL) : NULL,
-				   .after = wf_store_audit_facts("function", format_procedure_qualified(function), NULL)});
+				   .before = known != NULL ? wf_store_audit_facts("function", known->function) : NULL,
+				   .after = wf_store_audit_facts("function", format_procedure_qualified(function))});
 	SPI_finish();
 	PG_RETURN_VOID();
 }

@@ -49,7 +49,7 @@ wf_sql_cancel(PG_FUNCTION_ARGS)
 	WfTenant	tenant;
 
 	tenant = require(WF_RUN_CANCEL);
-	PG_RETURN_BOOL(record(wf_engine_cancel(run_id, reason), &tenant, "run.cancel", run_id, wf_store_audit_facts("reason", reason, NULL)));
+	PG_RETURN_BOOL(record(wf_engine_cancel(run_id, reason), &tenant, "run.cancel", run_id, wf_store_audit_facts("reason", reason)));
 }
 
 PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_pause);
@@ -89,7 +89,7 @@ wf_sql_retry(PG_FUNCTION_ARGS)
 
 	wf_engine_retry(run_id, from_node, options, &result);
 	wf_store_audit(&tenant.tenant_id, &(WfAudit) {.action = "run.retry", .object_type = "run", .object_id = run_id,
-				   .before = wf_store_audit_facts("fromNode", from_node, NULL), .after = options});
+				   .before = wf_store_audit_facts("fromNode", from_node), .after = options});
 	PG_RETURN_JSONB_P(wf_engine_envelope(&result));
 }
 
@@ -105,7 +105,7 @@ wf_sql_migrate(PG_FUNCTION_ARGS)
 	tenant = require(WF_RUN_REPLAY);
 	wf_engine_migrate(run_id, PG_GETARG_INT32(1));
 	wf_api_record_run(&tenant, "run.migrate", run_id,
-					  wf_store_audit_facts("version", psprintf("%d", PG_GETARG_INT32(1)), NULL));
+					  wf_store_audit_facts("version", psprintf("%d", PG_GETARG_INT32(1))));
 	PG_RETURN_VOID();
 }
 

@@ -227,7 +227,7 @@ wf_sql_set_credential(PG_FUNCTION_ARGS)
 		refuse(type, NULL, psprintf("must have at most %d bytes", WF_SECRET_VALUE_BYTES));
 	wf_store_set_credential(&tenant.tenant_id, name, type, shown_fields(type, &value), packed, len);
 	wf_store_audit(&tenant.tenant_id, &(WfAudit) {.action = "credential.set", .object_type = "credential", .object_name = name,
-				   .after = wf_store_audit_facts("type", type, NULL)});
+				   .after = wf_store_audit_facts("type", type)});
 	explicit_bzero(packed, len);
 	wf_wake_dispatcher_at_commit(WF_DISPATCH_SECRETS);
 	SPI_finish();

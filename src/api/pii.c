@@ -64,7 +64,7 @@ wf_sql_forget(PG_FUNCTION_ARGS)
 						errdetail("It has to see what others commit meanwhile.")));
 	n = wf_store_forget(&tenant.tenant_id, path, value);
 	wf_store_audit(&tenant.tenant_id, &(WfAudit) {.action = "data.forget", .object_type = "tenant", .object_id = &tenant.tenant_id,
-				   .object_name = tenant.name, .after = wf_store_audit_facts("path", path == NULL ? "*" : path, "places", psprintf(INT64_FORMAT, n), NULL)});
+				   .object_name = tenant.name, .after = wf_store_audit_facts("path", path == NULL ? "*" : path, "places", psprintf(INT64_FORMAT, n))});
 	SPI_finish();
 	PG_RETURN_INT32((int32) Min(n, PG_INT32_MAX));
 }

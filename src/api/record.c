@@ -105,7 +105,7 @@ void
 wf_api_record_task(const WfTask *task, const char *action, const char *before, const char *after)
 {
 	wf_store_audit(&task->tenant_id, &(WfAudit) {.action = action, .object_type = "task", .object_id = &task->task_id,
-				   .before = wf_store_audit_facts("claimedBy", before, NULL), .after = wf_store_audit_facts("claimedBy", after, NULL)});
+				   .before = wf_store_audit_facts("claimedBy", before), .after = wf_store_audit_facts("claimedBy", after)});
 }
 
 /* -- signatures -- */

@@ -62,7 +62,7 @@ wf_sql_set_http_policy(PG_FUNCTION_ARGS)
 	wf_store_set_http_policy(&tenant.tenant_id, allow, deny);
 	wf_store_audit(&tenant.tenant_id, &(WfAudit) {.action = "http_policy.set", .object_type = "tenant",
 				   .object_id = &tenant.tenant_id, .object_name = tenant.name,
-				   .after = wf_store_audit_facts("allow", allow, "deny", deny, NULL)});
+				   .after = wf_store_audit_facts("allow", allow, "deny", deny)});
 	SPI_finish();
 	PG_RETURN_VOID();
 }

@@ -198,8 +198,8 @@ wf_sql_grant(PG_FUNCTION_ARGS)
 	check_has(&tenant, permissions);
 	wf_store_put_member(&tenant.tenant_id, role, app_role, &scope);
 	wf_store_audit(&tenant.tenant_id, &(WfAudit) {.action = "member.grant", .object_type = "role",
-				   .object_name = NameStr(*PG_GETARG_NAME(0)), .before = wf_store_audit_facts("appRole", before, NULL),
-				   .after = wf_store_audit_facts("appRole", app_role, "workflow", workflow, "category", category, NULL)});
+				   .object_name = NameStr(*PG_GETARG_NAME(0)), .before = wf_store_audit_facts("appRole", before),
+				   .after = wf_store_audit_facts("appRole", app_role, "workflow", workflow, "category", category)});
 	SPI_finish();
 	PG_RETURN_VOID();
 }
@@ -243,7 +243,7 @@ wf_sql_revoke(PG_FUNCTION_ARGS)
 						0));
 	wf_store_audit(&tenant.tenant_id, &(WfAudit) {.action = "member.revoke", .object_type = "role",
 				   .object_name = NameStr(*PG_GETARG_NAME(0)), .before = wf_store_audit_facts("appRole", before,
-				   "workflow", workflow, "category", category, NULL)});
+				   "workflow", workflow, "category", category)});
 	SPI_finish();
 	PG_RETURN_VOID();
 }
@@ -285,7 +285,7 @@ permissions_fact(uint32 permissions)
 	for (int i = 0; i < n; i++)
 		if ((permissions & wf_store_permission(known[i])) != 0)
 			appendStringInfo(&list, "%s%s", list.len > 0 ? ", " : "", known[i]);
-	return wf_store_audit_facts("permissions", list.len > 0 ? list.data : NULL, NULL);
+	return wf_store_audit_facts("permissions", list.len > 0 ? list.data : NULL);
 }
 
 /* The permission of this name; throws 22023. */

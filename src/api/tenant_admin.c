@@ -430,8 +430,8 @@ wf_sql_set_tenant_status(PG_FUNCTION_ARGS)
 	SPI_connect();
 	row = lock_managed(name, &tenant);
 	require_may_become(&tenant, row, status);
-	record(&tenant.tenant_id, &tenant.tenant_id, "tenant.status", tenant.name, wf_store_audit_facts("status", row->status, NULL),
-		   wf_store_audit_facts("status", status, NULL));
+	record(&tenant.tenant_id, &tenant.tenant_id, "tenant.status", tenant.name, wf_store_audit_facts("status", row->status),
+		   wf_store_audit_facts("status", status));
 	row->status = status;
 	wf_store_update_tenant(row);
 	/* what waited goes on */

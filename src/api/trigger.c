@@ -31,7 +31,7 @@ enable(FunctionCallInfo fcinfo, bool enabled)
 	wf_engine_enable_trigger(&tenant, workflow, node, enabled);
 	wf_store_audit(&tenant.tenant_id, &(WfAudit) {.action = enabled ? "trigger.enable" : "trigger.disable",
 				   .object_type = "trigger", .object_name = node,
-				   .after = wf_store_audit_facts("workflow", workflow, "node", node, NULL)});
+				   .after = wf_store_audit_facts("workflow", workflow, "node", node)});
 	SPI_finish();
 	PG_RETURN_VOID();
 }

@@ -219,7 +219,7 @@ wf_store_audit_name(const pg_uuid_t *tenant_id, const char *action, const char *
 }
 
 Jsonb *
-wf_store_audit_facts(const char *key,...)
+wf_store_audit_pairs(const char *key,...)
 {
 	WfJsonWriter *w = wf_json_writer_begin();
 	bool		any = false;

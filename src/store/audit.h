@@ -37,7 +37,8 @@ extern void wf_store_audit(const pg_uuid_t *tenant_id, const WfAudit *entry);
 /* The same of something that has a name and nothing more to tell: a secret. */
 extern void wf_store_audit_name(const pg_uuid_t *tenant_id, const char *action, const char *object_type, const char *name);
 /* {key: text, ...} of pairs of C strings that a NULL ends, without those that are NULL; NULL when none is left. */
-extern Jsonb *wf_store_audit_facts(const char *key,...);
+#define wf_store_audit_facts(...) wf_store_audit_pairs(__VA_ARGS__, (const char *) NULL)
+extern Jsonb *wf_store_audit_pairs(const char *key,...);
 /* A request ended with this error; if a rule on addresses refused it (WF011) that is recorded, once a minute for a host.
  * `dont_wait`: the transaction is short, works for all tenants, and is not to wait for one when it commits. */
 extern void wf_store_audit_refusal(const struct WfRequestRow *request, const Jsonb *error, bool dont_wait);

@@ -198,7 +198,7 @@ remark(Trail *trail, const WfAuditRow *first, bool found)
 	if (mac_problem != NULL)
 		problem = mac_problem;
 	if (problem != NULL)
-		append_remark(trail, first, "audit.tampered", wf_store_audit_facts("problem", problem, NULL));
+		append_remark(trail, first, "audit.tampered", wf_store_audit_facts("problem", problem));
 	if (found && trail->head.last_seq > 0 && key_before != trail->key.key_id)
 		remark_key(trail, first, key_before, is_checked && mac_problem == NULL);
 }

@@ -440,7 +440,7 @@ wf_store_take_workflow(const pg_uuid_t *tenant_id)
 {
 	const WfQuotaLevels *all = wf_store_quotas(tenant_id);
 
-	if ((all->any & (1 << WF_QUOTA_WORKFLOWS)) == 0)
+	if ((all->any & (1 << WF_QUOTA_WORKFLOWS)) == 0 || all->levels == NULL)
 		return;
 	for (int i = 0; i < all->n; i++)
 	{

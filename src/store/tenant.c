@@ -161,7 +161,8 @@ find_kept(Oid role, const pg_uuid_t *tenant_id, const char *name)
 		Rights	   *item = kept.items[i];
 
 		if (item != NULL && item->role == role &&
-			(tenant_id != NULL ? same_tenant(&item->tenant.tenant_id, tenant_id) : strcmp(item->tenant.name, name) == 0))
+			(tenant_id != NULL ? same_tenant(&item->tenant.tenant_id, tenant_id) :
+			 name != NULL && strcmp(item->tenant.name, name) == 0))
 			return item;
 	}
 	return NULL;

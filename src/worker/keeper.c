@@ -504,7 +504,8 @@ do_reservations(Look *look)
 	{
 		const WfReservation *one = lfirst(lc);
 
-		list[n++] = (WfReserved) {.database = MyDatabaseId, .tenant_id = one->tenant_id, .n = one->n};
+		list[n] = (WfReserved) {.database = MyDatabaseId, .tenant_id = one->tenant_id, .n = one->n};
+		n++;
 	}
 	if (!wf_process_set_reserved(MyDatabaseId, list, n))
 		ereport(LOG, (errmsg("workflow keeper: workers are reserved for more tenants than there is room for"),
