@@ -317,17 +317,22 @@ rename_tenant(WfTenantRow *row, const JsonbValue *value)
 	row->name = name;
 }
 
-/* Whether a second person has to approve is not for the one who would have to ask: those above alone take that back. */
+/*
+ * Two are not for those whom they watch: whether a second person has to approve, once it is so, and how long the trail is kept. Those
+ * above alone change them.
+ */
 static void
 set_settings(WfTenantRow *row, const JsonbValue *changes)
 {
 	JsonbValue	root;
-	JsonbValue	approval;
+	JsonbValue	value;
 
 	wf_json_root(row->settings, &root);
-	if (wf_json_field(&root, "approval", &approval) && approval.type == jbvBool && approval.val.boolean &&
-		wf_json_field(changes, "approval", &approval) && !(approval.type == jbvBool && approval.val.boolean))
+	if (wf_json_field(&root, "approval", &value) && value.type == jbvBool && value.val.boolean &&
+		wf_json_field(changes, "approval", &value) && !(value.type == jbvBool && value.val.boolean))
 		require_above(row, "the setting \"approval\"");
+	if (wf_json_field(changes, "auditRetention", &value))
+		require_above(row, "the setting \"auditRetention\"");
 	row->settings = merge_settings(row->settings, changes);
 }
 

@@ -53,6 +53,19 @@ SELECT wf_create_tenant('x', '{"settings": {"contact": ""}}');
 -- Own, or that of the nearest above; null removes.
 SET ROLE regress_wf_owner;
 SELECT wf_set_tenant('shop', '{"settings": {"contact": "shop@example.com"}, "retention": "7 days"}');
+-- what watches a tenant is not for the tenant to take back
+SELECT wf_set_tenant('shop', '{"settings": {"approval": true, "piiPaths": ["**.iban"]}}');
+SELECT wf_set_tenant('shop', '{"settings": {"approval": false}}');
+SELECT wf_set_tenant('shop', '{"settings": {"approval": null}}');
+SELECT wf_set_tenant('shop', '{"settings": {"auditRetention": "1 second"}}');
+SELECT wf_set_tenant('shop', '{"settings": {"approval": "yes"}}');
+SELECT wf_set_tenant('shop', '{"settings": {"piiPaths": ["a..b"]}}');
+RESET ROLE;
+SELECT wf_set_tenant('shop', '{"settings": {"auditRetention": "soon"}}');
+SELECT wf_set_tenant('shop', '{"settings": {"approval": null, "piiPaths": null, "auditRetention": "7 years"}}');
+SELECT settings FROM wf_tenants WHERE name = 'shop';
+SELECT wf_set_tenant('shop', '{"settings": {"auditRetention": null}}');
+SET ROLE regress_wf_owner;
 SELECT name, effective_settings, effective_quotas FROM wf_tenants ORDER BY name;
 SELECT wf_set_tenant('shop', '{"settings": {"contact": null}, "retention": null}');
 SELECT name, effective_settings, effective_quotas FROM wf_tenants ORDER BY name;
