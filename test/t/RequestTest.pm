@@ -86,7 +86,7 @@ sub request_cluster
 	chmod 0600, $key;
 	$cluster = PostgreSQL::Test::Cluster->new($name);
 	$cluster->init(allows_streaming => 1);
-	$cluster->append_conf('postgresql.conf', join("\n", "shared_preload_libraries = 'workflow'", 'restart_after_crash = on', 'max_worker_processes = 12',
+	$cluster->append_conf('postgresql.conf', join("\n", "shared_preload_libraries = 'workflow'", 'restart_after_crash = on', 'max_connections = 40', 'max_worker_processes = 12',
 		"workflow.http_allow = '127.0.0.0/8, ::1/128'", "workflow.http_ca_file = '$NetTest::folder/ca.crt'", "workflow.master_key_file = '$key'", @settings, ''));
 	$cluster->start;
 	$cluster->safe_psql('postgres', q{

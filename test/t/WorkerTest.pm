@@ -17,7 +17,7 @@ sub new_cluster
 	my ($name, @settings) = @_;
 	my $cluster = PostgreSQL::Test::Cluster->new($name);
 	$cluster->init(allows_streaming => 1);
-	$cluster->append_conf('postgresql.conf', join("\n", "shared_preload_libraries = 'workflow'", 'log_min_messages = info', 'max_worker_processes = 16',
+	$cluster->append_conf('postgresql.conf', join("\n", "shared_preload_libraries = 'workflow'", 'log_min_messages = info', 'max_connections = 40', 'max_worker_processes = 16',
 		'max_prepared_transactions = 5', 'restart_after_crash = on', @settings, ''));
 	return $cluster;
 }

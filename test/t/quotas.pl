@@ -40,7 +40,7 @@ sub race
 {
 	my ($what, $sql, $n, $clients) = @_;
 	my @clients = map { client('app', "CALL try('$what', \$sql\$$sql\$sql\$, $n)") } 1 .. $clients // 8;
-	$_->finish for @clients;
+	$_->finish or die 'a client failed' for @clients;
 	return value("SELECT sum(ok) || ' of ' || sum(ok + no) FROM passed WHERE what = '$what'");
 }
 
