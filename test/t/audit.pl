@@ -118,7 +118,7 @@ for (@lines)
 	$bad++ if sha256_hex($entry) ne $hash || $entry !~ /"prev": "$before"\}$/;
 	$before = $hash;
 }
-cmp_ok(scalar(@lines), '>', 900, 'an export has all lines');
+is(scalar(@lines), value(q{SELECT count(*) FROM wf.audit WHERE tenant_id = id('a')}), 'an export has all lines');
 is($bad, 0, 'whose hashes are right');
 is($before, value("SELECT hash FROM wf_audit_head('a')"), 'the last one is the head');
 
