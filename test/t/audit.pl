@@ -61,7 +61,8 @@ value("COMMIT PREPARED 'p1'");
 act('app', "SELECT wf_set_status('v', 'paused')");
 is(value(q{SELECT string_agg(seq - } . $last . q{ || object_name || (after->>'status'), ' ' ORDER BY seq) FROM wf.audit WHERE tenant_id = id('a') AND seq > } . $last), '1wactive 2vpaused', 'both are there, in order');
 act('app', "BEGIN; SELECT wf_set_status('w', 'archived'); PREPARE TRANSACTION 'p2'");
-$cluster->restart('immediate');
+$cluster->stop('immediate');
+$cluster->start;
 until_true($cluster, 'postgres', 'SELECT true', 'it is there again');
 ($status, $out, $err) = $cluster->psql('postgres', "SET lock_timeout = '100ms'; SELECT wf_set_status('v', 'active')", extra_params => [ '-U', 'app' ]);
 like($err, qr/lock timeout/, 'also after a crash');
@@ -156,7 +157,8 @@ $cluster->reload;
 for my $n (1 .. 3)
 {
 	$last = act('app', "SELECT wf_set_status('w', 'paused'), wf_set_status('w', 'active'); SELECT seq FROM wf_audit_head()");
-	$cluster->restart('immediate');
+	$cluster->stop('immediate');
+$cluster->start;
 	until_true($cluster, 'postgres', 'SELECT true', 'it is there again');
 	is(value("SELECT seq FROM wf_audit_head('a')"), $last =~ s/\A\|\n//r, "who was told of a commit finds it after a crash ($n)");
 }
