@@ -158,7 +158,7 @@ for my $n (1 .. 3)
 {
 	$last = act('app', "SELECT wf_set_status('w', 'paused'), wf_set_status('w', 'active'); SELECT seq FROM wf_audit_head()");
 	$cluster->stop('immediate');
-$cluster->start;
+	$cluster->start;
 	until_true($cluster, 'postgres', 'SELECT true', 'it is there again');
 	is(value("SELECT seq FROM wf_audit_head('a')"), $last =~ s/\A\|\n//r, "who was told of a commit finds it after a crash ($n)");
 }
