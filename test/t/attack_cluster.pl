@@ -95,7 +95,9 @@ $cluster->safe_psql('source', q{CREATE SCHEMA wf; CREATE TABLE wf.member (tenant
 my $slot = $cluster->safe_psql('source', q{SELECT pg_create_logical_replication_slot('evil', 'pgoutput')});
 value(q{CREATE ROLE repl LOGIN SUPERUSER; CREATE TABLE plain (id int PRIMARY KEY); ALTER TABLE plain OWNER TO repl});
 (my $connection = $cluster->connstr('source') . ' user=postgres') =~ s{'}{''}g;
-$cluster->safe_psql('postgres', qq{CREATE SUBSCRIPTION evil CONNECTION '$connection' PUBLICATION all_of_it WITH (create_slot = false, slot_name = 'evil', copy_data = false)}, extra_params => [ '-U', 'repl' ]);
+# from 16 on one whose owner is no superuser needs a password, unless a superuser said otherwise
+my $more = value(q{SELECT current_setting('server_version_num')::int >= 160000}) eq 't' ? ', password_required = false' : '';
+$cluster->safe_psql('postgres', qq{CREATE SUBSCRIPTION evil CONNECTION '$connection' PUBLICATION all_of_it WITH (create_slot = false, slot_name = 'evil', copy_data = false$more)}, extra_params => [ '-U', 'repl' ]);
 value(q{ALTER ROLE repl NOSUPERUSER});
 $cluster->safe_psql('source', 'INSERT INTO plain VALUES (1)');
 my $at = -s $cluster->logfile;
