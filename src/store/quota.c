@@ -237,7 +237,7 @@ static bool
 take_row(const WfQuotaLevel *level, int64 n, int64 *wait_ms)
 {
 	TimestampTz now = wf_clock_now();
-	pg_uuid_t	id;
+	pg_uuid_t	id = {{0}};
 	Datum		values[4] = {UUIDPGetDatum(&level->tenant_id), UUIDPGetDatum(&id), TimestampTzGetDatum(now - MINUTE_US), Int64GetDatum(n)};
 	bool		fits;
 
