@@ -97,7 +97,6 @@ typedef struct Batch
 	bool		stopped;		/* messages were left */
 	bool		was_slow;		/* alone */
 	int64		execute_us;
-	bool		is_cancelled;	/* alone: there is a cancel of the run */
 	WfTurn		result;			/* alone */
 } Batch;
 
@@ -466,11 +465,10 @@ batch_work(void *arg)
 
 /*
  * What else there is for the run of a message that is alone because it was slow goes with it: else a run with much state
- * and many messages would be loaded and saved for each. After an error a message is strictly alone. Sets is_cancelled: a cancel that came
- * while nobody was at the run is held by this transaction now, and nobody else could deal with it while the run is executed.
+ * and many messages would be loaded and saved for each. After an error a message is strictly alone.
  */
 static List *
-claim_companions(Batch *batch)
+claim_companions(const Batch *batch)
 {
 	List	   *found = NIL;
 	ListCell   *lc;
@@ -482,7 +480,6 @@ claim_companions(Batch *batch)
 		WfMessage  *message = lfirst(lc);
 		Alone	   *entry = find_alone(message);
 
-		batch->is_cancelled |= message->kind == WF_MESSAGE_CANCEL && batch->only->kind != WF_MESSAGE_CANCEL;
 		if (memcmp(&message->message_id, &batch->only->message_id, sizeof(pg_uuid_t)) != 0 &&
 			message->crashes == 0 && (entry == NULL || entry->tries == 0))
 			found = lappend(found, message);
@@ -503,8 +500,7 @@ alone_work(void *arg)
 	wf_transaction_close(turn_memory);
 	if (batch->only == NULL)
 		return;
-	/* it is let go, and the next batch deals with it first */
-	if (batch->is_cancelled || (batch->only->crashes > 0 && !wf_process_suspect_begin()))
+	if (batch->only->crashes > 0 && !wf_process_suspect_begin())
 	{
 		batch->result = WF_TURN_BUSY;
 		return;
