@@ -29,7 +29,8 @@ CREATE INDEX tenant_halted ON wf.tenant (tenant_id) WHERE status OPERATOR(pg_cat
 CREATE INDEX tenant_reserving ON wf.tenant (tenant_id) WHERE reserved_workers OPERATOR(pg_catalog.>) 0;
 CREATE INDEX tenant_quotas ON wf.tenant (tenant_id) WHERE quotas OPERATOR(pg_catalog.<>) '{}';
 COMMENT ON TABLE wf.tenant IS 'owners of workflows, runs and tasks';
-COMMENT ON COLUMN wf.tenant.quotas IS 'its own: what is missing is that of the nearest tenant above that has it; so are settings';
+COMMENT ON COLUMN wf.tenant.quotas IS 'its own; those of all tenants above bind it as well';
+COMMENT ON COLUMN wf.tenant.settings IS 'its own: what is missing is that of the nearest tenant above that has it';
 COMMENT ON COLUMN wf.tenant.status IS 'its own: one below a tenant that is suspended is suspended, too';
 
 CREATE TABLE wf.member (

@@ -6,6 +6,7 @@
 #include "postgres.h"
 
 #include "api/api.h"
+#include "api/tenant.h"
 #include "base/text.h"
 #include "commands/trigger.h"
 #include "funcapi.h"
@@ -25,21 +26,8 @@ require_reader(FunctionCallInfo fcinfo, WfTenant *tenant)
 
 	if (name == NULL)
 		wf_store_require(WF_AUDIT_READ, tenant);
-	else if (!wf_store_tenant_named(name, tenant) || (tenant->permissions & WF_AUDIT_READ) == 0)
-		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-						errmsg("permission denied for tenant \"%s\"", wf_text_clip(name)),
-						errdetail("The permission \"audit:read\" is missing."),
-						errhint("An admin or owner of the tenant can give it with wf_grant().")));
-}
-
-static Datum
-hex_value(const uint8 *bytes, int n)
-{
-	char	   *text = palloc(n * 2 + 1);
-
-	for (int i = 0; i < n; i++)
-		snprintf(text + i * 2, 3, "%02x", bytes[i]);
-	return CStringGetTextDatum(text);
+	else
+		wf_api_require_named(name, WF_AUDIT_READ, tenant);
 }
 
 /* -- the chain -- */
@@ -86,7 +74,7 @@ wf_sql_audit_head(PG_FUNCTION_ARGS)
 		return (Datum) 0;
 	values[0] = Int64GetDatum(head.first_seq);
 	values[1] = Int64GetDatum(head.last_seq);
-	values[2] = hex_value(head.hash, sizeof(head.hash));
+	values[2] = CStringGetTextDatum(wf_text_hex(head.hash, sizeof(head.hash)));
 	values[3] = TimestampTzGetDatum(head.at);
 	values[4] = Int32GetDatum(head.key_id);
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
@@ -112,7 +100,7 @@ put_signature(ReturnSetInfo *result, const WfAuditRow *row)
 	values[2] = TimestampTzGetDatum(row->at);
 	values[3] = outcome == NULL ? (Datum) 0 : CStringGetTextDatum(outcome);
 	nulls[3] = outcome == NULL;
-	values[4] = row->has_digest ? hex_value(row->digest, sizeof(row->digest)) : (Datum) 0;
+	values[4] = row->has_digest ? CStringGetTextDatum(wf_text_hex(row->digest, sizeof(row->digest))) : (Datum) 0;
 	nulls[4] = !row->has_digest;
 	values[5] = problem == NULL ? (Datum) 0 : CStringGetTextDatum(problem);
 	nulls[5] = problem == NULL;

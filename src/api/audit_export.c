@@ -26,13 +26,6 @@
 #define CSV_HEADER "seq,at,actor,session_role,client_address,application_name,action,object_type,object_id,object_name,before,after," \
 	"digest,prev,hash,key_id,mac"
 
-static void
-put_hex(StringInfo out, const uint8 *bytes, int n)
-{
-	for (int i = 0; i < n; i++)
-		appendStringInfo(out, "%02x", bytes[i]);
-}
-
 /* -- jsonl -- */
 
 static void
@@ -41,12 +34,12 @@ put_json_line(StringInfo out, const WfAuditRow *row)
 	appendStringInfoString(out, "{\"entry\": ");
 	wf_audit_canonical(row, out);
 	appendStringInfoString(out, ", \"hash\": \"");
-	put_hex(out, row->hash, sizeof(row->hash));
+	appendStringInfoString(out, wf_text_hex(row->hash, sizeof(row->hash)));
 	appendStringInfo(out, "\", \"keyId\": %d, \"mac\": ", row->key_id);
 	if (row->has_mac)
 	{
 		appendStringInfoChar(out, '"');
-		put_hex(out, row->mac, sizeof(row->mac));
+		appendStringInfoString(out, wf_text_hex(row->mac, sizeof(row->mac)));
 		appendStringInfoString(out, "\"}");
 	}
 	else
@@ -79,7 +72,7 @@ put_hash_field(StringInfo out, const uint8 *hash, bool is_there)
 {
 	appendStringInfoChar(out, ',');
 	if (is_there)
-		put_hex(out, hash, WF_CRYPT_HASH_BYTES);
+		appendStringInfoString(out, wf_text_hex(hash, WF_CRYPT_HASH_BYTES));
 }
 
 static void

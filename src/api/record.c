@@ -14,6 +14,7 @@
 #include "api/api.h"
 #include "api/record.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -114,15 +115,12 @@ static void
 put_digest(WfJsonWriter *w, const char *key, const void *data, size_t bytes)
 {
 	uint8		hash[WF_CRYPT_HASH_BYTES];
-	char		hex[WF_CRYPT_HASH_BYTES * 2 + 1];
 
 	if (!wf_crypt_sha256(data, bytes, hash))
 		elog(ERROR, "could not compute a SHA-256 hash");
-	for (int i = 0; i < WF_CRYPT_HASH_BYTES; i++)
-		snprintf(hex + i * 2, 3, "%02x", hash[i]);
 	wf_json_key(w, key, strlen(key));
 	wf_json_begin_object(w);
-	wf_json_put_field_cstring(w, "sha256", hex);
+	wf_json_put_field_cstring(w, "sha256", wf_text_hex(hash, sizeof(hash)));
 	wf_json_put_field_int64(w, "bytes", bytes);
 	wf_json_end_object(w);
 }

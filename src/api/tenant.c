@@ -1,5 +1,5 @@
 /*
- * tenant.c: who manages a tenant; wf_use_tenant, wf_current_tenant.
+ * tenant.c: tenants that are named; wf_use_tenant, wf_current_tenant.
  */
 #include "postgres.h"
 
@@ -10,15 +10,20 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 
+void
+wf_api_require_named(const char *name, WfPermission permission, WfTenant *tenant)
+{
+	if (!wf_store_tenant_named(name, tenant) || (tenant->permissions & permission) == 0)
+		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+						errmsg("permission denied for tenant \"%s\"", wf_text_clip(name)),
+						errdetail("The permission \"%s\" is missing.", wf_store_permission_name(permission)),
+						errhint("An admin or owner of the tenant can give it with wf_grant().")));
+}
 
 void
 wf_api_require_manager(const char *name, WfTenant *tenant)
 {
-	if (!wf_store_tenant_named(name, tenant) || (tenant->permissions & WF_TEAM_MANAGE) == 0)
-		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-						errmsg("permission denied for tenant \"%s\"", wf_text_clip(name)),
-						errdetail("The permission \"team:manage\" is missing."),
-						errhint("An admin or owner of the tenant can give it with wf_grant().")));
+	wf_api_require_named(name, WF_TEAM_MANAGE, tenant);
 }
 
 void

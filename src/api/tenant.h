@@ -1,5 +1,5 @@
 /*
- * tenant.h: who may manage a tenant. Private to this room.
+ * tenant.h: who may do what in a tenant that is named. Private to this room.
  */
 #ifndef WF_API_TENANT_H
 #define WF_API_TENANT_H
@@ -8,9 +8,11 @@
 #include "store/store.h"
 
 /*
- * The tenant of this name, if current_user has `team:manage` there, for all workflows; throws 42501, the same for a tenant that
+ * The tenant of this name, if current_user has the permission there, for all workflows; throws 42501, the same for a tenant that
  * does not exist. Needs an SPI connection.
  */
+extern void wf_api_require_named(const char *name, WfPermission permission, WfTenant *tenant);
+/* The same with `team:manage`. */
 extern void wf_api_require_manager(const char *name, WfTenant *tenant);
 /* The same, with no change of the tenant or its members by anybody else until the transaction ends. */
 extern void wf_api_require_only_manager(const char *name, WfTenant *tenant);

@@ -97,6 +97,9 @@ extern void wf_json_put_member(WfJsonWriter *w, const char *key, const Jsonb *va
 /* The members of `object` (if it is one), as members of the one that is open, but those of the names in `without`, which
  * NULL ends (NULL itself: all). */
 extern void wf_json_put_members(WfJsonWriter *w, const JsonbValue *object, const char *const *without);
+/* `value` with other keys and scalars, at whatever depth: put_key and put_scalar write one each. Throws what they throw. */
+typedef void (*WfJsonPut) (WfJsonWriter *w, const JsonbValue *value, void *arg);
+extern void wf_json_put_mapped(WfJsonWriter *w, const JsonbValue *value, WfJsonPut put_key, WfJsonPut put_scalar, void *arg);
 extern Jsonb *wf_json_finish(WfJsonWriter *w);	/* frees the writer */
 
 /* key + value in one call; `key` is a C string */

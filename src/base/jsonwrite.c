@@ -363,6 +363,36 @@ wf_json_put_members(WfJsonWriter *w, const JsonbValue *object, const char *const
 	}
 }
 
+void
+wf_json_put_mapped(WfJsonWriter *w, const JsonbValue *value, WfJsonPut put_key, WfJsonPut put_scalar, void *arg)
+{
+	JsonbValue	key;
+	JsonbValue	member;
+	WfJsonIter	it;
+
+	check_stack_depth();
+	if (value->type != jbvBinary)
+	{
+		put_scalar(w, value, arg);
+		return;
+	}
+	wf_json_iter_begin(&it, value);
+	if (it.is_object)
+		wf_json_begin_object(w);
+	else
+		wf_json_begin_array(w);
+	while (wf_json_iter_next(&it, &key, &member))
+	{
+		if (it.is_object)
+			put_key(w, &key, arg);
+		wf_json_put_mapped(w, &member, put_key, put_scalar, arg);
+	}
+	if (it.is_object)
+		wf_json_end_object(w);
+	else
+		wf_json_end_array(w);
+}
+
 /* -- writing out -- */
 
 static int

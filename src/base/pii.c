@@ -432,68 +432,49 @@ show_within(const char *text, int len, const Token *first, WfPiiLookUp look_up, 
 	appendBinaryStringInfo(out, text + at, len - at);
 }
 
-static void
-show_string(const JsonbValue *value, WfPiiLookUp look_up, void *arg, WfJsonWriter *w)
+typedef struct Shower
 {
-	const char *text = value->val.string.val;
-	int			len = value->val.string.len;
+	WfPiiLookUp look_up;
+	void	   *arg;
+} Shower;
+
+static void
+show_key(WfJsonWriter *w, const JsonbValue *key, void *arg)
+{
+	const Shower *shower = arg;
+	Token		token;
+	StringInfoData out;
+
+	if (!next_token(key->val.string.val, key->val.string.len, 0, &token))
+	{
+		wf_json_key(w, key->val.string.val, key->val.string.len);
+		return;
+	}
+	show_within(key->val.string.val, key->val.string.len, &token, shower->look_up, shower->arg, &out);
+	wf_json_key(w, out.data, out.len);
+}
+
+static void
+show_scalar(WfJsonWriter *w, const JsonbValue *value, void *arg)
+{
+	const Shower *shower = arg;
 	Token		token;
 	JsonbValue	shown;
 	StringInfoData out;
 
-	if (!next_token(text, len, 0, &token))
-	{
-		wf_json_put(w, value);
-		return;
-	}
-	if (token.begin == 0 && token.end == len)
-	{
-		value_of(&token, look_up, arg, &shown);
-		wf_json_put(w, &shown);
-		return;
-	}
-	show_within(text, len, &token, look_up, arg, &out);
-	wf_json_put_string(w, out.data, out.len);
-	pfree(out.data);
-}
-
-static void
-show_at(const JsonbValue *value, WfPiiLookUp look_up, void *arg, WfJsonWriter *w)
-{
-	WfJsonIter	it;
-	JsonbValue	key;
-	JsonbValue	member;
-	Token		token;
-	StringInfoData out;
-
-	check_stack_depth();
 	CHECK_FOR_INTERRUPTS();
-	if (value->type == jbvString)
-		show_string(value, look_up, arg, w);
-	else if (value->type != jbvBinary)
+	if (value->type != jbvString || !next_token(value->val.string.val, value->val.string.len, 0, &token))
 		wf_json_put(w, value);
+	else if (token.begin == 0 && token.end == value->val.string.len)
+	{
+		value_of(&token, shower->look_up, shower->arg, &shown);
+		wf_json_put(w, &shown);
+	}
 	else
 	{
-		wf_json_iter_begin(&it, value);
-		if (it.is_object)
-			wf_json_begin_object(w);
-		else
-			wf_json_begin_array(w);
-		while (wf_json_iter_next(&it, &key, &member))
-		{
-			if (it.is_object && next_token(key.val.string.val, key.val.string.len, 0, &token))
-			{
-				show_within(key.val.string.val, key.val.string.len, &token, look_up, arg, &out);
-				wf_json_key(w, out.data, out.len);
-			}
-			else if (it.is_object)
-				wf_json_key(w, key.val.string.val, key.val.string.len);
-			show_at(&member, look_up, arg, w);
-		}
-		if (it.is_object)
-			wf_json_end_object(w);
-		else
-			wf_json_end_array(w);
+		show_within(value->val.string.val, value->val.string.len, &token, shower->look_up, shower->arg, &out);
+		wf_json_put_string(w, out.data, out.len);
+		pfree(out.data);
 	}
 }
 
@@ -501,8 +482,9 @@ Jsonb *
 wf_pii_show(const JsonbValue *value, WfPiiLookUp look_up, void *arg)
 {
 	WfJsonWriter *w = wf_json_writer_begin();
+	Shower		shower = {look_up, arg};
 
-	show_at(value, look_up, arg, w);
+	wf_json_put_mapped(w, value, show_key, show_scalar, &shower);
 	return wf_json_finish(w);
 }
 

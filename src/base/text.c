@@ -70,6 +70,15 @@ wf_text_clip(const char *name)
 	return psprintf("%.*s...", clipped, name);
 }
 
+char *
+wf_text_hex(const uint8 *bytes, size_t n)
+{
+	char	   *text = palloc(2 * n + 1);
+
+	text[hex_encode((const char *) bytes, n, text)] = '\0';
+	return text;
+}
+
 /* A plain number of seconds. */
 static bool
 seconds_ms(const char *text, int64 *out_ms)

@@ -17,6 +17,9 @@ extern const char *wf_text_did_you_mean(const char *name, const char *const *can
 /* A name as it may stand in a message: at most 64 bytes, clipped at a character with "...". */
 extern const char *wf_text_clip(const char *name);
 
+/* Bytes as hexadecimal digits in lower case, in CurrentMemoryContext. */
+extern char *wf_text_hex(const uint8 *bytes, size_t n);
+
 /* Its length; that of NULL is 0. */
 extern size_t wf_text_length(const char *text);
 

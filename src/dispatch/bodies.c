@@ -10,7 +10,6 @@
 
 #include "base/settings.h"
 #include "dispatch/flight.h"
-#include "miscadmin.h"
 #include "utils/memutils.h"
 
 typedef struct Mask
@@ -41,53 +40,45 @@ without_markers(const char *nonce, const char *text, int *len)
 
 /* -- values -- */
 
-static void
-put_string(WfJsonWriter *w, Mask *mask, const JsonbValue *string, bool is_key)
+/* A string or key, masked, in the mask's memory. */
+static const char *
+masked_string(Mask *mask, const JsonbValue *string, int *len)
 {
 	MemoryContext old = MemoryContextSwitchTo(mask->memory);
-	int			len = string->val.string.len;
-	const char *text = without_markers(mask->nonce, string->val.string.val, &len);
+	const char *text;
 
+	*len = string->val.string.len;
+	text = without_markers(mask->nonce, string->val.string.val, len);
 	MemoryContextSwitchTo(old);
-	if (is_key)
-		wf_json_key(w, text, len);
-	else
-		wf_json_put_string(w, text, len);
+	return text;
+}
+
+static void
+put_masked_key(WfJsonWriter *w, const JsonbValue *key, void *arg)
+{
+	Mask	   *mask = arg;
+	int			len;
+	const char *text = masked_string(mask, key, &len);
+
+	wf_json_key(w, text, len);
 	MemoryContextReset(mask->memory);
 }
 
 static void
-put_masked(WfJsonWriter *w, Mask *mask, const JsonbValue *value)
+put_masked_scalar(WfJsonWriter *w, const JsonbValue *scalar, void *arg)
 {
-	bool		is_object = wf_json_is_object(value);
-	WfJsonIter	it;
-	JsonbValue	key;
-	JsonbValue	member;
+	Mask	   *mask = arg;
+	int			len;
 
-	check_stack_depth();
-	if (!is_object && !wf_json_is_array(value))
-	{
-		if (value->type == jbvString)
-			put_string(w, mask, value, false);
-		else
-			wf_json_put(w, value);
-		return;
-	}
-	if (is_object)
-		wf_json_begin_object(w);
+	if (scalar->type != jbvString)
+		wf_json_put(w, scalar);
 	else
-		wf_json_begin_array(w);
-	wf_json_iter_begin(&it, value);
-	while (wf_json_iter_next(&it, &key, &member))
 	{
-		if (is_object)
-			put_string(w, mask, &key, true);
-		put_masked(w, mask, &member);
+		const char *text = masked_string(mask, scalar, &len);
+
+		wf_json_put_string(w, text, len);
+		MemoryContextReset(mask->memory);
 	}
-	if (is_object)
-		wf_json_end_object(w);
-	else
-		wf_json_end_array(w);
 }
 
 /* -- bodies -- */
@@ -99,7 +90,7 @@ put(WfJsonWriter *w, const char *key, const JsonbValue *value, Mask *mask)
 	if (mask == NULL || mask->nonce == NULL)
 		wf_json_put(w, value);
 	else
-		put_masked(w, mask, value);
+		wf_json_put_mapped(w, value, put_masked_key, put_masked_scalar, mask);
 }
 
 static Jsonb *

@@ -264,13 +264,8 @@ char *
 wf_making_sha256(const void *data, size_t bytes)
 {
 	uint8		hash[WF_CRYPT_HASH_BYTES];
-	char	   *hex = palloc(2 * WF_CRYPT_HASH_BYTES + 1);
 
-	if (!wf_crypt_sha256(data, bytes, hash))
-		return NULL;
-	for (int i = 0; i < WF_CRYPT_HASH_BYTES; i++)
-		snprintf(hex + 2 * i, 3, "%02x", hash[i]);
-	return hex;
+	return wf_crypt_sha256(data, bytes, hash) ? wf_text_hex(hash, sizeof(hash)) : NULL;
 }
 
 bool

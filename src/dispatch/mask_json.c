@@ -7,7 +7,6 @@
 #include "postgres.h"
 
 #include "dispatch/mask.h"
-#include "miscadmin.h"
 #include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
 
@@ -16,7 +15,6 @@
 typedef struct Walk
 {
 	const WfMask *mask;
-	WfJsonWriter *w;
 	MemoryContext memory;		/* of a text that is looked at */
 } Walk;
 
@@ -51,65 +49,41 @@ tells(Walk *walk, const JsonbValue *scalar)
 }
 
 static void
-put_scalar(Walk *walk, const JsonbValue *scalar)
+put_key(WfJsonWriter *w, const JsonbValue *key, void *arg)
 {
+	Walk	   *walk = arg;
+	int			len;
+	const char *text = masked_string(walk, key, &len);
+
+	wf_json_key(w, text, len);
+}
+
+static void
+put_scalar(WfJsonWriter *w, const JsonbValue *scalar, void *arg)
+{
+	Walk	   *walk = arg;
 	int			len = 3;
 	const char *text = scalar->type == jbvString ? masked_string(walk, scalar, &len) : tells(walk, scalar) ? "***" : NULL;
 
 	if (text != NULL)
-		wf_json_put_string(walk->w, text, len);
+		wf_json_put_string(w, text, len);
 	else
-		wf_json_put(walk->w, scalar);
+		wf_json_put(w, scalar);
 	MemoryContextReset(walk->memory);
-}
-
-static void
-put_value(Walk *walk, const JsonbValue *value)
-{
-	bool		is_object = wf_json_is_object(value);
-	WfJsonIter	it;
-	JsonbValue	key;
-	JsonbValue	member;
-
-	check_stack_depth();
-	if (!is_object && !wf_json_is_array(value))
-	{
-		put_scalar(walk, value);
-		return;
-	}
-	if (is_object)
-		wf_json_begin_object(walk->w);
-	else
-		wf_json_begin_array(walk->w);
-	wf_json_iter_begin(&it, value);
-	while (wf_json_iter_next(&it, &key, &member))
-	{
-		if (is_object)
-		{
-			int			len;
-			const char *text = masked_string(walk, &key, &len);
-
-			wf_json_key(walk->w, text, len);
-		}
-		put_value(walk, &member);
-	}
-	if (is_object)
-		wf_json_end_object(walk->w);
-	else
-		wf_json_end_array(walk->w);
 }
 
 Jsonb *
 wf_mask_json(const WfMask *mask, const Jsonb *json)
 {
-	Walk		walk = {.mask = mask, .w = wf_json_writer_begin()};
+	WfJsonWriter *w = wf_json_writer_begin();
+	Walk		walk = {.mask = mask};
 	JsonbValue	root;
 	Jsonb	   *made;
 
 	walk.memory = AllocSetContextCreate(CurrentMemoryContext, "workflow text of an answer", ALLOCSET_DEFAULT_SIZES);
 	wf_json_root(json, &root);
-	put_value(&walk, &root);
-	made = wf_json_finish(walk.w);
+	wf_json_put_mapped(w, &root, put_key, put_scalar, &walk);
+	made = wf_json_finish(w);
 	MemoryContextDelete(walk.memory);
 	return made;
 }

@@ -126,15 +126,14 @@ static void
 multipart_body(WfNetRequest *r)
 {
 	unsigned char noise[16];
-	char		boundary[sizeof(noise) * 2 + 1];
+	char	   *boundary;
 	StringInfoData out;
 	WfNetHeader *headers;
 	int			n = 0;
 
 	if (!pg_strong_random(noise, sizeof(noise)))
 		ereport(ERROR, errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate random numbers"));
-	for (int i = 0; i < (int) sizeof(noise); i++)
-		snprintf(boundary + i * 2, 3, "%02x", noise[i]);
+	boundary = wf_text_hex(noise, sizeof(noise));
 	initStringInfo(&out);
 	for (int i = 0; i < r->n_parts; i++)
 	{

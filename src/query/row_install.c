@@ -21,6 +21,7 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "base/crypt.h"
+#include "base/text.h"
 #include "catalog/dependency.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
@@ -61,7 +62,7 @@ wf_query_row_name(const pg_uuid_t *workflow, const char *node, WfRowEvent event,
 {
 	StringInfoData key;
 	uint8		hash[WF_CRYPT_HASH_BYTES];
-	char		hex[17];
+	char	   *hex;
 	int			room;
 
 	initStringInfo(&key);
@@ -70,10 +71,10 @@ wf_query_row_name(const pg_uuid_t *workflow, const char *node, WfRowEvent event,
 	if (!wf_crypt_sha256(key.data, key.len, hash))
 		elog(ERROR, "could not compute a hash");
 	pfree(key.data);
-	for (int i = 0; i < 8; i++)
-		snprintf(hex + 2 * i, 3, "%02x", hash[i]);
+	hex = wf_text_hex(hash, 8);
 	room = NAMEDATALEN - 1 - (int) (strlen("wf___") + strlen(hex) + strlen(event_words[event]));
 	snprintf(out, NAMEDATALEN, "wf_%.*s_%s_%s", pg_mbcliplen(node, strlen(node), room), node, hex, event_words[event]);
+	pfree(hex);
 }
 
 /* -- looking -- */

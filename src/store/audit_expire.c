@@ -27,16 +27,6 @@
 
 #define MOST_MS (INT64CONST(1000) * SECS_PER_YEAR * 1000)	/* longer is for ever */
 
-static char *
-hex_of(const uint8 *hash)
-{
-	char	   *text = palloc(WF_CRYPT_HASH_BYTES * 2 + 1);
-
-	for (int i = 0; i < WF_CRYPT_HASH_BYTES; i++)
-		snprintf(text + i * 2, 3, "%02x", hash[i]);
-	return text;
-}
-
 /* {"from", "to", "hash"}: which entries are gone, and the last one's hash. */
 static Jsonb *
 removed_facts(int64 from, int64 to, const uint8 *hash)
@@ -46,7 +36,7 @@ removed_facts(int64 from, int64 to, const uint8 *hash)
 	wf_json_begin_object(w);
 	wf_json_put_field_int64(w, "from", from);
 	wf_json_put_field_int64(w, "to", to);
-	wf_json_put_field_cstring(w, "hash", hex_of(hash));
+	wf_json_put_field_cstring(w, "hash", wf_text_hex(hash, WF_CRYPT_HASH_BYTES));
 	wf_json_end_object(w);
 	return wf_json_finish(w);
 }

@@ -131,12 +131,6 @@ const char **
 wf_store_role_names(const pg_uuid_t *tenant_id, int *n)
 {
 	Datum		values[1] = {UUIDPGetDatum(tenant_id)};
-	const char **names;
 
-	*n = wf_store_execute(WF_SQL_ROLE_NAMES, values, NULL);
-	names = palloc(sizeof(char *) * Max(*n, 1));
-	for (int i = 0; i < *n; i++)
-		names[i] = wf_store_text(i, 1);
-	SPI_freetuptable(SPI_tuptable);
-	return names;
+	return wf_store_names(WF_SQL_ROLE_NAMES, values, n);
 }

@@ -194,14 +194,9 @@ static WfError *
 missing(const pg_uuid_t *tenant_id, const char *name, bool is_credential)
 {
 	Datum		values[3] = {UUIDPGetDatum(tenant_id), Int32GetDatum(HINT_NAMES), BoolGetDatum(is_credential)};
-	int			n = (int) wf_store_execute(WF_SQL_SECRET_NAMES, values, NULL);
-	const char **names = palloc(sizeof(char *) * Max(n, 1));
-	const char *hint;
-
-	for (int i = 0; i < n; i++)
-		names[i] = wf_store_text(i, 1);
-	SPI_freetuptable(SPI_tuptable);
-	hint = wf_text_did_you_mean(wf_text_clip(name), names, n);
+	int			n;
+	const char **names = wf_store_names(WF_SQL_SECRET_NAMES, values, &n);
+	const char *hint = wf_text_did_you_mean(wf_text_clip(name), names, n);
 	if (hint == NULL)
 		hint = is_credential ? "wf_set_credential() sets it." : "wf_set_secret() sets it.";
 	return wf_error_make(WF_ERRCODE_SECRET_MISSING, hint, "%s \"%s\" does not exist", is_credential ? "credential" : "secret",

@@ -74,9 +74,6 @@ static const Statement statements[WF_SQL_COUNT] = {
 		"   WHERE p.tenant_id OPERATOR(pg_catalog.=) chain.parent_id)"
 		" SELECT tenant_id FROM chain",
 	1, {UUIDOID}},
-	[WF_SQL_TENANT_PARENT] = {
-		"SELECT parent_id FROM wf.tenant WHERE tenant_id" EQ "$1 AND parent_id IS NOT NULL",
-	1, {UUIDOID}},
 	[WF_SQL_INSERT_TENANT] = {
 		"INSERT INTO wf.tenant (tenant_id, name, parent_id, quotas, created_by, settings, reserved_workers)"
 		" VALUES ($1, $2, $3, $4, $5::pg_catalog.regrole, $6, $7)",
@@ -879,6 +876,19 @@ wf_store_text(uint64 row, int column)
 	Datum		value = column_of(row, column, &is_null);
 
 	return is_null ? NULL : TextDatumGetCString(value);
+}
+
+const char **
+wf_store_names(WfStatementId id, Datum *values, int *n)
+{
+	const char **names;
+
+	*n = (int) wf_store_execute(id, values, NULL);
+	names = palloc(sizeof(char *) * Max(*n, 1));
+	for (int i = 0; i < *n; i++)
+		names[i] = wf_store_text(i, 1);
+	SPI_freetuptable(SPI_tuptable);
+	return names;
 }
 
 Jsonb *

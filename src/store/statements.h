@@ -18,7 +18,6 @@ typedef enum WfStatementId
 	WF_SQL_TENANT_BY_NAME,
 	WF_SQL_TENANT_BY_ID,
 	WF_SQL_TENANT_CHAIN,
-	WF_SQL_TENANT_PARENT,
 	WF_SQL_INSERT_TENANT,
 	WF_SQL_PUT_MEMBER,
 	WF_SQL_DELETE_MEMBER,
@@ -231,6 +230,8 @@ extern uint64 wf_store_execute(WfStatementId id, Datum *values, const char *null
 extern uint64 wf_store_execute_here(WfStatementId id, Datum *values);
 /* The same for a query, on what is committed now, whatever the transaction's isolation level. */
 extern uint64 wf_store_execute_latest(WfStatementId id, Datum *values, const char *nulls);
+/* Runs a query whose first column is names; they are in CurrentMemoryContext, *n of them. */
+extern const char **wf_store_names(WfStatementId id, Datum *values, int *n);
 
 /* Column i (from 1) of row r of SPI_tuptable, as a copy in CurrentMemoryContext or NULL / 0. */
 extern char *wf_store_text(uint64 row, int column);

@@ -3,13 +3,12 @@
  */
 	/* what is own goes before what is that of those above */
 	[WF_SQL_TENANT_EFFECTIVE] = {
-		"WITH RECURSIVE chain (parent_id, quotas, settings, depth) AS ("
-		"  SELECT parent_id, quotas, settings, 1 FROM wf.tenant WHERE tenant_id" EQ "$1"
+		"WITH RECURSIVE chain (parent_id, settings, depth) AS ("
+		"  SELECT parent_id, settings, 1 FROM wf.tenant WHERE tenant_id" EQ "$1"
 		"  UNION ALL"
-		"  SELECT p.parent_id, p.quotas OPERATOR(pg_catalog.||) c.quotas, p.settings OPERATOR(pg_catalog.||) c.settings,"
-		"    c.depth OPERATOR(pg_catalog.+) 1"
+		"  SELECT p.parent_id, p.settings OPERATOR(pg_catalog.||) c.settings, c.depth OPERATOR(pg_catalog.+) 1"
 		"   FROM chain c JOIN wf.tenant p ON p.tenant_id" EQ "c.parent_id WHERE c.depth OPERATOR(pg_catalog.<) 1000)"
-		" SELECT quotas, settings FROM chain ORDER BY depth DESC LIMIT 1",
+		" SELECT settings FROM chain ORDER BY depth DESC LIMIT 1",
 	1, {UUIDOID}},
 	/* tenants that are not active, by themselves or those above; as WfTenantStatus, and whether by themselves */
 	[WF_SQL_HALTED_TENANTS] = {

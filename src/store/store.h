@@ -163,13 +163,10 @@ extern void wf_store_require_open(const WfTenant *tenant, uint32 permission);
 
 /* What holds in the tenant: its own, or that of the nearest tenant above that has one. False: there is none. */
 extern bool wf_store_tenant_setting(const pg_uuid_t *tenant_id, const char *key, JsonbValue *value);
-extern bool wf_store_tenant_quota(const pg_uuid_t *tenant_id, const char *key, JsonbValue *value);
 /* Names of those that there are, in order. */
 extern int	wf_store_tenant_setting_names(const char *const **names);
 /* What a value must be that is wrong for the setting; NULL: it is right. */
 extern const char *wf_store_check_tenant_setting(const char *name, const JsonbValue *value);
-/* The tenant above it; false: it has none. */
-extern bool wf_store_find_parent(const pg_uuid_t *tenant_id, pg_uuid_t *parent_id);
 
 /* The same by a membership of its own, in the tenant or above: a superuser is a member where one says so, and nowhere else. */
 extern bool wf_store_is_member(const pg_uuid_t *tenant_id, WfTenant *tenant);

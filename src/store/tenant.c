@@ -194,18 +194,6 @@ rights_in(Oid role, const WfTenant *tenant)
 	return rights;
 }
 
-bool
-wf_store_find_parent(const pg_uuid_t *tenant_id, pg_uuid_t *parent_id)
-{
-	Datum		values[1] = {UUIDPGetDatum(tenant_id)};
-	bool		found = wf_store_execute(WF_SQL_TENANT_PARENT, values, NULL) == 1;
-
-	if (found)
-		wf_store_uuid(0, 1, parent_id);
-	SPI_freetuptable(SPI_tuptable);
-	return found;
-}
-
 /* The tenant's name; false when there is no such tenant. */
 static bool
 find_name(const pg_uuid_t *tenant_id, WfTenant *tenant)

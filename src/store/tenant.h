@@ -30,10 +30,7 @@ typedef struct WfTenantRow
 	int			reserved_workers;
 } WfTenantRow;
 
-/* Locked against all others who change tenants in this way, until the transaction ends, and as it is by then; NULL: it is gone. Throws
- * 40001 when it has changed since a transaction with one snapshot began. */
-extern WfTenantRow *wf_store_lock_tenant_row(const pg_uuid_t *tenant_id);
-/* As it is, unlocked. */
+/* As it is, unlocked; NULL: it is gone. */
 extern WfTenantRow *wf_store_tenant_row(const pg_uuid_t *tenant_id);
 extern void wf_store_update_tenant(const WfTenantRow *row);
 /* Nobody else changes which tenant is below which, until the transaction ends. */

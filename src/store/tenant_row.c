@@ -39,14 +39,6 @@ wf_store_tenant_row(const pg_uuid_t *tenant_id)
 	return row;
 }
 
-WfTenantRow *
-wf_store_lock_tenant_row(const pg_uuid_t *tenant_id)
-{
-	wf_store_lock_tenant(tenant_id);
-	wf_store_catch_up();
-	return wf_store_tenant_row(tenant_id);
-}
-
 void
 wf_store_update_tenant(const WfTenantRow *row)
 {

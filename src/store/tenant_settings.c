@@ -1,9 +1,9 @@
 /*
- * tenant_settings.c: settings and quotas of tenants, and what they are when a tenant has none of its own.
+ * tenant_settings.c: settings of tenants, and what they are when a tenant has none of its own.
  *
  * 1. A setting has a name and a check in the table below; there are no others. A part of the extension that wants one adds a
  *    line, and reads it with wf_store_tenant_setting.
- * 2. What holds is the tenant's own, else that of the nearest tenant above that has it. Quotas likewise.
+ * 2. What holds is the tenant's own, else that of the nearest tenant above that has it.
  * 3. What was found is kept per backend until wf.tenant changes: a run may ask for each.
  */
 #include "postgres.h"
@@ -97,8 +97,7 @@ typedef struct Kept
 	MemoryContext memory;		/* NULL: the place is free */
 	uint64		generation;
 	pg_uuid_t	tenant_id;
-	Jsonb	   *quotas;			/* with those above */
-	Jsonb	   *settings;
+	Jsonb	   *settings;			/* with those above */
 } Kept;
 
 static Kept kept[MOST_KEPT];
@@ -117,14 +116,13 @@ read_effective(Kept *place, const pg_uuid_t *tenant_id)
 	if (place->memory == NULL)
 		place->memory = AllocSetContextCreate(TopMemoryContext, "workflow tenant", ALLOCSET_SMALL_SIZES);
 	MemoryContextReset(place->memory);
-	place->quotas = place->settings = NULL;
+	place->settings = NULL;
 	place->tenant_id = *tenant_id;
 	SPI_connect();
 	n = wf_store_execute_latest(WF_SQL_TENANT_EFFECTIVE, values, NULL);
 	rows = SPI_tuptable;
 	old = MemoryContextSwitchTo(place->memory);
-	place->quotas = n == 0 ? wf_json_empty_object() : wf_store_jsonb(0, 1);
-	place->settings = n == 0 ? wf_json_empty_object() : wf_store_jsonb(0, 2);
+	place->settings = n == 0 ? wf_json_empty_object() : wf_store_jsonb(0, 1);
 	MemoryContextSwitchTo(old);
 	SPI_freetuptable(rows);
 	SPI_finish();
@@ -143,29 +141,16 @@ effective(const pg_uuid_t *tenant_id)
 	return place;
 }
 
-/* A member, as a copy in CurrentMemoryContext: what is kept may go at the next question. */
-static bool
-get(const Jsonb *all, const char *name, JsonbValue *value)
+bool
+wf_store_tenant_setting(const pg_uuid_t *tenant_id, const char *key, JsonbValue *value)
 {
 	JsonbValue	root;
 	Jsonb	   *own;
 
-	wf_json_root(all, &root);
-	own = wf_json_get_jsonb(&root, name);
+	wf_json_root(effective(tenant_id)->settings, &root);
+	own = wf_json_get_jsonb(&root, key);	/* a copy: what is kept may go at the next question */
 	if (own == NULL)
 		return false;
 	wf_json_root(own, value);
 	return true;
-}
-
-bool
-wf_store_tenant_setting(const pg_uuid_t *tenant_id, const char *key, JsonbValue *value)
-{
-	return get(effective(tenant_id)->settings, key, value);
-}
-
-bool
-wf_store_tenant_quota(const pg_uuid_t *tenant_id, const char *key, JsonbValue *value)
-{
-	return get(effective(tenant_id)->quotas, key, value);
 }

@@ -119,14 +119,8 @@ const char **
 wf_store_workflow_names(const pg_uuid_t *tenant_id, int most, int *n)
 {
 	Datum		values[2] = {UUIDPGetDatum(tenant_id), Int32GetDatum(most)};
-	const char **names;
 
-	*n = wf_store_execute(WF_SQL_WORKFLOW_NAMES, values, NULL);
-	names = palloc(sizeof(char *) * Max(*n, 1));
-	for (int i = 0; i < *n; i++)
-		names[i] = wf_store_text(i, 1);
-	SPI_freetuptable(SPI_tuptable);
-	return names;
+	return wf_store_names(WF_SQL_WORKFLOW_NAMES, values, n);
 }
 
 /* -- registered blocks -- */

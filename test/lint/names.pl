@@ -39,7 +39,6 @@ sub tokens
 sub check
 {
 	my ($sql, $file, $first, $is_code) = @_;
-	$sql =~ s/\@extschema\@/extschema/g;
 	my @t = tokens($sql);
 	my @assigns = (0);		# for each open parenthesis: within SET a = ..., b = ...; or names of options
 	my $text = sub { my ($i) = @_; return $i >= 0 && $i < @t ? lc $t[$i][0] : '' };

@@ -32,7 +32,7 @@ INSERT INTO of_mallory.questions VALUES
 	('SELECT FROM wf.workflow WHERE name = %L', 'canary_name', 'absent'), ('SELECT FROM wf_workflows WHERE name = %L', 'canary_name', 'absent'), ('SELECT FROM wf.workflow WHERE description = %L', 'canary_text', 'absent'),
 	('SELECT FROM wf.version WHERE label = %L', 'canary_label', 'absent'), ('SELECT FROM wf_runs WHERE correlation_id = %L', 'canary_correlation', 'absent'),
 	('SELECT FROM wf.run WHERE correlation_id = %L', 'canary_correlation', 'absent'), ('SELECT FROM wf.run WHERE correlation_id > %L', 'canary_correlation', 'absent'), ('SELECT FROM wf.run WHERE correlation_id LIKE %L', 'canary%', 'absent%'),
-	('SELECT FROM wf.run WHERE idempotency_key = %L', 'canary_key1', 'absent'), 
+	('SELECT FROM wf.run WHERE idempotency_key = %L', 'canary_key1', 'absent'),
 	('SELECT FROM wf.run WHERE tags @> ARRAY[%L]', 'canary_tag', 'absent'), ('SELECT FROM wf.run WHERE input = to_jsonb(%L::text)', 'canary_input', 'absent'), ('SELECT FROM wf.run WHERE input ? %L', 'canary', 'absent'),
 	('SELECT FROM wf.secret WHERE name = %L', 'canary_secret', 'absent'), ('SELECT FROM wf_secrets WHERE name = %L', 'canary_secret', 'absent'),
 	-- a subquery of one's own that is executed at the first row that passes what comes before
