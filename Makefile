@@ -8,6 +8,7 @@
 #                                             make tap T="name ..."
 #   make lint, make asan, make valgrind, make psql, make stop, make deps
 #
+# WITHOUT_SANDBOX=1 builds without JavaScript (src/sandbox/README.md), and needs no clang, lld, wabt or wasi-libc;
 # WERROR=1 makes warnings errors; WF_TESTING=1 compiles test-only functions and fault points;
 # OBJDIR=... keeps another flavour of the build apart from the plain one.
 
@@ -31,10 +32,11 @@ endif
 ifneq ($(filter-out $(SCRIPTS_RUN),$(or $(MAKECMDGOALS),all)),)
 
 OBJDIR     ?= build/obj/plain
+SANDBOX     = build/sandbox
 # The plain library is where PGXS installs it from; the others stay in their folder.
 MODULE_big  = $(if $(filter build/obj/plain,$(OBJDIR)),workflow,$(OBJDIR)/workflow)
-SRCS       := $(sort $(wildcard src/*.c src/*/*.c))
-OBJS        = $(SRCS:src/%.c=$(OBJDIR)/%.o)
+SRCS       := $(sort $(filter-out $(if $(WITHOUT_SANDBOX),src/sandbox/wall.c),$(wildcard src/*.c src/*/*.c)))
+OBJS        = $(SRCS:src/%.c=$(OBJDIR)/%.o) $(if $(WITHOUT_SANDBOX),,$(SANDBOX)/guest.o)
 SQL_PARTS  := $(sort $(wildcard sql/parts/*.sql))
 DATA_built  = sql/workflow--$(EXTVERSION).sql
 
@@ -42,7 +44,7 @@ DATA_built  = sql/workflow--$(EXTVERSION).sql
 # are shown, and are no errors.
 # PostgreSQL 15 defines PGDLLEXPORT as nothing, which hidden visibility would not survive.
 PG_CPPFLAGS = -Isrc -MMD -MP -DPGDLLEXPORT='__attribute__((visibility("default")))' \
-              $(if $(WF_TESTING),-DWF_TESTING)
+              $(if $(WF_TESTING),-DWF_TESTING) $(if $(WITHOUT_SANDBOX),-DWITHOUT_SANDBOX,-I$(SANDBOX))
 PG_CFLAGS   = -std=gnu11 -fvisibility=hidden -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare \
               -Wno-missing-field-initializers -Wno-clobbered -Wno-declaration-after-statement \
               $(if $(WERROR),-Werror -Wno-error=maybe-uninitialized)
@@ -75,6 +77,19 @@ $(OBJDIR)/%.o: src/%.c $(OBJDIR)/flags
 	$(CC) $(CFLAGS) $(CPPFLAGS) -c -o $@ $<
 
 $(MODULE_big)$(DLSUFFIX): $(OBJDIR)/files
+
+# JavaScript behind its wall (src/sandbox/README.md): the same object in every flavour. Its code is a section of its own, since the
+# wall must know whether it was interrupted there.
+$(SANDBOX)/guest.c: $(wildcard src/sandbox/guest/*)
+	bash src/sandbox/guest/build.sh $(SANDBOX)
+$(SANDBOX)/guest.h $(SANDBOX)/names.h: $(SANDBOX)/guest.c ;
+$(OBJDIR)/sandbox/wall.o: $(SANDBOX)/guest.c
+
+GUEST_FLAGS = -O2 -fPIC -fvisibility=hidden -fno-strict-aliasing -fno-reorder-blocks-and-partition -fno-reorder-functions -w
+$(SANDBOX)/guest.o: $(SANDBOX)/guest.c
+	$(CC) $(GUEST_FLAGS) -c -o $@.new $<
+	objcopy --rename-section .text=wf_guest $@.new
+	mv $@.new $@
 
 # What a second compiler has to say; linking is bound to the server's own.
 .PHONY: objects

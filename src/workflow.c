@@ -14,6 +14,7 @@
 #include "engine/engine.h"
 #include "fmgr.h"
 #include "query/query.h"
+#include "sandbox/sandbox.h"
 #include "store/audit.h"
 #include "store/runtime.h"
 #include "store/store.h"
@@ -31,6 +32,7 @@ _PG_init(void)
 	wf_wake_init();
 	wf_fired_init();
 	wf_quota_init();
+	wf_sandbox_init();
 	wf_fault_init();
 	wf_master_key_init();
 	wf_store_init();

@@ -33,6 +33,10 @@ int			wf_setting_webhook_max_size;
 int			wf_setting_max_context_size;
 int			wf_setting_max_definition_size;
 int			wf_setting_max_journal_size;
+int			wf_setting_code_time;
+int			wf_setting_code_memory;
+int			wf_setting_code_total_memory;
+int			wf_setting_code_log_lines;
 int			wf_setting_expression_time;
 int			wf_setting_expression_memory;
 bool		wf_setting_http_log_bodies;
@@ -108,6 +112,14 @@ check_notify_channel(char **value, void **extra, GucSource source)
 static const IntSetting int_settings[] = {
 	{"workflow.batch_time", "Time that a worker gives to the runs that it commits together.",
 	&wf_setting_batch_time, 5, 1, 60000, PGC_SIGHUP, GUC_UNIT_MS},
+	{"workflow.code_log_lines", "Lines that code may log in one call.",
+	&wf_setting_code_log_lines, 1000, 0, 1000000, PGC_SUSET, 0},
+	{"workflow.code_memory", "Memory that code may use in one call.",
+	&wf_setting_code_memory, 128 * 1024, 4 * 1024, 1024 * 1024, PGC_SUSET, GUC_UNIT_KB},
+	{"workflow.code_time", "Time of the processor that code may take in one call.",
+	&wf_setting_code_time, 5000, 1, INT_MAX, PGC_SUSET, GUC_UNIT_MS},
+	{"workflow.code_total_memory", "Memory that code may use in all processes together.",
+	&wf_setting_code_total_memory, 1024 * 1024, 16 * 1024, INT_MAX, PGC_SIGHUP, GUC_UNIT_KB},
 	{"workflow.event_buffer_time", "Time that an event is kept for runs that begin to wait for it later.",
 	&wf_setting_event_buffer_time, 5 * 60 * 1000, 0, INT_MAX, PGC_SUSET, GUC_UNIT_MS},
 	{"workflow.expression_memory", "Memory that one expression may use.",

@@ -29,6 +29,10 @@ extern int	wf_setting_max_definition_size;	/* kB */
 extern int	wf_setting_max_journal_size;	/* kB, of one segment */
 extern int	wf_setting_expression_time;		/* ms */
 extern int	wf_setting_expression_memory;	/* kB */
+extern int	wf_setting_code_time;		/* ms of the processor, of one call of code */
+extern int	wf_setting_code_memory;		/* kB, of one call */
+extern int	wf_setting_code_total_memory;	/* kB, of all processes */
+extern int	wf_setting_code_log_lines;	/* of one call */
 extern bool wf_setting_http_log_bodies;	/* wf_requests keeps what was sent and what came */
 extern bool wf_setting_http_inline;		/* requests within the transaction are allowed */
 extern char *wf_setting_http_allow;		/* rules of addresses that are open (net/net.h); or empty */

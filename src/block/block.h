@@ -299,7 +299,11 @@ typedef struct WfPrepared
 	const WfTemplate *on_error_value;	/* or NULL */
 	const WfTemplate *compensate_input; /* or NULL */
 	void	   *own;			/* what the block's prepare gave */
+	List	   *more;			/* WfExpr *, that it evaluates beside those of its config (wf_block_reads) */
 } WfPrepared;
+
+/* Calls `visit` for every expression of the node's config, and those that the block evaluates beside. */
+extern void wf_block_walk(const WfPrepared *prepared, void (*visit) (const WfExpr *expr, void *arg), void *arg);
 
 /* Adds the paths to what the node's schemas (of its input, its answer, a form) mark with `"pii": true`; false when there are too
  * many. (marks.c) */

@@ -3,6 +3,7 @@
  * declarations and by registry.c for the tables. A test asserts the order. Columns: type, symbol.
  */
 WF_BLOCK("approval", wf_block_approval)
+WF_BLOCK("code", wf_block_code)
 WF_BLOCK("collect", wf_block_collect)
 WF_BLOCK("db.aggregate", wf_block_db_aggregate)
 WF_BLOCK("db.bulkCreate", wf_block_db_bulk_create)

@@ -18,6 +18,8 @@ typedef struct WfShape
 	const char *problem;
 	int			n_bare;			/* paths of bare expressions, such as `cases.*.when` */
 	const char **bare;
+	int			n_literal;		/* of texts that are no templates whatever they hold */
+	const char **literal;
 	int			n_fixed;		/* paths of what may not hold a template, with all below */
 	const char **fixed;
 	int			n_secret;		/* paths of secret-capable fields, with all below */
@@ -28,8 +30,8 @@ typedef struct WfShape
  * custom blocks until many others were asked for: do not keep it. */
 extern const WfShape *wf_block_shape(const WfBlock *block);
 
-/* Is the string at this path (as WfIsBare gets it) a bare expression? `shape` is a WfShape. */
-extern bool wf_block_shape_is_bare(void *shape, const char *path);
+/* What the string at this path is, as WfStringKindOf; `shape` is a WfShape. */
+extern WfStringKind wf_block_shape_kind_of(void *shape, const char *path);
 /* May the value at this path hold no template? */
 extern bool wf_block_shape_is_fixed(const WfShape *shape, const char *path);
 

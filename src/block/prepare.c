@@ -24,6 +24,31 @@
 /* What the expressions of the graph being prepared may name; valid within blocks' prepare. */
 static const WfNames *current_names = NULL;
 
+void
+wf_block_walk(const WfPrepared *prepared, void (*visit) (const WfExpr *expr, void *arg), void *arg)
+{
+	ListCell   *cell;
+
+	if (prepared->config != NULL)
+		wf_template_walk(prepared->config, visit, arg);
+	foreach(cell, prepared->more)
+		visit(lfirst(cell), arg);
+}
+
+const WfGraph *
+wf_block_graph(void)
+{
+	return current_names->arg;
+}
+
+void
+wf_block_reads(const WfNode *node, WfExpr *expr)
+{
+	WfPrepared *prepared = node->prepared;
+
+	prepared->more = lappend(prepared->more, expr);
+}
+
 /* As which version a broken graph is looked at; NULL: the database is not asked. */
 static const char *look_path = NULL;
 
@@ -128,11 +153,11 @@ compile_template(const WfNode *node, const JsonbValue *value, const char *member
 				 const WfShape *shape, WfDiagnostics *found)
 {
 	char		path[PATH_BYTES];
-	bool		has_bare = shape != NULL && shape->n_bare > 0;
+	bool		has_kinds = shape != NULL && shape->n_bare + shape->n_literal > 0;
 
 	snprintf(path, sizeof(path), "%s.%s", node->path, member);
-	return wf_template_compile(value, names, has_bare ? wf_block_shape_is_bare : NULL,
-							   has_bare ? unconstify(WfShape *, shape) : NULL, node->id, path, found);
+	return wf_template_compile(value, names, has_kinds ? wf_block_shape_kind_of : NULL,
+							   has_kinds ? unconstify(WfShape *, shape) : NULL, node->id, path, found);
 }
 
 /* Compiles what a node's templates are; those that are refused are NULL. */

@@ -4,8 +4,8 @@
  * 1. A built-in block's schema is compiled when its first node is seen. Those of custom blocks are
  *    found by their text, in a small table that is emptied when it is full: a block that was
  *    registered again has another text, so nothing stale is ever used and nothing need be told.
- * 2. Beside JSON Schema's own keywords three annotations count: `"format": "expression"` (the string is
- *    a bare expression), `"x-fixed": true` (no template at this place or below) and `"x-secret": true`
+ * 2. Beside JSON Schema's own keywords four annotations count: `"format": "expression"` (the string is
+ *    a bare expression), `"format": "javascript"` (it is a program: braces in it are its own), `"x-fixed": true` (no template at this place or below) and `"x-secret": true`
  *    (expressions at this place or below may name secrets). Their places are collected as paths such as `cases.*.when`, where `*` stands for any one key or index.
  *
  * Everything is in a context below CacheMemoryContext and survives errors: an entry becomes visible
@@ -30,6 +30,7 @@ static MemoryContext custom_memory = NULL;
 typedef struct Places
 {
 	List	   *bare;
+	List	   *literal;
 	List	   *fixed;
 	List	   *secret;
 } Places;
@@ -99,17 +100,25 @@ is_true(const JsonbValue *schema, const char *keyword)
 	return wf_json_field(schema, keyword, &value) && value.type == jbvBool && value.val.boolean;
 }
 
-static void
-collect_places(const JsonbValue *schema, const char *path, Places *places)
+static bool
+has_format(const JsonbValue *schema, const char *format)
 {
 	JsonbValue	value;
 
+	return wf_json_field(schema, "format", &value) && wf_json_is_string(&value) &&
+		value.val.string.len == strlen(format) && memcmp(value.val.string.val, format, strlen(format)) == 0;
+}
+
+static void
+collect_places(const JsonbValue *schema, const char *path, Places *places)
+{
 	check_stack_depth();
 	if (!wf_json_is_object(schema))
 		return;
-	if (wf_json_field(schema, "format", &value) && wf_json_is_string(&value) &&
-		value.val.string.len == 10 && memcmp(value.val.string.val, "expression", 10) == 0)
+	if (has_format(schema, "expression"))
 		places->bare = lappend(places->bare, pstrdup(path));
+	if (has_format(schema, "javascript"))
+		places->literal = lappend(places->literal, pstrdup(path));
 	if (is_true(schema, "x-fixed"))
 		places->fixed = lappend(places->fixed, pstrdup(path));
 	if (is_true(schema, "x-secret"))
@@ -135,7 +144,7 @@ static WfShape *
 make_shape(const char *text, uint32 hash)
 {
 	WfShape    *shape = palloc0(sizeof(WfShape));
-	Places		places = {NIL, NIL, NIL};
+	Places		places = {NIL, NIL, NIL, NIL};
 	WfSchemaError problem = {0};
 	JsonbValue	root;
 
@@ -148,6 +157,7 @@ make_shape(const char *text, uint32 hash)
 	wf_json_root(shape->document, &root);
 	collect_places(&root, "", &places);
 	shape->bare = list_to_array(places.bare, &shape->n_bare);
+	shape->literal = list_to_array(places.literal, &shape->n_literal);
 	shape->fixed = list_to_array(places.fixed, &shape->n_fixed);
 	shape->secret = list_to_array(places.secret, &shape->n_secret);
 	return shape;
@@ -238,17 +248,22 @@ path_matches(const char *pattern, const char *path, bool below)
 	}
 }
 
-bool
-wf_block_shape_is_bare(void *arg, const char *path)
+WfStringKind
+wf_block_shape_kind_of(void *arg, const char *path)
 {
 	const WfShape *shape = arg;
 
 	for (int i = 0; i < shape->n_bare; i++)
 	{
 		if (path_matches(shape->bare[i], path, false))
-			return true;
+			return WF_STRING_BARE;
 	}
-	return false;
+	for (int i = 0; i < shape->n_literal; i++)
+	{
+		if (path_matches(shape->literal[i], path, false))
+			return WF_STRING_LITERAL;
+	}
+	return WF_STRING_TEMPLATE;
 }
 
 bool

@@ -28,6 +28,10 @@ extern void wf_block_report(const WfNode *node, WfDiagnostics *found, const char
 /* Compiles an expression that a block makes of one in its config; only while the block prepares. NULL:
  * refused, and reported at `key`. In CurrentMemoryContext. */
 extern WfExpr *wf_block_compile(const char *source, const WfNode *node, const char *key, WfDiagnostics *found);
+/* The graph that is being prepared. */
+extern const WfGraph *wf_block_graph(void);
+/* What the node reads is what such an expression reads, too: to be said while the block prepares. */
+extern void wf_block_reads(const WfNode *node, WfExpr *expr);
 /* Is it a string that holds a template? */
 extern bool wf_block_is_template(const JsonbValue *value);
 /* Reports a fixed duration that is none; templates are let pass. The second takes a value and says where it is. */

@@ -66,7 +66,7 @@ reads_of(WfCompiled *compiled)
 		Reads		of_node = {0};
 
 		CHECK_FOR_INTERRUPTS();
-		add_template(prepared->config, &of_node);
+		wf_block_walk(prepared, add_expr, &of_node);
 		add_template(prepared->on_error_value, &of_node);
 		add_template(prepared->compensate_input, &of_node);
 		for (int e = 0; e < node->n_out; e++)

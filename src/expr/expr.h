@@ -54,7 +54,7 @@ typedef struct WfNames
 	int			(*node_index) (const struct WfNames *names, const char *name, int len);
 	const char *(*nearest) (const struct WfNames *names, const char *name, int len);
 	bool		allow_secrets;	/* `$secrets` may be named */
-	/* The same for the strings of a template, by their place (as WfIsBare has it); NULL: what allow_secrets says. */
+	/* The same for the strings of a template, by their place (as WfStringKindOf has it); NULL: what allow_secrets says. */
 	bool		(*takes_secrets) (const struct WfNames *names, const char *path_pattern);
 	const void *secrets_arg;	/* for that */
 	void	   *arg;
@@ -142,19 +142,27 @@ struct WfTemplate
 	WfTemplatePart *parts;		/* TEXT */
 };
 
+/* What a string of a config is. */
+typedef enum WfStringKind
+{
+	WF_STRING_TEMPLATE,		/* it may hold `{{ }}` */
+	WF_STRING_BARE,			/* an expression */
+	WF_STRING_LITERAL,		/* what it says, braces or not: a program, say */
+} WfStringKind;
+
 /*
- * Says which strings are bare expressions: called for each string with its path within the config
- * (`cases[2].when` as the pattern `cases.*.when`). NULL: none.
+ * Says what a string is: called for each with its path within the config
+ * (`cases[2].when` as the pattern `cases.*.when`). NULL: all are templates.
  */
-typedef bool (*WfIsBare) (void *arg, const char *path_pattern);
+typedef WfStringKind (*WfStringKindOf) (void *arg, const char *path_pattern);
 
 /*
  * Compiles a config value. What is refused is added to `found` as WF007, with `node`
  * and `path` (path + the place within) and the position in the message; the result is then NULL.
  * The template is in CurrentMemoryContext and keeps its own copy of everything.
  */
-extern WfTemplate *wf_template_compile(const JsonbValue *value, const WfNames *names, WfIsBare is_bare,
-									   void *is_bare_arg, const char *node, const char *path,
+extern WfTemplate *wf_template_compile(const JsonbValue *value, const WfNames *names, WfStringKindOf kind_of,
+									   void *kind_arg, const char *node, const char *path,
 									   WfDiagnostics *found);
 
 /*

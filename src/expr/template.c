@@ -18,8 +18,8 @@
 typedef struct Compiler
 {
 	const WfNames *names;
-	WfIsBare	is_bare;
-	void	   *is_bare_arg;
+	WfStringKindOf kind_of;
+	void	   *kind_arg;
 	const char *node;
 	const char *base;			/* jsonpath of the root value */
 	StringInfoData path;		/* below it */
@@ -224,9 +224,15 @@ compile_value(Compiler *c, const JsonbValue *value)
 	CHECK_FOR_INTERRUPTS();
 	if (value->type == jbvString)
 	{
-		if (c->is_bare != NULL && c->is_bare(c->is_bare_arg, c->pattern.data))
-			return compile_bare(c, value);
-		return compile_string(c, value);
+		switch (c->kind_of == NULL ? WF_STRING_TEMPLATE : c->kind_of(c->kind_arg, c->pattern.data))
+		{
+			case WF_STRING_BARE:
+				return compile_bare(c, value);
+			case WF_STRING_LITERAL:
+				return make_constant(value);
+			case WF_STRING_TEMPLATE:
+				return compile_string(c, value);
+		}
 	}
 	if (wf_json_is_object(value))
 		tpl = compile_object(c, value);
@@ -238,10 +244,10 @@ compile_value(Compiler *c, const JsonbValue *value)
 }
 
 WfTemplate *
-wf_template_compile(const JsonbValue *value, const WfNames *names, WfIsBare is_bare, void *is_bare_arg,
+wf_template_compile(const JsonbValue *value, const WfNames *names, WfStringKindOf kind_of, void *kind_arg,
 					const char *node, const char *path, WfDiagnostics *found)
 {
-	Compiler	c = {.names = names,.is_bare = is_bare,.is_bare_arg = is_bare_arg,.node = node,.base = path,.found = found};
+	Compiler	c = {.names = names,.kind_of = kind_of,.kind_arg = kind_arg,.node = node,.base = path,.found = found};
 	JsonbValue	root;
 	WfTemplate *tpl;
 

@@ -71,11 +71,24 @@ clang_major()
 	fi | sed -nE '1s/^([0-9]+).*/\1/p'
 }
 
+update_for_clang()
+{
+	if [ -z "$(clang_major)" ] && [ -z "$updated" ]; then
+		apt update || exit 1
+		updated=yes
+	fi
+}
+
 missing=()
 choose_version
 
 # Wanted packages, and those that a PostgreSQL version may lack in a distribution.
 wanted=(gcc libc6-dev make libpcre2-dev libssl-dev libcurl4-openssl-dev)
+# JavaScript is compiled to WebAssembly and back (src/sandbox/README.md).
+if [ -z "${WITHOUT_SANDBOX:-}" ]; then
+	update_for_clang
+	wanted+=(clang lld wabt wasi-libc "libclang-rt-$(clang_major)-dev-wasm32" binutils xz-utils)
+fi
 [ -z "$version" ] || wanted+=("postgresql-$version" "postgresql-server-dev-$version")
 optional=()
 for purpose in "$@"; do
@@ -87,10 +100,7 @@ for purpose in "$@"; do
 			optional+=(python3-psycopg2 python3-aiosmtpd)
 			[ "${WF_TIDY:-yes}" = no ] || wanted+=(clang-tidy)
 			[ "${WF_CPPCHECK:-yes}" = no ] || wanted+=(cppcheck)
-			if [ -z "$(clang_major)" ] && [ -z "$updated" ]; then
-				apt update || exit 1
-				updated=yes
-			fi
+			update_for_clang
 			wanted+=("libclang-rt-$(clang_major)-dev")
 			[ -z "$version" ] || optional+=("postgresql-$version-pgtap" "postgresql-$version-cron")
 			;;

@@ -22,6 +22,8 @@ sub setup_canaries
 	$cluster->safe_psql('postgres', q{
 		CREATE EXTENSION workflow;
 		CREATE ROLE mallory LOGIN; CREATE ROLE victim LOGIN;
+		-- what RESET ALL goes back to
+		ALTER ROLE mallory SET statement_timeout = '200ms';
 		SELECT wf_create_tenant('mine'), wf_create_tenant('theirs');
 		SELECT wf_grant('mallory', 'mine', 'owner'), wf_grant('victim', 'theirs', 'owner');
 		CREATE SCHEMA of_mallory AUTHORIZATION mallory; CREATE SCHEMA of_victim AUTHORIZATION victim;

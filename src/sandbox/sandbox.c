@@ -1,0 +1,521 @@
+/*
+ * sandbox.c: PostgreSQL's side of the wall: limits, errors, memory that is shared out, sources that are kept prepared.
+ *
+ * 1. The instance is made at the first use in a process and lives as long as that.
+ * 2. A prepared source is an image of the engine's memory that differs from the first one in some pages (50 kB or so). The cache has a
+ *    bound in bytes; the one that was not used for longest goes first. It is found by the text itself.
+ * 3. What all processes use together is one atomic counter in shared memory; without the library preloaded, each counts for itself.
+ *    A process gives back at its exit; a crash of the server empties it.
+ * 4. Between entering and leaving the wall nothing of PostgreSQL's runs but `stop`, `take` and `give`, and its signal handlers. What
+ *    ended because of an interrupt is followed by the interrupt's own error.
+ */
+#include "postgres.h"
+
+#include "base/settings.h"
+#include "base/text.h"
+#include "common/hashfn.h"
+#include "lib/ilist.h"
+#include "miscadmin.h"
+#include "port/atomics.h"
+#include "sandbox/sandbox.h"
+#include "storage/ipc.h"
+#include "storage/lwlock.h"
+#include "storage/shmem.h"
+#include "tcop/tcopprot.h"
+#include "utils/memutils.h"
+
+const char *const wf_code_names[WF_CODE_N_NAMES] = {
+#define WF_CODE_NAME(symbol, name) name,
+	WF_CODE_NAMES(WF_CODE_NAME)
+#undef WF_CODE_NAME
+};
+
+void
+wf_sandbox_limits(WfCodeLimits *limits)
+{
+	limits->time_ms = wf_setting_code_time;
+	limits->memory_bytes = (int64) wf_setting_code_memory * 1024;
+	limits->output_bytes = (int64) wf_setting_max_output_size * 1024;
+	limits->log_lines = wf_setting_code_log_lines;
+}
+
+#ifdef WITHOUT_SANDBOX
+
+#define MISSING "this installation was built without JavaScript"
+
+bool
+wf_sandbox_read(const char *source, Size bytes, List **reads, WfCodeProblem *problem)
+{
+	problem->sqlstate = ERRCODE_FEATURE_NOT_SUPPORTED;
+	problem->message = MISSING;
+	problem->line = 0;
+	return false;
+}
+
+Jsonb *
+wf_sandbox_call(const WfCodeCall *call, WfError **error)
+{
+	ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg(MISSING)));
+	return NULL;
+}
+
+int64
+wf_sandbox_used_us(void)
+{
+	return 0;
+}
+
+void
+wf_sandbox_init(void)
+{
+}
+
+#else
+
+#include "sandbox/wall.h"
+
+#define SHARED_NAME "workflow_sandbox"
+#define CACHE_BYTES (16 * 1024 * 1024)
+#define N_BUCKETS 256
+#define LOG_LINE_BYTES 1024		/* of each line that may be logged, on average */
+/* What PostgreSQL leaves of the stack is not used up: its signal handlers run on it. */
+#define STACK_SPARE (256 * 1024)
+#define STACK_LEAST (256 * 1024)
+#define STACK_MOST (6 * 1024 * 1024)
+
+typedef struct Shared
+{
+	pg_atomic_uint64 used;		/* bytes of linear memory, of all processes */
+} Shared;
+
+typedef struct Prepared
+{
+	dlist_node	in_bucket;
+	dlist_node	by_use;			/* the last one used first */
+	uint64		hash;
+	Size		bytes;
+	WfWallImage *image;
+	Size		image_bytes;
+	char		source[FLEXIBLE_ARRAY_MEMBER];
+} Prepared;
+
+static Shared *shared = NULL;
+static uint64 used_here = 0;
+static int64 used_us = 0;
+static dlist_head buckets[N_BUCKETS];
+static dlist_head by_use = DLIST_STATIC_INIT(by_use);
+static Size cached_bytes = 0;
+static shmem_request_hook_type previous_request = NULL;
+static shmem_startup_hook_type previous_startup = NULL;
+
+/* -- what the wall asks for -- */
+
+static bool
+stop(void)
+{
+	return QueryCancelPending || ProcDiePending;
+}
+
+static bool
+take(size_t bytes)
+{
+	uint64		most = (uint64) wf_setting_code_total_memory * 1024;
+
+	if (shared == NULL)
+	{
+		if (used_here + bytes > most)
+			return false;
+	}
+	else if (pg_atomic_add_fetch_u64(&shared->used, bytes) > most)
+	{
+		pg_atomic_sub_fetch_u64(&shared->used, bytes);
+		return false;
+	}
+	used_here += bytes;
+	return true;
+}
+
+static void
+give(size_t bytes)
+{
+	used_here -= bytes;
+	if (shared != NULL)
+		pg_atomic_sub_fetch_u64(&shared->used, bytes);
+}
+
+static void
+give_at_exit(int code, Datum arg)
+{
+	if (shared != NULL && used_here > 0)
+		pg_atomic_sub_fetch_u64(&shared->used, used_here);
+	used_here = 0;
+}
+
+static const WfWallHost host = {stop, take, give};
+
+/* -- entering -- */
+
+static void
+start(void)
+{
+	static bool at_exit = false;
+	const char *problem;
+
+	if (!at_exit)
+	{
+		before_shmem_exit(give_at_exit, (Datum) 0);
+		at_exit = true;
+	}
+	problem = wf_wall_start(&host);
+	if (problem == NULL)
+		return;
+	CHECK_FOR_INTERRUPTS();
+	ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+					errmsg("could not start the JavaScript engine: %s", problem),
+					errhint("workflow.code_total_memory is what all processes may use together.")));
+}
+
+static void
+wall_limits(const WfCodeLimits *limits, WfWallLimits *out)
+{
+	long		most = get_stack_depth_rlimit();
+	long		stack = most <= 0 ? STACK_MOST : most - max_stack_depth * 1024L - STACK_SPARE;
+
+	/* Past this check PostgreSQL has used no more of the stack than max_stack_depth. */
+	check_stack_depth();
+	out->time_us = limits->time_ms * 1000;
+	out->memory_bytes = limits->memory_bytes;
+	out->stack_bytes = Max(STACK_LEAST, Min(stack, STACK_MOST));
+	out->log_lines = limits->log_lines;
+	out->log_bytes = limits->log_lines * LOG_LINE_BYTES;
+}
+
+/* -- errors -- */
+
+static WfError *over(const char *hint, const char *fmt, ...) pg_attribute_printf(2, 3);
+
+static WfError *
+over(const char *hint, const char *fmt,...)
+{
+	WfError    *error = palloc0(sizeof(WfError));
+	StringInfoData message;
+
+	initStringInfo(&message);
+	WF_APPEND_ARGS(&message, fmt);
+	error->sqlstate = WF_ERRCODE_EXPRESSION_LIMIT;
+	error->code = "WF009";
+	error->message = message.data;
+	error->hint = hint;
+	return error;
+}
+
+/* The text of a member of what was thrown; NULL when it has none. */
+static const char *
+member(const JsonbValue *thrown, const char *key)
+{
+	return wf_json_get_cstring(thrown, key);
+}
+
+static bool
+is_engines(const JsonbValue *thrown, const char *text)
+{
+	const char *name = member(thrown, "name");
+	const char *message = member(thrown, "message");
+
+	return name != NULL && message != NULL && strcmp(name, "InternalError") == 0 && strcmp(message, text) == 0;
+}
+
+/* What was thrown without its stack, which is told as the error's detail. */
+static Jsonb *
+details_of(const JsonbValue *thrown)
+{
+	static const char *const without[] = {"stack", NULL};
+	WfJsonWriter *w = wf_json_writer_begin();
+
+	wf_json_begin_object(w);
+	wf_json_put_members(w, thrown, without);
+	wf_json_end_object(w);
+	return wf_json_finish(w);
+}
+
+static WfError *
+thrown_error(const WfWallResult *result, const WfCodeLimits *limits)
+{
+	int			sqlstate;
+	char	   *text = pnstrdup(result->text, result->text_bytes);
+	Jsonb	   *json = wf_json_try_parse(text, &sqlstate);
+	WfError    *error = palloc0(sizeof(WfError));
+	JsonbValue	thrown;
+	const char *name;
+	const char *message;
+	int64		item;
+
+	error->sqlstate = WF_ERRCODE_CODE_THROWN;
+	error->code = "WF018";
+	if (json == NULL)
+	{
+		error->message = "the code threw an error whose text PostgreSQL cannot hold";
+		return error;
+	}
+	wf_json_root(json, &thrown);
+	if (result->memory_refused && is_engines(&thrown, "out of memory"))
+		return over("limits.memory of the node and workflow.code_memory are the limits.",
+					"code needs more than " INT64_FORMAT " kB of memory", limits->memory_bytes / 1024);
+	if (is_engines(&thrown, "stack overflow"))
+		return over("Recursion of this depth needs a loop instead.", "code calls functions too deeply");
+	name = member(&thrown, "name");
+	message = member(&thrown, "message");
+	item = wf_json_get_int64(&thrown, "item", -1);
+	error->message = name == NULL || strcmp(name, "Error") == 0 ? (message != NULL ? message : "undefined") :
+		message == NULL || message[0] == '\0' ? name : psprintf("%s: %s", name, message);
+	if (item >= 0)
+		error->message = psprintf("item " INT64_FORMAT ": %s", item, error->message);
+	error->detail = member(&thrown, "stack");
+	if (error->detail != NULL && error->detail[0] == '\0')
+		error->detail = NULL;
+	error->details = palloc(sizeof(JsonbValue));
+	wf_json_root(details_of(&thrown), error->details);
+	return error;
+}
+
+/* What a use that gave no text ended by. */
+static WfError *
+ended_error(const WfWallResult *result, const WfCodeLimits *limits)
+{
+	switch (result->end)
+	{
+		case WF_WALL_OVER_TIME:
+			return over("limits.time of the node and workflow.code_time are the limits.",
+						"code takes longer than " INT64_FORMAT " ms", limits->time_ms);
+		case WF_WALL_OVER_STACK:
+			return over("Recursion of this depth needs a loop instead.", "code calls functions too deeply");
+		case WF_WALL_OVER_LOG:
+			return over("workflow.code_log_lines is the limit; a line counts for each 1024 bytes.",
+						"code logs more than " INT64_FORMAT " lines", limits->log_lines);
+		case WF_WALL_PENDING:
+			return wf_error_make(WF_ERRCODE_CODE_THROWN, "There are no timers and no requests that could settle it.",
+								 "the code waits for a promise that nothing settles");
+		case WF_WALL_TRAPPED:
+			return wf_error_make(WF_ERRCODE_CODE_THROWN, "What it did is undone; the database is unharmed.",
+								 "the JavaScript engine failed: %.*s", (int) result->text_bytes, result->text);
+		default:
+			return over("limits.memory of the node, workflow.code_memory, and workflow.code_total_memory are the limits.",
+						"code needs more than " INT64_FORMAT " kB of memory", limits->memory_bytes / 1024);
+	}
+}
+
+/* -- reading -- */
+
+bool
+wf_sandbox_read(const char *source, Size bytes, List **reads, WfCodeProblem *problem)
+{
+	WfCodeLimits limits;
+	WfWallLimits inner;
+	WfWallResult result;
+	JsonbValue	root;
+	JsonbValue	entry;
+	JsonbValue	part;
+	WfJsonIter	it;
+	WfError    *error;
+
+	memset(problem, 0, sizeof(*problem));
+	*reads = NIL;
+	wf_sandbox_limits(&limits);
+	wall_limits(&limits, &inner);
+	start();
+	result = wf_wall_check(source, bytes, &inner);
+	CHECK_FOR_INTERRUPTS();
+	if (result.end == WF_WALL_DONE)
+	{
+		wf_json_root(wf_json_parse(pnstrdup(result.text, result.text_bytes)), &root);
+		wf_json_iter_begin(&it, &root);
+		while (wf_json_iter_next(&it, NULL, &entry))
+		{
+			WfCodeRead *read = palloc0(sizeof(WfCodeRead));
+
+			if (wf_json_element(&entry, 0, &part))
+				read->name = wf_json_cstring(&part);
+			if (read->name != NULL && read->name[0] != '$')
+				read->name = NULL;
+			if (wf_json_element(&entry, 1, &part))
+				read->member = wf_json_cstring(&part);
+			if (wf_json_element(&entry, 2, &part))
+			{
+				int64		line;
+
+				read->line = wf_json_int64(&part, &line) ? (int) line : 0;
+			}
+			*reads = lappend(*reads, read);
+		}
+		wf_wall_rest();
+		return true;
+	}
+	error = result.end == WF_WALL_THROWN ? thrown_error(&result, &limits) : ended_error(&result, &limits);
+	problem->sqlstate = error->sqlstate == WF_ERRCODE_CODE_THROWN ? WF_ERRCODE_DEFINITION_INVALID : error->sqlstate;
+	problem->message = error->message;
+	if (error->details != NULL)
+	{
+		problem->line = (int) wf_json_get_int64(error->details, "line", 0);
+		problem->column = (int) wf_json_get_int64(error->details, "column", 0);
+	}
+	wf_wall_rest();
+	return false;
+}
+
+/* -- the cache -- */
+
+static void
+drop(Prepared *entry)
+{
+	dlist_delete(&entry->in_bucket);
+	dlist_delete(&entry->by_use);
+	cached_bytes -= entry->image_bytes;
+	wf_wall_forget(entry->image);
+	pfree(entry);
+}
+
+/* The prepared source; NULL and `result` when it cannot be prepared. */
+static const WfWallImage *
+prepared(const WfCodeCall *call, const WfWallLimits *limits, WfWallResult *result)
+{
+	uint64		hash = hash_bytes_extended((const unsigned char *) call->source, (int) call->bytes, 0);
+	dlist_head *bucket = &buckets[hash % N_BUCKETS];
+	dlist_iter	it;
+	Prepared   *entry;
+
+	if (bucket->head.next == NULL)
+		dlist_init(bucket);
+	dlist_foreach(it, bucket)
+	{
+		entry = dlist_container(Prepared, in_bucket, it.cur);
+		if (entry->hash == hash && entry->bytes == call->bytes && memcmp(entry->source, call->source, call->bytes) == 0)
+		{
+			dlist_move_head(&by_use, &entry->by_use);
+			return entry->image;
+		}
+	}
+	entry = MemoryContextAlloc(TopMemoryContext, offsetof(Prepared, source) + call->bytes);
+	entry->image = wf_wall_prepare(call->source, call->bytes, limits, result);
+	if (entry->image == NULL)
+	{
+		pfree(entry);
+		return NULL;
+	}
+	entry->hash = hash;
+	entry->bytes = call->bytes;
+	entry->image_bytes = wf_wall_image_bytes(entry->image) + call->bytes;
+	memcpy(entry->source, call->source, call->bytes);
+	dlist_push_head(bucket, &entry->in_bucket);
+	dlist_push_head(&by_use, &entry->by_use);
+	cached_bytes += entry->image_bytes;
+	while (cached_bytes > CACHE_BYTES && dlist_has_next(&by_use, dlist_head_node(&by_use)))
+		drop(dlist_tail_element(Prepared, by_use, &by_use));
+	return entry->image;
+}
+
+/* -- calling -- */
+
+static void
+hand_out_log(const WfCodeCall *call, const WfWallResult *result)
+{
+	const char *line = result->log;
+
+	if (call->log == NULL)
+		return;
+	for (size_t i = 0; i < result->log_lines; i++)
+	{
+		call->log(call->arg, line);
+		line += strlen(line) + 1;
+	}
+}
+
+/* The result of a call as a value. */
+static Jsonb *
+result_value(const WfWallResult *result, const WfCodeLimits *limits, WfError **error)
+{
+	int			sqlstate;
+	Jsonb	   *value;
+
+	if (result->text_bytes > limits->output_bytes)
+	{
+		*error = over("limits.output of the node and workflow.max_output_size are the limits.",
+					  "code gives more than " INT64_FORMAT " kB", limits->output_bytes / 1024);
+		return NULL;
+	}
+	value = wf_json_try_parse(pnstrdup(result->text, result->text_bytes), &sqlstate);
+	if (value == NULL)
+		*error = wf_error_make(WF_ERRCODE_CODE_THROWN, NULL,
+							   "the code gives a value that jsonb cannot hold: a text with U+0000 or a lone surrogate, or too much nesting");
+	return value;
+}
+
+Jsonb *
+wf_sandbox_call(const WfCodeCall *call, WfError **error)
+{
+	WfWallLimits inner;
+	WfWallResult result;
+	const WfWallImage *image;
+	Jsonb	   *value = NULL;
+
+	*error = NULL;
+	wall_limits(call->limits, &inner);
+	start();
+	image = prepared(call, &inner, &result);
+	if (image != NULL)
+		result = wf_wall_call(image, call->values, call->values_bytes, call->clock_ms, call->seed,
+							  call->each ? WF_WALL_EACH : 0, &inner);
+	used_us += result.used_us;
+	CHECK_FOR_INTERRUPTS();
+	hand_out_log(call, &result);
+	if (result.end == WF_WALL_DONE)
+		value = result_value(&result, call->limits, error);
+	else if (result.end == WF_WALL_THROWN)
+		*error = thrown_error(&result, call->limits);
+	else
+		*error = ended_error(&result, call->limits);
+	wf_wall_rest();
+	return value;
+}
+
+int64
+wf_sandbox_used_us(void)
+{
+	return used_us;
+}
+
+/* -- shared memory -- */
+
+static void
+request(void)
+{
+	if (previous_request != NULL)
+		previous_request();
+	RequestAddinShmemSpace(MAXALIGN(sizeof(Shared)));
+}
+
+static void
+startup(void)
+{
+	bool		found;
+
+	if (previous_startup != NULL)
+		previous_startup();
+	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+	shared = ShmemInitStruct(SHARED_NAME, sizeof(Shared), &found);
+	if (!found)
+		pg_atomic_init_u64(&shared->used, 0);
+	LWLockRelease(AddinShmemInitLock);
+}
+
+void
+wf_sandbox_init(void)
+{
+	if (!process_shared_preload_libraries_in_progress)
+		return;
+	previous_request = shmem_request_hook;
+	shmem_request_hook = request;
+	previous_startup = shmem_startup_hook;
+	shmem_startup_hook = startup;
+}
+
+#endif
