@@ -128,4 +128,11 @@
 #define WF_COMPAT_CURL_AT_LEAST(major, minor, patch) \
 	(LIBCURL_VERSION_NUM == 0 || LIBCURL_VERSION_NUM >= ((major) << 16 | (minor) << 8 | (patch)))
 
+/* transaction_timeout came with 17. */
+#if PG_VERSION_NUM >= 170000
+#define wf_compat_transaction_timed_out() (TransactionTimeoutPending != 0)
+#else
+#define wf_compat_transaction_timed_out() false
+#endif
+
 #endif

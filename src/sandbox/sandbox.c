@@ -4,17 +4,21 @@
  * 1. The instance is made at the first use in a process and lives as long as that.
  * 2. A prepared source is an image of the engine's memory that differs from the first one in some pages (50 kB or so). The cache has a
  *    bound in bytes; the one that was not used for longest goes first. It is found by the text itself.
- * 3. What all processes use together is one atomic counter in shared memory; without the library preloaded, each counts for itself.
- *    A process gives back at its exit; a crash of the server empties it.
- * 4. Between entering and leaving the wall nothing of PostgreSQL's runs but `stop`, `take` and `give`, and its signal handlers. What
+ * 3. What all processes use together, beyond what each instance begins with, is one atomic counter in shared memory; without the library
+ *    preloaded, each counts for itself. It is given back after each use, also one that ends in an error, and at exit; a crash of the
+ *    server empties it.
+ * 4. Texts of the guest are checked as any from outside: whether they are UTF-8, and JSON.
+ * 5. Between entering and leaving the wall nothing of PostgreSQL's runs but `stop`, `take` and `give`, and its signal handlers. What
  *    ended because of an interrupt is followed by the interrupt's own error.
  */
 #include "postgres.h"
 
+#include "base/compat.h"
 #include "base/settings.h"
 #include "base/text.h"
 #include "common/hashfn.h"
 #include "lib/ilist.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "port/atomics.h"
 #include "sandbox/sandbox.h"
@@ -78,8 +82,9 @@ wf_sandbox_init(void)
 #define CACHE_BYTES (16 * 1024 * 1024)
 #define N_BUCKETS 256
 #define LOG_LINE_BYTES 1024		/* of each line that may be logged, on average */
+#define THROWN_BYTES (1024 * 1024)	/* the guest cuts what was thrown, so that it is never as much */
 /* What PostgreSQL leaves of the stack is not used up: its signal handlers run on it. */
-#define STACK_SPARE (256 * 1024)
+#define STACK_SPARE (192 * 1024)
 #define STACK_LEAST (256 * 1024)
 #define STACK_MOST (6 * 1024 * 1024)
 
@@ -113,7 +118,7 @@ static shmem_startup_hook_type previous_startup = NULL;
 static bool
 stop(void)
 {
-	return QueryCancelPending || ProcDiePending;
+	return QueryCancelPending || ProcDiePending || wf_compat_transaction_timed_out();
 }
 
 static bool
@@ -183,9 +188,14 @@ wall_limits(const WfCodeLimits *limits, WfWallLimits *out)
 
 	/* Past this check PostgreSQL has used no more of the stack than max_stack_depth. */
 	check_stack_depth();
+	if (stack < STACK_LEAST)
+		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+						errmsg("the stack of this process is too small for code"),
+						errhint("The system's limit (ulimit -s) must be at least %ld kB beyond max_stack_depth.",
+								(STACK_LEAST + STACK_SPARE) / 1024L)));
 	out->time_us = limits->time_ms * 1000;
 	out->memory_bytes = limits->memory_bytes;
-	out->stack_bytes = Max(STACK_LEAST, Min(stack, STACK_MOST));
+	out->stack_bytes = Min(stack, STACK_MOST);
 	out->log_lines = limits->log_lines;
 	out->log_bytes = limits->log_lines * LOG_LINE_BYTES;
 }
@@ -209,6 +219,17 @@ over(const char *hint, const char *fmt,...)
 	return error;
 }
 
+/* A text of the guest's as JSON; NULL when it is none. It may hold anything. */
+static Jsonb *
+read_json(const WfWallResult *result)
+{
+	int			sqlstate;
+
+	if (pg_encoding_verifymbstr(PG_UTF8, result->text, (int) result->text_bytes) != (int) result->text_bytes)
+		return NULL;
+	return wf_json_try_parse(pnstrdup(result->text, result->text_bytes), &sqlstate);
+}
+
 /* The text of a member of what was thrown; NULL when it has none. */
 static const char *
 member(const JsonbValue *thrown, const char *key)
@@ -216,13 +237,25 @@ member(const JsonbValue *thrown, const char *key)
 	return wf_json_get_cstring(thrown, key);
 }
 
+/* Did the engine itself throw this, with a message that begins so? */
 static bool
 is_engines(const JsonbValue *thrown, const char *text)
 {
 	const char *name = member(thrown, "name");
 	const char *message = member(thrown, "message");
 
-	return name != NULL && message != NULL && strcmp(name, "InternalError") == 0 && strcmp(message, text) == 0;
+	return name != NULL && message != NULL && strcmp(name, "InternalError") == 0 && strncmp(message, text, strlen(text)) == 0;
+}
+
+/* Was memory what it lacked? Where none is left for an error, the engine throws null. */
+static bool
+lacked_memory(const WfWallResult *result, const JsonbValue *thrown)
+{
+	const char *message = member(thrown, "message");
+
+	return result->memory_refused &&
+		(is_engines(thrown, "out of memory") ||
+		 (member(thrown, "name") == NULL && message != NULL && strcmp(message, "null") == 0));
 }
 
 /* What was thrown without its stack, which is told as the error's detail. */
@@ -241,9 +274,7 @@ details_of(const JsonbValue *thrown)
 static WfError *
 thrown_error(const WfWallResult *result, const WfCodeLimits *limits)
 {
-	int			sqlstate;
-	char	   *text = pnstrdup(result->text, result->text_bytes);
-	Jsonb	   *json = wf_json_try_parse(text, &sqlstate);
+	Jsonb	   *json = result->text_bytes > THROWN_BYTES ? NULL : read_json(result);
 	WfError    *error = palloc0(sizeof(WfError));
 	JsonbValue	thrown;
 	const char *name;
@@ -252,13 +283,14 @@ thrown_error(const WfWallResult *result, const WfCodeLimits *limits)
 
 	error->sqlstate = WF_ERRCODE_CODE_THROWN;
 	error->code = "WF018";
-	if (json == NULL)
+	if (json != NULL)
+		wf_json_root(json, &thrown);
+	if (json == NULL || !wf_json_is_object(&thrown))
 	{
 		error->message = "the code threw an error whose text PostgreSQL cannot hold";
 		return error;
 	}
-	wf_json_root(json, &thrown);
-	if (result->memory_refused && is_engines(&thrown, "out of memory"))
+	if (lacked_memory(result, &thrown))
 		return over("limits.memory of the node and workflow.code_memory are the limits.",
 					"code needs more than " INT64_FORMAT " kB of memory", limits->memory_bytes / 1024);
 	if (is_engines(&thrown, "stack overflow"))
@@ -284,6 +316,8 @@ ended_error(const WfWallResult *result, const WfCodeLimits *limits)
 {
 	switch (result->end)
 	{
+		case WF_WALL_STOPPED:
+			return wf_error_make(ERRCODE_QUERY_CANCELED, NULL, "code was interrupted");
 		case WF_WALL_OVER_TIME:
 			return over("limits.time of the node and workflow.code_time are the limits.",
 						"code takes longer than " INT64_FORMAT " ms", limits->time_ms);
@@ -306,51 +340,53 @@ ended_error(const WfWallResult *result, const WfCodeLimits *limits)
 
 /* -- reading -- */
 
-bool
-wf_sandbox_read(const char *source, Size bytes, List **reads, WfCodeProblem *problem)
+/* [name, member, line]; see guest.c, wf_check. */
+static WfCodeRead *
+read_of(const JsonbValue *entry)
 {
-	WfCodeLimits limits;
-	WfWallLimits inner;
-	WfWallResult result;
+	WfCodeRead *read = palloc0(sizeof(WfCodeRead));
+	JsonbValue	part;
+	int64		line;
+
+	if (wf_json_element(entry, 0, &part))
+		read->name = wf_json_cstring(&part);
+	if (read->name != NULL && read->name[0] != '$')
+		read->name = NULL;
+	if (wf_json_element(entry, 1, &part))
+		read->member = wf_json_cstring(&part);
+	if (wf_json_element(entry, 2, &part) && wf_json_int64(&part, &line))
+		read->line = (int) line;
+	return read;
+}
+
+static bool
+take_reads(const WfWallResult *result, List **reads, WfCodeProblem *problem)
+{
+	Jsonb	   *json = read_json(result);
 	JsonbValue	root;
 	JsonbValue	entry;
-	JsonbValue	part;
 	WfJsonIter	it;
-	WfError    *error;
 
-	memset(problem, 0, sizeof(*problem));
-	*reads = NIL;
-	wf_sandbox_limits(&limits);
-	wall_limits(&limits, &inner);
-	start();
-	result = wf_wall_check(source, bytes, &inner);
-	CHECK_FOR_INTERRUPTS();
-	if (result.end == WF_WALL_DONE)
+	if (json != NULL)
+		wf_json_root(json, &root);
+	if (json == NULL || !wf_json_is_array(&root))
 	{
-		wf_json_root(wf_json_parse(pnstrdup(result.text, result.text_bytes)), &root);
-		wf_json_iter_begin(&it, &root);
-		while (wf_json_iter_next(&it, NULL, &entry))
-		{
-			WfCodeRead *read = palloc0(sizeof(WfCodeRead));
-
-			if (wf_json_element(&entry, 0, &part))
-				read->name = wf_json_cstring(&part);
-			if (read->name != NULL && read->name[0] != '$')
-				read->name = NULL;
-			if (wf_json_element(&entry, 1, &part))
-				read->member = wf_json_cstring(&part);
-			if (wf_json_element(&entry, 2, &part))
-			{
-				int64		line;
-
-				read->line = wf_json_int64(&part, &line) ? (int) line : 0;
-			}
-			*reads = lappend(*reads, read);
-		}
-		wf_wall_rest();
-		return true;
+		/* such as a name with a lone surrogate in it */
+		problem->sqlstate = WF_ERRCODE_DEFINITION_INVALID;
+		problem->message = "the code reads a name that PostgreSQL cannot hold";
+		return false;
 	}
-	error = result.end == WF_WALL_THROWN ? thrown_error(&result, &limits) : ended_error(&result, &limits);
+	wf_json_iter_begin(&it, &root);
+	while (wf_json_iter_next(&it, NULL, &entry))
+		*reads = lappend(*reads, read_of(&entry));
+	return true;
+}
+
+static bool
+take_problem(const WfWallResult *result, const WfCodeLimits *limits, WfCodeProblem *problem)
+{
+	WfError    *error = result->end == WF_WALL_THROWN ? thrown_error(result, limits) : ended_error(result, limits);
+
 	problem->sqlstate = error->sqlstate == WF_ERRCODE_CODE_THROWN ? WF_ERRCODE_DEFINITION_INVALID : error->sqlstate;
 	problem->message = error->message;
 	if (error->details != NULL)
@@ -358,8 +394,40 @@ wf_sandbox_read(const char *source, Size bytes, List **reads, WfCodeProblem *pro
 		problem->line = (int) wf_json_get_int64(error->details, "line", 0);
 		problem->column = (int) wf_json_get_int64(error->details, "column", 0);
 	}
-	wf_wall_rest();
 	return false;
+}
+
+bool
+wf_sandbox_read(const char *source, Size bytes, List **reads, WfCodeProblem *problem)
+{
+	WfCodeLimits limits;
+	WfWallLimits inner;
+	WfWallResult result;
+	bool		good = false;
+
+	memset(problem, 0, sizeof(*problem));
+	*reads = NIL;
+	if (GetDatabaseEncoding() != PG_UTF8)
+	{
+		problem->sqlstate = ERRCODE_FEATURE_NOT_SUPPORTED;
+		problem->message = "code needs a database with the encoding UTF8";
+		return false;
+	}
+	wf_sandbox_limits(&limits);
+	wall_limits(&limits, &inner);
+	start();
+	PG_TRY();
+	{
+		result = wf_wall_check(source, bytes, &inner);
+		CHECK_FOR_INTERRUPTS();
+		good = result.end == WF_WALL_DONE ? take_reads(&result, reads, problem) : take_problem(&result, &limits, problem);
+	}
+	PG_FINALLY();
+	{
+		wf_wall_rest();
+	}
+	PG_END_TRY();
+	return good;
 }
 
 /* -- the cache -- */
@@ -408,12 +476,42 @@ prepared(const WfCodeCall *call, const WfWallLimits *limits, WfWallResult *resul
 	dlist_push_head(bucket, &entry->in_bucket);
 	dlist_push_head(&by_use, &entry->by_use);
 	cached_bytes += entry->image_bytes;
-	while (cached_bytes > CACHE_BYTES && dlist_has_next(&by_use, dlist_head_node(&by_use)))
-		drop(dlist_tail_element(Prepared, by_use, &by_use));
 	return entry->image;
 }
 
+/* The bound holds between two calls; an image that is larger is made for one. */
+static void
+trim_cache(void)
+{
+	while (cached_bytes > CACHE_BYTES)
+		drop(dlist_tail_element(Prepared, by_use, &by_use));
+}
+
 /* -- calling -- */
+
+/* The text with U+FFFD for each byte that is of no character: a lone surrogate has three. */
+static const char *
+well_formed(const char *text, int bytes)
+{
+	StringInfoData out;
+
+	initStringInfo(&out);
+	while (bytes > 0)
+	{
+		int			good = pg_encoding_verifymbstr(PG_UTF8, text, bytes);
+
+		appendBinaryStringInfo(&out, text, good);
+		text += good;
+		bytes -= good;
+		if (bytes > 0)
+		{
+			appendStringInfoString(&out, "\xef\xbf\xbd");
+			text++;
+			bytes--;
+		}
+	}
+	return out.data;
+}
 
 static void
 hand_out_log(const WfCodeCall *call, const WfWallResult *result)
@@ -424,8 +522,13 @@ hand_out_log(const WfCodeCall *call, const WfWallResult *result)
 		return;
 	for (size_t i = 0; i < result->log_lines; i++)
 	{
-		call->log(call->arg, line);
-		line += strlen(line) + 1;
+		int			bytes = (int) strlen(line);
+
+		if (pg_encoding_verifymbstr(PG_UTF8, line, bytes) == bytes)
+			call->log(call->arg, line);
+		else
+			call->log(call->arg, well_formed(line, bytes));
+		line += bytes + 1;
 	}
 }
 
@@ -433,7 +536,6 @@ hand_out_log(const WfCodeCall *call, const WfWallResult *result)
 static Jsonb *
 result_value(const WfWallResult *result, const WfCodeLimits *limits, WfError **error)
 {
-	int			sqlstate;
 	Jsonb	   *value;
 
 	if (result->text_bytes > limits->output_bytes)
@@ -442,38 +544,53 @@ result_value(const WfWallResult *result, const WfCodeLimits *limits, WfError **e
 					  "code gives more than " INT64_FORMAT " kB", limits->output_bytes / 1024);
 		return NULL;
 	}
-	value = wf_json_try_parse(pnstrdup(result->text, result->text_bytes), &sqlstate);
+	value = read_json(result);
 	if (value == NULL)
 		*error = wf_error_make(WF_ERRCODE_CODE_THROWN, NULL,
 							   "the code gives a value that jsonb cannot hold: a text with U+0000 or a lone surrogate, or too much nesting");
 	return value;
 }
 
+static Jsonb *
+outcome(const WfCodeCall *call, const WfWallResult *result, WfError **error)
+{
+	hand_out_log(call, result);
+	if (result->end == WF_WALL_DONE)
+		return result_value(result, call->limits, error);
+	*error = result->end == WF_WALL_THROWN ? thrown_error(result, call->limits) : ended_error(result, call->limits);
+	return NULL;
+}
+
 Jsonb *
 wf_sandbox_call(const WfCodeCall *call, WfError **error)
 {
 	WfWallLimits inner;
-	WfWallResult result;
+	WfWallResult result = {0};
 	const WfWallImage *image;
 	Jsonb	   *value = NULL;
 
 	*error = NULL;
 	wall_limits(call->limits, &inner);
 	start();
-	image = prepared(call, &inner, &result);
-	if (image != NULL)
-		result = wf_wall_call(image, call->values, call->values_bytes, call->clock_ms, call->seed,
-							  call->each ? WF_WALL_EACH : 0, &inner);
-	used_us += result.used_us;
-	CHECK_FOR_INTERRUPTS();
-	hand_out_log(call, &result);
-	if (result.end == WF_WALL_DONE)
-		value = result_value(&result, call->limits, error);
-	else if (result.end == WF_WALL_THROWN)
-		*error = thrown_error(&result, call->limits);
-	else
-		*error = ended_error(&result, call->limits);
-	wf_wall_rest();
+	PG_TRY();
+	{
+		image = prepared(call, &inner, &result);
+		used_us += result.used_us;
+		if (image != NULL)
+		{
+			result = wf_wall_call(image, call->values, call->values_bytes, call->clock_ms, call->seed,
+								  call->each ? WF_WALL_EACH : 0, &inner);
+			used_us += result.used_us;
+		}
+		CHECK_FOR_INTERRUPTS();
+		value = outcome(call, &result, error);
+	}
+	PG_FINALLY();
+	{
+		trim_cache();
+		wf_wall_rest();
+	}
+	PG_END_TRY();
 	return value;
 }
 

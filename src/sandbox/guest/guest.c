@@ -45,6 +45,9 @@ typedef enum Status
 	STATUS_BROKEN,				/* out of memory where nothing may be */
 } Status;
 
+/* Of what was thrown, so much is told. */
+#define MOST_THROWN		10000
+
 /* Bits of wf_call's `flags`. */
 #define CALL_EACH		0x01	/* once for each of the items */
 
@@ -154,25 +157,49 @@ give_string(JSValue string, int status)
 	return result == NULL ? STATUS_BROKEN : status;
 }
 
-/* A property of something thrown as a text; NULL when it has none, or when asking throws. */
+/* The text, or as much of its beginning as an error has room for. */
+static JSValue
+clip(JSValue text)
+{
+	JSString   *string;
+	uint32_t	n = MOST_THROWN;
+	JSValue		part;
+
+	if (JS_VALUE_GET_TAG(text) == JS_TAG_STRING_ROPE)
+		text = js_linearize_string_rope(context, text);
+	if (JS_VALUE_GET_TAG(text) != JS_TAG_STRING)
+		return text;
+	string = JS_VALUE_GET_STRING(text);
+	if (string->len <= n)
+		return text;
+	if (is_hi_surrogate(string_get(string, n - 1)))
+		n--;
+	part = js_sub_string(context, string, 0, n);
+	JS_FreeValue(context, text);
+	return part;
+}
+
+/* What was thrown, or a property of it, as a text; undefined when it has none, or when asking throws. */
+static JSValue
+to_text(JSValueConst value)
+{
+	JSValue		text = clip(JS_ToString(context, value));
+
+	if (!JS_IsException(text))
+		return text;
+	JS_FreeValue(context, JS_GetException(context));
+	return JS_UNDEFINED;
+}
+
 static JSValue
 text_of(JSValueConst thrown, const char *name)
 {
 	JSValue		value = JS_GetPropertyStr(context, thrown, name);
-	JSValue		text;
 
-	if (JS_IsException(value) || JS_IsUndefined(value) || JS_IsNull(value))
-	{
-		JS_FreeValue(context, JS_GetException(context));
-		return JS_UNDEFINED;
-	}
-	text = JS_ToString(context, value);
-	if (JS_IsException(text))
-	{
-		JS_FreeValue(context, JS_GetException(context));
-		return JS_UNDEFINED;
-	}
-	return text;
+	if (!JS_IsException(value) && !JS_IsUndefined(value) && !JS_IsNull(value))
+		return to_text(value);
+	JS_FreeValue(context, JS_GetException(context));
+	return JS_UNDEFINED;
 }
 
 /* The first place of the author's in a stack: "code:<line>:<column>". False when there is none. */
@@ -238,7 +265,7 @@ tell_thrown(JSValue thrown)
 		stack = text_of(thrown, "stack");
 		if (JS_IsUndefined(message) && !JS_IsError(context, thrown))
 		{
-			message = JS_JSONStringify(context, thrown, JS_UNDEFINED, JS_UNDEFINED);
+			message = clip(JS_JSONStringify(context, thrown, JS_UNDEFINED, JS_UNDEFINED));
 			if (JS_IsException(message))
 			{
 				JS_FreeValue(context, JS_GetException(context));
@@ -249,7 +276,7 @@ tell_thrown(JSValue thrown)
 	else if (JS_IsSymbol(thrown))
 		message = JS_NewString(context, "a symbol");
 	else
-		message = JS_ToString(context, thrown);
+		message = to_text(thrown);
 	JS_SetPropertyStr(context, told, "message", message);
 	if (item_at >= 0)
 		JS_SetPropertyStr(context, told, "item", JS_NewInt64(context, item_at));
@@ -275,7 +302,8 @@ tell_exception(void)
 
 /* -- boot -- */
 
-/* console.log and its like: texts as they are, objects as JSON but for errors, which are name and message. */
+/* console.log and its like: texts as they are, objects as JSON (what is none, such as a circle, as [object Array]) but for errors, which
+ * are name and message. */
 static JSValue
 console_log(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
 {
@@ -297,7 +325,7 @@ console_log(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
 			if (JS_IsException(text))
 			{
 				JS_FreeValue(ctx, JS_GetException(ctx));
-				text = JS_UNDEFINED;
+				text = js_object_toString(ctx, argv[i], 0, NULL);
 			}
 		}
 		if (JS_IsUndefined(text))
@@ -358,7 +386,7 @@ track_rejection(JSContext *ctx, JSValueConst promise, JSValueConst reason, JS_BO
 }
 
 /* Nothing that there is now can be changed: all properties of all objects but the global one, which may get new ones. Functions
- * that QuickJS makes when they are first named stay unmade. */
+ * that QuickJS makes when they are first named stay unmade, so these are as they would be elsewhere (of no effect beyond the call). */
 static int
 freeze(void)
 {
@@ -443,16 +471,28 @@ wf_result_bytes(void)
 
 /* -- compiling -- */
 
+/*
+ * Is this script one function of so long a text, and nothing else? The body may have ended the function and begun another. It is asked of what was
+ * compiled, before anything is executed: what a function says of itself can be forged.
+ */
+static int
+is_one_function(JSValueConst script, size_t text_bytes)
+{
+	JSFunctionBytecode *b = JS_VALUE_GET_PTR(script);
+	JSFunctionBytecode *inner;
+
+	if (b->cpool_count != 1 || JS_VALUE_GET_TAG(b->cpool[0]) != JS_TAG_FUNCTION_BYTECODE)
+		return 0;
+	inner = JS_VALUE_GET_PTR(b->cpool[0]);
+	return inner->has_debug && (size_t) inner->debug.source_len == text_bytes;
+}
+
 /* The source in a function of this head. An exception when it is no function body. */
 static JSValue
 compile(const char *head, const char *source, uint32_t bytes)
 {
 	DynBuf		text;
-	JSValue		function;
-	JSValue		written;
-	const char *chars;
-	size_t		written_bytes;
-	int			whole;
+	JSValue		script;
 
 	head_bytes = strlen(head);
 	js_dbuf_init(context, &text);
@@ -462,23 +502,18 @@ compile(const char *head, const char *source, uint32_t bytes)
 	dbuf_putc(&text, '\0');
 	if (dbuf_error(&text))
 		return JS_ThrowOutOfMemory(context);
-	function = JS_Eval(context, (const char *) text.buf, text.size - 1, "code", JS_EVAL_TYPE_GLOBAL | JS_EVAL_FLAG_STRICT);
-	if (JS_IsException(function))
-		return function;
-	/* The body may have ended the function and begun another: then that is not all of what was written. */
-	written = JS_ToString(context, function);
-	chars = JS_IsException(written) ? NULL : JS_ToCStringLen(context, &written_bytes, written);
-	whole = chars != NULL && JS_IsFunction(context, function) && written_bytes == text.size - 3;
-	if (chars != NULL)
-		JS_FreeCString(context, chars);
-	JS_FreeValue(context, written);
-	if (!whole)
+	script = JS_Eval(context, (const char *) text.buf, text.size - 1, "code",
+					 JS_EVAL_TYPE_GLOBAL | JS_EVAL_FLAG_STRICT | JS_EVAL_FLAG_COMPILE_ONLY);
+	if (JS_IsException(script))
+		return script;
+	/* without the parentheses and the zero */
+	if (!is_one_function(script, text.size - 3))
 	{
-		JS_FreeValue(context, function);
+		JS_FreeValue(context, script);
 		return JS_ThrowSyntaxError(context, "a } closes the code before its end");
 	}
 	dbuf_free(&text);
-	return function;
+	return JS_EvalFunction(context, script);
 }
 
 /* Of an array that was made here. */

@@ -30,3 +30,7 @@
 Object.defineProperty(globalThis, 'queueMicrotask', {
 	value: { queueMicrotask(job) { Promise.resolve().then(() => { job(); }); } }.queueMicrotask,
 });
+
+// Math and JSON are made when they are first named: now, so that they are frozen too.
+for (const name of Reflect.ownKeys(globalThis))
+	globalThis[name];
