@@ -600,6 +600,14 @@ wf_sandbox_used_us(void)
 	return used_us;
 }
 
+#ifdef WF_TESTING
+uint64
+wf_sandbox_used_bytes(void)
+{
+	return shared == NULL ? used_here : pg_atomic_read_u64(&shared->used);
+}
+#endif
+
 /* -- shared memory -- */
 
 static void

@@ -89,6 +89,11 @@ extern Jsonb *wf_sandbox_call(const WfCodeCall *call, WfError **error);
 /* Microseconds of the processor that calls took in this process, ever. */
 extern int64 wf_sandbox_used_us(void);
 
+#ifdef WF_TESTING
+/* What all processes use at the moment, as workflow.code_total_memory counts it. */
+extern uint64 wf_sandbox_used_bytes(void);
+#endif
+
 /*
  * Appends a value as JSON for a call. Numbers that a double does not hold become strings when `big_as_string`; else it throws 22003, with
  * `name` and the place within.

@@ -9,6 +9,7 @@
  *    "lie": {"at", "bytes"} or {"hex"}}                 wf_sandbox_call, so many times (1): {"value"} or {"code", "message"} of the
  *                                   last one, with "log". With a lie, the guest says that its result is there, or it is those bytes.
  *   {"search": text, "own": bool}   is the text anywhere in the memory that a call of another source has? own: it is given to that call
+ *   {"used": true}                  bytes that count against workflow.code_total_memory, of all processes
  *   {"lies": n, "seed": n}          n random lies about random ends: how many ended how
  */
 #ifdef WF_TESTING
@@ -249,6 +250,17 @@ lies(const JsonbValue *request)
 }
 
 static Jsonb *
+used(void)
+{
+	WfJsonWriter *w = wf_json_writer_begin();
+
+	wf_json_begin_object(w);
+	wf_json_put_field_int64(w, "bytes", (int64) wf_sandbox_used_bytes());
+	wf_json_end_object(w);
+	return wf_json_finish(w);
+}
+
+static Jsonb *
 search(const JsonbValue *request)
 {
 	static const char *const source = "const x = $input; return 1";
@@ -290,6 +302,8 @@ wf_sql_test_sandbox(PG_FUNCTION_ARGS)
 	wf_json_root(PG_GETARG_JSONB_P(0), &request);
 	if (wf_json_field(&request, "poke", &ignored))
 		PG_RETURN_JSONB_P(poke(&request));
+	if (wf_json_field(&request, "used", &ignored))
+		PG_RETURN_JSONB_P(used());
 	if (wf_json_field(&request, "search", &ignored))
 		PG_RETURN_JSONB_P(search(&request));
 	PG_RETURN_JSONB_P(wf_json_field(&request, "lies", &ignored) ? lies(&request) : call(&request));

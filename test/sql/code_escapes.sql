@@ -132,5 +132,5 @@ INSERT INTO program (name, source, want) VALUES
 ('legacy statics of RegExp', '/(a)/.test("a"); return typeof RegExp.$1', 'gives .*undefined'),
 ('document.all', 'return typeof document', 'gives .*undefined');
 CALL run_programs();
-SELECT * FROM wrong(1000);
+SELECT * FROM wrong(5000);
 SELECT count(*) AS programs FROM program;

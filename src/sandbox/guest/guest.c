@@ -527,74 +527,111 @@ length_of(JSValueConst array)
 	return n;
 }
 
+/* Has this not been read before? Many reads of a name are told of once: to find the line of each would take long. */
+static int
+is_first(JSValueConst seen, const char *name, JSValueConst member)
+{
+	DynBuf		key;
+	JSAtom		atom;
+	int			known;
+
+	js_dbuf_init(context, &key);
+	dbuf_putstr(&key, name);
+	if (!JS_IsNull(member))
+	{
+		const char *text = JS_ToCString(context, member);
+
+		dbuf_putc(&key, '.');
+		dbuf_putstr(&key, text == NULL ? "" : text);
+		JS_FreeCString(context, text);
+	}
+	atom = JS_NewAtomLen(context, (const char *) key.buf, key.size);
+	dbuf_free(&key);
+	known = JS_HasProperty(context, seen, atom);
+	if (known == 0)
+		JS_SetProperty(context, seen, atom, JS_TRUE);
+	JS_FreeAtom(context, atom);
+	return known == 0;
+}
+
+/* The member that the operation at `op` asks for, which follows the reading of a name; null when it is not one that is written there. */
+static JSValue
+member_of(const uint8_t *op, const uint8_t *end)
+{
+	if (op < end && (*op == OP_get_field || *op == OP_get_field2))
+		return JS_AtomToString(context, get_u32(op + 1));
+	if (op + 5 < end && *op == OP_push_atom_value && (op[5] == OP_get_array_el || op[5] == OP_get_array_el2))
+		return JS_AtomToString(context, get_u32(op + 1));
+	return JS_NULL;
+}
+
 /* Adds what a function and those within it read of the names that begin with $: [name, member or null, line]. */
 static int
-read_names(JSFunctionBytecode *b, JSValue list)
+read_names(JSFunctionBytecode *b, JSValue list, JSValueConst seen)
 {
+	const uint8_t *end = b->byte_code_buf + b->byte_code_len;
 	int			at = 0;
 
 	while (at < b->byte_code_len)
 	{
 		const uint8_t *op = b->byte_code_buf + at;
 		int			next = at + short_opcode_info(*op).size;
-		const char *name;
+		const char *name = "eval";
+		JSValue		member = JS_NULL;
 
-		if (*op == OP_eval || *op == OP_apply_eval)
-		{
-			JSValue		entry = JS_NewArray(context);
-
-			JS_SetPropertyUint32(context, entry, 0, JS_NewString(context, "eval"));
-			JS_SetPropertyUint32(context, list, length_of(list), entry);
-		}
 		if (*op == OP_get_var || *op == OP_get_var_undef || *op == OP_put_var || *op == OP_put_var_strict)
 		{
 			name = JS_AtomToCString(context, get_u32(op + 1));
 			if (name == NULL)
 				return -1;
 			if (name[0] == '$')
-			{
-				JSValue		entry = JS_NewArray(context);
-				const uint8_t *after = b->byte_code_buf + next;
-				int			column;
+				member = member_of(b->byte_code_buf + next, end);
+		}
+		else if (*op != OP_eval && *op != OP_apply_eval)
+			name = "";
+		if ((name[0] == '$' || *op == OP_eval || *op == OP_apply_eval) && is_first(seen, name, member))
+		{
+			JSValue		entry = JS_NewArray(context);
+			int			column;
 
-				JS_SetPropertyUint32(context, entry, 0, JS_NewString(context, name));
-				if (next < b->byte_code_len && (*after == OP_get_field || *after == OP_get_field2))
-					JS_SetPropertyUint32(context, entry, 1, JS_AtomToString(context, get_u32(after + 1)));
-				else if (next + 5 < b->byte_code_len && *after == OP_push_atom_value &&
-						 (after[5] == OP_get_array_el || after[5] == OP_get_array_el2))
-					JS_SetPropertyUint32(context, entry, 1, JS_AtomToString(context, get_u32(after + 1)));
-				else
-					JS_SetPropertyUint32(context, entry, 1, JS_NULL);
-				JS_SetPropertyUint32(context, entry, 2, JS_NewInt32(context, find_line_num(context, b, at, &column)));
-				JS_SetPropertyUint32(context, list, length_of(list), entry);
-			}
-			JS_FreeCString(context, name);
+			JS_SetPropertyUint32(context, entry, 0, JS_NewString(context, name));
+			JS_SetPropertyUint32(context, entry, 1, member);
+			JS_SetPropertyUint32(context, entry, 2, JS_NewInt32(context, find_line_num(context, b, at, &column)));
+			JS_SetPropertyUint32(context, list, length_of(list), entry);
 		}
 		at = next;
 	}
 	for (int i = 0; i < b->cpool_count; i++)
 		if (JS_VALUE_GET_TAG(b->cpool[i]) == JS_TAG_FUNCTION_BYTECODE &&
-			read_names(JS_VALUE_GET_PTR(b->cpool[i]), list) != 0)
+			read_names(JS_VALUE_GET_PTR(b->cpool[i]), list, seen) != 0)
 			return -1;
 	return 0;
 }
 
 /*
- * Reads a source. The result is a list of [name, member, line], one for each place that reads a name which begins with $ and is none
- * of the code's own; member is null when it is not one that is written there. `eval` stands for code that cannot be read.
+ * Reads a source. The result is a list of [name, member, line], one for each that is read of the names which begin with $ and are none
+ * of the code's own, with the place of the first; member is null when it is not one that is written there. `eval` stands for code that
+ * cannot be read. It is compiled twice: as it will be called, and without the parameters, whose names then are those it reads.
  */
 EXPORT("check") int
 wf_check(const char *source, uint32_t bytes)
 {
 	JSValue		function;
 	JSValue		list;
+	JSValue		seen;
 
 	JS_UpdateStackTop(runtime);
+	function = compile(HEAD, source, bytes);
+	if (JS_IsException(function))
+		return tell_exception();
+	JS_FreeValue(context, function);
 	function = compile("(async function() {", source, bytes);
 	if (JS_IsException(function))
 		return tell_exception();
 	list = JS_NewArray(context);
-	if (JS_IsException(list) || read_names(JS_VALUE_GET_OBJ(function)->u.func.function_bytecode, list) != 0)
+	seen = JS_NewObjectProto(context, JS_NULL);
+	if (JS_IsException(list) || JS_IsException(seen) ||
+		read_names(JS_VALUE_GET_OBJ(function)->u.func.function_bytecode, list, seen) != 0)
 		return STATUS_BROKEN;
 	return give_string(JS_JSONStringify(context, list, JS_UNDEFINED, JS_UNDEFINED), STATUS_DONE);
 }
