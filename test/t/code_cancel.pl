@@ -58,6 +58,15 @@ for my $name (sort keys %programs)
 	$cluster->safe_psql('postgres', qq{SELECT save('$name', '$source'), save('$name in time', '$source', '{"timeout": "150ms"}')});
 }
 
+# What it gives; errors are shown and no more.
+sub ask
+{
+	my ($of, $query) = @_;
+	my ($out) = $of->query($query);
+	$of->{stderr} = '';
+	return $out;
+}
+
 sub median { my @sorted = sort { $a <=> $b } @_; return $sorted[ @sorted / 2 ]; }
 my %worst;
 sub judge
@@ -93,9 +102,9 @@ for my $name (sort keys %programs)
 		until_true('SELECT count(*) = 1 FROM cancelled') or fail("$name does not end");
 		push @cancel, $admin->query_safe("WITH d AS (DELETE FROM cancelled RETURNING at) SELECT (extract(epoch FROM at) - $at) * 1000 FROM d");
 		my $begun = time;
-		$session->query("SET statement_timeout = 150; SELECT wf_run('$name'); ");
+		ask($session, "SET statement_timeout = 150; SELECT wf_run('$name'); ");
 		push @statement, (time - $begun) * 1000 - 150;
-		$session->query_safe('SET statement_timeout = 0');
+		ask($session, 'SET statement_timeout = 0');
 		$begun = time;
 		my $code = $session->query_safe("SELECT wf_run('$name in time')#>>'{error,code}'");
 		push @node, (time - $begun) * 1000 - 150;
@@ -174,15 +183,15 @@ if ($canceller == 0)
 	require POSIX;
 	POSIX::_exit(0);
 }
-$session->query("CALL in_storm(200);") for 1 .. ($rounds / 250);
+ask($session, "CALL in_storm(200);") for 1 .. ($rounds / 250);
 kill 'TERM', $canceller;
 waitpid $canceller, 0;
 # the statement's own time-out, at a moment of each
-$session->query("SET statement_timeout = " . (1 + $_ % 7) . "; SELECT wf_run('" . ('endless', 'longer', 'grows')[ $_ % 3 ] . "');") for 1 .. ($ENV{WF_SLOW} ? 50 : 600);
+ask($session, "SET statement_timeout = " . (1 + $_ % 7) . "; SELECT wf_run('" . ('endless', 'longer', 'grows')[ $_ % 3 ] . "');") for 1 .. ($ENV{WF_SLOW} ? 50 : 600);
 kill 'TERM', $sender;
 waitpid $sender, 0;
-$session->query('SET statement_timeout = 0;');
-$session->query('SET statement_timeout = 0;');
+ask($session, 'SET statement_timeout = 0;');
+ask($session, 'SET statement_timeout = 0;');
 is($session->query_safe('SELECT pg_backend_pid()'), $pid, 'the backend outlives a storm of signals');
 is($session->query_safe(q{SELECT string_agg(DISTINCT ending, ',') FROM storm WHERE ending NOT IN ('as wanted', 'cancelled')}), '', 'and all of its runs were right');
 cmp_ok($session->query_safe(q{SELECT count(*) FROM storm WHERE ending = 'as wanted'}), '>=', $rounds, 'as many as there were');
@@ -190,7 +199,7 @@ is($session->query_safe(q{SELECT wf_run('brief', '2')#>'{output,value}'}), '[2, 
 # the memory contexts are logged from within code: the request is taken when code has ended
 $session->query_until(qr/begins/, "\\echo begins\nSET statement_timeout = 500; SELECT wf_run('endless');\n");
 $admin->query_safe("SELECT pg_log_backend_memory_contexts($pid) FROM generate_series(1, 200)");
-$session->query('SET statement_timeout = 0;');
+ask($session, 'SET statement_timeout = 0;');
 is($session->query_safe(q{SELECT wf_run('small')#>'{output,value}'}), 1, 'requests of the server come through');
 $session->quit;
 $admin->quit;
