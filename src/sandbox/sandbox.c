@@ -479,10 +479,12 @@ prepared(const WfCodeCall *call, const WfWallLimits *limits, WfWallResult *resul
 	return entry->image;
 }
 
-/* The bound holds between two calls; an image that is larger is made for one. */
+/* The bound holds between two calls. An image that is larger was made for one, and takes no other's place. */
 static void
 trim_cache(void)
 {
+	if (!dlist_is_empty(&by_use) && dlist_head_element(Prepared, by_use, &by_use)->image_bytes > CACHE_BYTES)
+		drop(dlist_head_element(Prepared, by_use, &by_use));
 	while (cached_bytes > CACHE_BYTES)
 		drop(dlist_tail_element(Prepared, by_use, &by_use));
 }

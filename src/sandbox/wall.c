@@ -11,9 +11,11 @@
  *     signal. The last needs care, since a jump out of another signal handler, or of the C library, would leave them in the middle. So
  *     the handler looks where the process was interrupted and jumps from the guest's own code alone (it lies in a section of its own);
  *     else it waits for the next tick. The guest calls nothing but the host functions here, and memory and floating-point
- *     functions that take no lock.
+ *     functions that take no lock. A handler of another signal that came first is always the one that was interrupted, and one that comes
+ *     later is over before the jump; no signal is blocked meanwhile, so there is no mask to put back. (test/t/code_cancel.pl)
  *  3. Stack. The guest's stack of C frames is the process's. Each function begins with a look at how deep it is.
- *  4. The timer ticks only while the guest is at work, and is this process's main thread's.
+ *  4. The timer ticks only while the guest is at work, and is this process's main thread's. So is the handler of its signal: what another
+ *     library has in that place is put back.
  *
  * Nothing here knows PostgreSQL: it may neither throw nor be thrown through. What is shared with it are flags (WfWallHost).
  *

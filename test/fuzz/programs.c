@@ -61,7 +61,7 @@ static const char *const statics[] = {
 	"encodeURIComponent", "decodeURIComponent", "isNaN", "Uint8Array.from", "new Uint16Array", "new BigInt64Array", "Date.UTC", "Date.parse", "Error.captureStackTrace", "new AggregateError", "new FinalizationRegistry", "new WeakMap", "f", "a", "b"
 };
 static const char *const operators[] = {
-	" + ", " - ", " * ", " / ", " % ", " ** ", " << ", " >>> ", " & ", " | ", " ^ ", " && ", " || ", " ?? ", " == ", " === ", " < ", " >= ", " in ", " instanceof ", ", ", " = ", " += ", " ??= "
+	" + ", " - ", " * ", " / ", " % ", " ** ", " << ", " >>> ", " & ", " | ", " ^ ", " && ", " || ", " ?? ", " == ", " === ", " < ", " >= ", " in ", " instanceof ", ", ", " = ", " += ", " ?\?= "
 };
 static const char *const pieces[] = {
 	"(", ")", "[", "]", "{", "}", "})", "(function () {", "`", "${", "'", "/", "/*", "//", "<!--", "-->", "#!", "\n", ";", "=>", "async ", "await ", "yield ", "new ", "delete ", "typeof ", "void ", "...", "?.", "#p", "@", "\\u0024input", "import('x')",

@@ -144,3 +144,11 @@ INSERT INTO program (name, source, want, config) VALUES
 CALL run_programs();
 SELECT * FROM wrong(10000);
 SELECT count(*) AS programs FROM program;
+-- in a database of another encoding there is no code
+\set back :DBNAME
+CREATE DATABASE wf_test_code_latin1 ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0;
+\c wf_test_code_latin1
+CREATE EXTENSION workflow;
+SELECT wf_save('c', '{"nodes": [{"id": "c", "type": "code", "config": {"source": "return 1"}}]}');
+\c :back
+DROP DATABASE wf_test_code_latin1;
