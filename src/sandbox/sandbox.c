@@ -11,6 +11,7 @@
  */
 #include "postgres.h"
 
+#include "base/compat.h"
 #include "base/settings.h"
 #include "base/text.h"
 #include "common/hashfn.h"
@@ -113,7 +114,7 @@ static shmem_startup_hook_type previous_startup = NULL;
 static bool
 stop(void)
 {
-	return QueryCancelPending || ProcDiePending;
+	return QueryCancelPending || ProcDiePending || WF_TRANSACTION_TIMEOUT_PENDING;
 }
 
 static bool
@@ -292,6 +293,9 @@ ended_error(const WfWallResult *result, const WfCodeLimits *limits)
 		case WF_WALL_OVER_LOG:
 			return over("workflow.code_log_lines is the limit; a line counts for each 1024 bytes.",
 						"code logs more than " INT64_FORMAT " lines", limits->log_lines);
+		case WF_WALL_STOPPED:
+			/* Interrupts are held back: there is no error of theirs. */
+			return wf_error_make(ERRCODE_QUERY_CANCELED, NULL, "code was told to stop");
 		case WF_WALL_PENDING:
 			return wf_error_make(WF_ERRCODE_CODE_THROWN, "There are no timers and no requests that could settle it.",
 								 "the code waits for a promise that nothing settles");
@@ -453,7 +457,7 @@ Jsonb *
 wf_sandbox_call(const WfCodeCall *call, WfError **error)
 {
 	WfWallLimits inner;
-	WfWallResult result;
+	WfWallResult result = {0};
 	const WfWallImage *image;
 	Jsonb	   *value = NULL;
 
