@@ -87,7 +87,9 @@ static size_t log_size;			/* that there is room for */
 static size_t log_used;
 static size_t log_lines;
 
-char	   *wf_wall_stack_limit;	/* below it a function of the guest does not begin */
+/* Below it a function of the guest does not begin: see guest.c, as build.sh makes it. */
+extern char *wf_wall_stack_limit;
+char	   *wf_wall_stack_limit;
 
 /* The guest's code. */
 extern const char __start_wf_guest[] __attribute__((visibility("hidden")));
