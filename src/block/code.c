@@ -388,7 +388,7 @@ const WfBlock wf_block_code = {
 		"type": "object",
 		"properties": {
 			"source": {
-				"type": "string", "format": "javascript", "minLength": 1,
+				"type": "string", "format": "javascript",
 				"description": "The body of an async function; return gives the output."
 			},
 			"mode": {
