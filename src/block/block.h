@@ -205,6 +205,7 @@ struct WfStep
 #define WF_BLOCK_ERRORS_OUT	0x0040	/* `error` is one of its own ports (try, subworkflow) */
 #define WF_BLOCK_EARLY		0x0080	/* may run before all its edges are resolved: see ready */
 #define WF_BLOCK_CONCURRENT	0x0100	/* goes on with other regions while one waits (WfReply.blocked) */
+#define WF_BLOCK_CODE		0x0200	/* its config's `source` is a program: who saves it needs code:write */
 
 typedef struct WfBlock
 {

@@ -424,7 +424,7 @@ const WfBlock wf_block_code = {
 		"description": "What the code returned; of a value that is no object, {value}; in mode each, {items, count}."
 	}),
 	.ports = out_ports,
-	.flags = WF_BLOCK_PURE,
+	.flags = WF_BLOCK_PURE | WF_BLOCK_CODE,
 	.execute = code_execute,
 	.validate = code_validate,
 	.prepare = code_prepare,
