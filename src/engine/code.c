@@ -1,13 +1,17 @@
 /*
- * code.c: calls of code for the account of a run's tenant: its limits and its quota.
+ * code.c: calls of code for the account of a run's tenant: its limits, its quota, and what the trail has of it.
  *
  * What holds for the tenant is looked up with the first call of a segment, and holds to its end: a call reads no table. The time that a
  * call took counts however it ended, also when it was cancelled or its run is rolled back. A tenant without a quota for it pays for a
  * look at a pointer.
+ *
+ * That a limit was reached is noted in the run's memory, which outlives the subtransaction of the segment, and told when the segment is
+ * written: once for all of its calls. Of a run that leaves no record (wf_call that fails, a dry run) nothing is told.
  */
 #include "postgres.h"
 
 #include "engine/code.h"
+#include "store/audit.h"
 #include "store/quota.h"
 #include "utils/memutils.h"
 
@@ -15,6 +19,7 @@ struct RunCode
 {
 	WfTenantCode tenant;
 	const WfQuotaLevels *levels;	/* NULL: there is no quota */
+	WfCodeRefusal refused;		/* of this segment; n is 0: there were none */
 };
 
 static RunCode *
@@ -43,15 +48,13 @@ wf_code_limits(Run *run, WfCodeLimits *limits)
 	wf_sandbox_lower(&limits->log_lines, tenant->log_lines, "The tenant's setting \"codeLogLines\" has the limit.");
 }
 
-Jsonb *
-wf_code_call(Run *run, const WfCodeCall *call, WfError **error)
+/* wf_sandbox_call, counted. */
+static Jsonb *
+call_counted(const WfQuotaLevels *levels, const WfCodeCall *call, WfError **error)
 {
-	const WfQuotaLevels *levels = code_of(run)->levels;
 	const int64 used_us = wf_sandbox_used_us();
 	Jsonb	   *result;
 
-	if (levels == NULL)
-		return wf_sandbox_call(call, error);
 	wf_store_require_code_time(levels);
 	PG_TRY();
 	{
@@ -63,4 +66,39 @@ wf_code_call(Run *run, const WfCodeCall *call, WfError **error)
 	}
 	PG_END_TRY();
 	return result;
+}
+
+/* What it says is of the code alone, never of its data. */
+static void
+note_refusal(Run *run, const WfNode *node, const WfError *error)
+{
+	WfCodeRefusal *refused = &run->code->refused;
+
+	if (refused->n++ > 0)
+		return;
+	refused->node = MemoryContextStrdup(run->memory, node->id);
+	refused->message = MemoryContextStrdup(run->memory, error->message);
+}
+
+Jsonb *
+wf_code_call(Run *run, const WfNode *node, const WfCodeCall *call, WfError **error)
+{
+	const WfQuotaLevels *levels = code_of(run)->levels;
+	Jsonb	   *result = levels == NULL ? wf_sandbox_call(call, error) : call_counted(levels, call, error);
+
+	if (result == NULL && (*error)->sqlstate == WF_ERRCODE_EXPRESSION_LIMIT)
+		note_refusal(run, node, *error);
+	return result;
+}
+
+void
+wf_code_record(Run *run)
+{
+	WfCodeRefusal *refused = run->code == NULL ? NULL : &run->code->refused;
+
+	if (refused == NULL || refused->n == 0 || run->mode == WF_RUN_DRY)
+		return;
+	refused->workflow_id = run->workflow_id;
+	refused->workflow = run->compiled->name;
+	wf_store_audit_code_refusal(&run->tenant.tenant_id, &run->run_id, refused);
 }

@@ -117,7 +117,7 @@ code_limits(WfStep *step, WfCodeLimits *limits)
 static Jsonb *
 call_code(WfStep *step, const WfCodeCall *call, WfError **error)
 {
-	return wf_code_call(open_of(step)->scope.run, call, error);
+	return wf_code_call(open_of(step)->scope.run, step->node, call, error);
 }
 
 const WfStepOps wf_step_ops = {set_variable, add_log, get_memory, set_memory, note_rows, respond, use_credential, code_limits, call_code};

@@ -122,6 +122,19 @@ SELECT count(*) FROM wf_audit_log c LEFT JOIN wf_audit_log s ON s.seq < c.seq AN
 -- many
 SELECT wf_save('many', jsonb_build_object('nodes', (SELECT jsonb_agg(code('c' || i, 'return ' || i)) FROM generate_series(1, 1005) i)), '{"activate": false}');
 SELECT object_name, before, after -> 'moreNodes', (SELECT count(*) FROM jsonb_object_keys(after -> 'nodes')) FROM wf_audit_log WHERE action = 'code.change' ORDER BY seq DESC LIMIT 1;
+-- limits that are reached: once a minute for a workflow; of what leaves no record, nothing
+SELECT wf_save(name, jsonb_build_object('nodes', jsonb_build_array('{"id": "l", "type": "loop", "config": {"type": "for", "from": 1, "to": 3, "onItemError": "continue"}}'::jsonb, code('c', 'for (;;) console.log(1)', '{"parent": "l", "onError": "continue"}'))), '{"activate": false}')
+	FROM unnest('{over,other}'::text[]) name;
+SELECT wf_dry_run('over', '{}', '{"version": 1}') ->> 'status';
+SELECT wf_save('raises', def(code('c', 'for (;;) console.log(1)')), '{"activate": false}');
+RESET workflow.tenant;
+SELECT wf_set_tenant('t', '{"settings": {"approval": null}}');
+SET workflow.tenant = 't';
+SELECT wf_activate(w, 1) FROM unnest('{over,other,raises}'::text[]) w;
+SELECT wf_call('raises');
+BEGIN; SELECT wf_run('raises') ->> 'status'; ROLLBACK;
+SELECT wf_call('over') IS NOT NULL, wf_run('over') ->> 'status', wf_run('other') ->> 'status';
+SELECT actor = current_user, object_type, object_name, (SELECT status FROM wf_runs WHERE run_id = object_id), after FROM wf_audit_log WHERE action = 'code.refuse' ORDER BY seq;
 SELECT * FROM wf_verify_audit();
 
 DROP EXTENSION workflow CASCADE;
