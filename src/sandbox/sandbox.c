@@ -459,7 +459,7 @@ Jsonb *
 wf_sandbox_call(const WfCodeCall *call, WfError **error)
 {
 	WfWallLimits inner;
-	WfWallResult result;
+	WfWallResult result = {0};
 	const WfWallImage *image;
 	Jsonb	   *value = NULL;
 
