@@ -47,16 +47,31 @@ typedef struct WfCodeProblem
 	int			column;
 } WfCodeProblem;
 
+/* A limit, and a hint that says whose it is. */
+typedef struct WfCodeLimit
+{
+	int64		most;
+	const char *hint;
+} WfCodeLimit;
+
 typedef struct WfCodeLimits
 {
-	int64		time_ms;		/* of the processor */
-	int64		memory_bytes;
-	int64		output_bytes;	/* of the result as JSON text */
-	int64		log_lines;
+	WfCodeLimit time_ms;		/* of the processor */
+	WfCodeLimit memory_bytes;
+	WfCodeLimit output_bytes;	/* of the result as JSON text */
+	WfCodeLimit log_lines;
 } WfCodeLimits;
 
 /* What an installation allows; its output_bytes is that of any output. */
 extern void wf_sandbox_limits(WfCodeLimits *limits);
+
+/* Lowers one of them to what somebody else allows; negative: no less than it is. */
+static inline void
+wf_sandbox_lower(WfCodeLimit *limit, int64 most, const char *hint)
+{
+	if (most >= 0 && most < limit->most)
+		*limit = (WfCodeLimit) {most, hint};
+}
 
 /*
  * Reads a source, the body of an async function in strict mode: the WfCodeReads in CurrentMemoryContext, and false with `problem` when
