@@ -37,6 +37,7 @@ wf_sandbox_limits(WfCodeLimits *limits)
 	limits->memory_bytes = (int64) wf_setting_code_memory * 1024;
 	limits->output_bytes = (int64) wf_setting_max_output_size * 1024;
 	limits->log_lines = wf_setting_code_log_lines;
+	limits->of_expression = false;
 }
 
 #ifdef WITHOUT_SANDBOX
@@ -192,6 +193,37 @@ wall_limits(const WfCodeLimits *limits, WfWallLimits *out)
 
 /* -- errors -- */
 
+/* What errors say, of a node's code and of an expression. */
+typedef struct Words
+{
+	const char *subject;
+	const char *time;			/* which limits there are: hints */
+	const char *memory;
+	const char *all_memory;
+	const char *output;
+} Words;
+
+static const Words *
+words_of(const WfCodeLimits *limits)
+{
+	static const Words code = {
+		.subject = "code",
+		.time = "limits.time of the node and workflow.code_time are the limits.",
+		.memory = "limits.memory of the node and workflow.code_memory are the limits.",
+		.all_memory = "limits.memory of the node, workflow.code_memory, and workflow.code_total_memory are the limits.",
+		.output = "limits.output of the node and workflow.max_output_size are the limits.",
+	};
+	static const Words expression = {
+		.subject = "expression",
+		.time = "workflow.expression_time is the limit; heavy work belongs in a \"code\" block.",
+		.memory = "workflow.code_memory is the limit.",
+		.all_memory = "workflow.code_memory and workflow.code_total_memory are the limits.",
+		.output = "workflow.expression_memory is the limit.",
+	};
+
+	return limits->of_expression ? &expression : &code;
+}
+
 static WfError *over(const char *hint, const char *fmt, ...) pg_attribute_printf(2, 3);
 
 static WfError *
@@ -241,6 +273,7 @@ details_of(const JsonbValue *thrown)
 static WfError *
 thrown_error(const WfWallResult *result, const WfCodeLimits *limits)
 {
+	const Words *words = words_of(limits);
 	int			sqlstate;
 	char	   *text = pnstrdup(result->text, result->text_bytes);
 	Jsonb	   *json = wf_json_try_parse(text, &sqlstate);
@@ -254,15 +287,14 @@ thrown_error(const WfWallResult *result, const WfCodeLimits *limits)
 	error->code = "WF018";
 	if (json == NULL)
 	{
-		error->message = "the code threw an error whose text PostgreSQL cannot hold";
+		error->message = psprintf("the %s threw an error whose text PostgreSQL cannot hold", words->subject);
 		return error;
 	}
 	wf_json_root(json, &thrown);
 	if (result->memory_refused && is_engines(&thrown, "out of memory"))
-		return over("limits.memory of the node and workflow.code_memory are the limits.",
-					"code needs more than " INT64_FORMAT " kB of memory", limits->memory_bytes / 1024);
+		return over(words->memory, "%s needs more than " INT64_FORMAT " kB of memory", words->subject, limits->memory_bytes / 1024);
 	if (is_engines(&thrown, "stack overflow"))
-		return over("Recursion of this depth needs a loop instead.", "code calls functions too deeply");
+		return over("Recursion of this depth needs a loop instead.", "%s calls functions too deeply", words->subject);
 	name = member(&thrown, "name");
 	message = member(&thrown, "message");
 	item = wf_json_get_int64(&thrown, "item", -1);
@@ -282,25 +314,26 @@ thrown_error(const WfWallResult *result, const WfCodeLimits *limits)
 static WfError *
 ended_error(const WfWallResult *result, const WfCodeLimits *limits)
 {
+	const Words *words = words_of(limits);
+
 	switch (result->end)
 	{
 		case WF_WALL_OVER_TIME:
-			return over("limits.time of the node and workflow.code_time are the limits.",
-						"code takes longer than " INT64_FORMAT " ms", limits->time_ms);
+			return over(words->time, "%s takes longer than " INT64_FORMAT " ms", words->subject, limits->time_ms);
 		case WF_WALL_OVER_STACK:
-			return over("Recursion of this depth needs a loop instead.", "code calls functions too deeply");
+			return over("Recursion of this depth needs a loop instead.", "%s calls functions too deeply", words->subject);
 		case WF_WALL_OVER_LOG:
 			return over("workflow.code_log_lines is the limit; a line counts for each 1024 bytes.",
-						"code logs more than " INT64_FORMAT " lines", limits->log_lines);
+						"%s logs more than " INT64_FORMAT " lines", words->subject, limits->log_lines);
 		case WF_WALL_PENDING:
 			return wf_error_make(WF_ERRCODE_CODE_THROWN, "There are no timers and no requests that could settle it.",
-								 "the code waits for a promise that nothing settles");
+								 "the %s waits for a promise that nothing settles", words->subject);
 		case WF_WALL_TRAPPED:
 			return wf_error_make(WF_ERRCODE_CODE_THROWN, "What it did is undone; the database is unharmed.",
 								 "the JavaScript engine failed: %.*s", (int) result->text_bytes, result->text);
 		default:
-			return over("limits.memory of the node, workflow.code_memory, and workflow.code_total_memory are the limits.",
-						"code needs more than " INT64_FORMAT " kB of memory", limits->memory_bytes / 1024);
+			return over(words->all_memory, "%s needs more than " INT64_FORMAT " kB of memory", words->subject,
+						limits->memory_bytes / 1024);
 	}
 }
 
@@ -433,19 +466,20 @@ hand_out_log(const WfCodeCall *call, const WfWallResult *result)
 static Jsonb *
 result_value(const WfWallResult *result, const WfCodeLimits *limits, WfError **error)
 {
+	const Words *words = words_of(limits);
 	int			sqlstate;
 	Jsonb	   *value;
 
 	if (result->text_bytes > limits->output_bytes)
 	{
-		*error = over("limits.output of the node and workflow.max_output_size are the limits.",
-					  "code gives more than " INT64_FORMAT " kB", limits->output_bytes / 1024);
+		*error = over(words->output, "%s gives more than " INT64_FORMAT " kB", words->subject, limits->output_bytes / 1024);
 		return NULL;
 	}
 	value = wf_json_try_parse(pnstrdup(result->text, result->text_bytes), &sqlstate);
 	if (value == NULL)
 		*error = wf_error_make(WF_ERRCODE_CODE_THROWN, NULL,
-							   "the code gives a value that jsonb cannot hold: a text with U+0000 or a lone surrogate, or too much nesting");
+							   "the %s gives a value that jsonb cannot hold: a text with U+0000 or a lone surrogate, or too much nesting",
+							   words->subject);
 	return value;
 }
 
