@@ -22,7 +22,7 @@ typedef struct WfCodeNodeRead
 typedef struct WfCodeRootRead
 {
 	bool		is_read;
-	bool		whole;				/* not only `members` */
+	bool		whole;			/* not only `members` */
 	int			n_members;
 	const char **members;
 } WfCodeRootRead;
@@ -30,11 +30,11 @@ typedef struct WfCodeRootRead
 typedef struct WfCodeNode
 {
 	WfExprNode	node;
-	const char *value_source;
-	const char *truth_source;
-	WfCodeRootRead	roots[WF_CODE_N_NAMES];
+	const char *value_source;	/* what is called for its value */
+	const char *truth_source;	/* and for its truthiness */
+	WfCodeRootRead roots[WF_CODE_N_NAMES];	/* $node only without a graph */
 	int			n_nodes;
-	WfCodeNodeRead   *nodes;
+	WfCodeNodeRead *nodes;
 } WfCodeNode;
 
 /* The roots that the names of code stand for. WF_ROOT_COUNT: a date, which is no root. */

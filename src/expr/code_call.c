@@ -145,7 +145,7 @@ call(WfEval *ev, const WfCodeNode *code, const char *source, const char *head)
 
 	wf_sandbox_limits(&limits);
 	limits.of_expression = true;
-	limits.time_ms = wf_setting_expression_time;
+	limits.time_ms = Min(limits.time_ms, wf_setting_expression_time);
 	limits.output_bytes = (int64) wf_setting_expression_memory * 1024;
 	initStringInfo(&values);
 	append_values(ev, code, &values);

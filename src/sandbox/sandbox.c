@@ -215,7 +215,7 @@ words_of(const WfCodeLimits *limits)
 	};
 	static const Words expression = {
 		.subject = "expression",
-		.time = "workflow.expression_time is the limit; heavy work belongs in a \"code\" block.",
+		.time = "workflow.expression_time and workflow.code_time are the limits; heavy work belongs in a \"code\" block.",
 		.memory = "workflow.code_memory is the limit.",
 		.all_memory = "workflow.code_memory and workflow.code_total_memory are the limits.",
 		.output = "workflow.expression_memory is the limit.",

@@ -92,6 +92,14 @@ SELECT v || '  =>  ' || x(v, '{"big": 12345678901234567890, "fine": 0.1, "o": {"
 -- the context cannot be changed for others, and keeps its types
 SELECT x('{{ (() => { $vars.a = 5; return $vars })() }} {{ $vars }}'), x('{{ (() => { return $trigger })() }}', '[1, 2]'), x('{{ (() => { return $trigger.length })() }}', '[1, 2]'), x('{{ (() => { return $trigger.length })() }}', '"text"'), x('{{ (() => { return $trigger })() }}', 'null');
 
+-- what else is wrong with a definition does not hide what is wrong with them, and nothing else
+SELECT code, node, path, message FROM wf_validate('{"settings": {"javascript": "full"}, "nodes": [{"type": "noop"}, {"id": "a", "type": "nope"}, {"id": "b", "type": "return", "config": {"value": ["{{ $node[$trigger.x] }}", "{{ (() => { return $node.a })() }}", "{{ (() => { return $node.c })() }}"]}}], "edges": [{"source": "b", "target": "b"}]}') ORDER BY path, message;
+-- a member by itself is passed alone; what sees the rest of the object gets it whole
+SELECT all_of('{"a": 1, "b": {"c": [2]}, "length": 7, "constructor": "mine"}',
+	'(() => { return [$trigger.a, $trigger["b"].c[0], $trigger?.a, $trigger.nope] })()', '(() => { return $trigger.length })()', '(() => { return $trigger.constructor })()', '(() => { return "b" in $trigger })()', '(() => { return $trigger.propertyIsEnumerable("b") })()',
+	'(() => { $trigger.a += 1; return $trigger.a })()', '(() => { $trigger.a += 1; return $trigger })()', '(() => { delete $trigger.a; return Object.keys($trigger).length })()', '(() => { const {a, ...rest} = $trigger; return Object.keys(rest).length })()', '(() => { $trigger.f = function () { return this.b }; return $trigger.f() })()',
+	'(() => { let n = 0; for (const k in $trigger) n++; return n })()', '(() => { return typeof $trigger })()', '(() => { return [$trigger].length })()', '(() => { return $trigger.a.valueOf() + `${$trigger.a}` })()');
+
 -- without the setting everything is as it was
 SELECT go(definition('"{{ (() => { return 1 })() }}"', '{}'), '{}'), go(definition('"{{ await 1 }}"', '{}'), '{}');
 SELECT wf_eval('(() => { return 1 })()');
