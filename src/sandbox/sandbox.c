@@ -37,6 +37,7 @@ wf_sandbox_limits(WfCodeLimits *limits)
 	limits->time_ms = (WfCodeLimit) {wf_setting_code_time, "The setting \"workflow.code_time\" has the limit."};
 	limits->memory_bytes = (WfCodeLimit) {(int64) wf_setting_code_memory * 1024, "The setting \"workflow.code_memory\" has the limit."};
 	limits->output_bytes = (WfCodeLimit) {(int64) wf_setting_max_output_size * 1024, "The setting \"workflow.max_output_size\" has the limit."};
+	limits->subject = "code";
 	limits->log_lines = (WfCodeLimit) {wf_setting_code_log_lines, "The setting \"workflow.code_log_lines\" has the limit."};
 }
 
@@ -216,7 +217,8 @@ over_memory(const WfCodeLimits *limits)
 	if (over_total)
 		return over("The setting \"workflow.code_total_memory\" has the limit.",
 					"code of all processes together needs more than %d kB of memory", wf_setting_code_total_memory);
-	return over(limits->memory_bytes.hint, "code needs more than " INT64_FORMAT " kB of memory", limits->memory_bytes.most / 1024);
+	return over(limits->memory_bytes.hint, "%s needs more than " INT64_FORMAT " kB of memory", limits->subject,
+				limits->memory_bytes.most / 1024);
 }
 
 /* The text of a member of what was thrown; NULL when it has none. */
@@ -264,14 +266,14 @@ thrown_error(const WfWallResult *result, const WfCodeLimits *limits)
 	error->code = "WF018";
 	if (json == NULL)
 	{
-		error->message = "the code threw an error whose text PostgreSQL cannot hold";
+		error->message = psprintf("the %s threw an error whose text PostgreSQL cannot hold", limits->subject);
 		return error;
 	}
 	wf_json_root(json, &thrown);
 	if (result->memory_refused && is_engines(&thrown, "out of memory"))
 		return over_memory(limits);
 	if (is_engines(&thrown, "stack overflow"))
-		return over("Recursion of this depth needs a loop instead.", "code calls functions too deeply");
+		return over("Recursion of this depth needs a loop instead.", "%s calls functions too deeply", limits->subject);
 	name = member(&thrown, "name");
 	message = member(&thrown, "message");
 	item = wf_json_get_int64(&thrown, "item", -1);
@@ -291,21 +293,22 @@ thrown_error(const WfWallResult *result, const WfCodeLimits *limits)
 static WfError *
 ended_error(const WfWallResult *result, const WfCodeLimits *limits)
 {
+
 	switch (result->end)
 	{
 		case WF_WALL_OVER_TIME:
-			return over(limits->time_ms.hint, "code takes longer than " INT64_FORMAT " ms", limits->time_ms.most);
+			return over(limits->time_ms.hint, "%s takes longer than " INT64_FORMAT " ms", limits->subject, limits->time_ms.most);
 		case WF_WALL_OVER_STACK:
-			return over("Recursion of this depth needs a loop instead.", "code calls functions too deeply");
+			return over("Recursion of this depth needs a loop instead.", "%s calls functions too deeply", limits->subject);
 		case WF_WALL_OVER_LOG:
 			return over(psprintf("%s A line counts for each %d bytes.", limits->log_lines.hint, LOG_LINE_BYTES),
-						"code logs more than " INT64_FORMAT " lines", limits->log_lines.most);
+						"%s logs more than " INT64_FORMAT " lines", limits->subject, limits->log_lines.most);
 		case WF_WALL_STOPPED:
 			/* Interrupts are held back: there is no error of theirs. */
-			return wf_error_make(ERRCODE_QUERY_CANCELED, NULL, "code was told to stop");
+			return wf_error_make(ERRCODE_QUERY_CANCELED, NULL, "%s was told to stop", limits->subject);
 		case WF_WALL_PENDING:
 			return wf_error_make(WF_ERRCODE_CODE_THROWN, "There are no timers and no requests that could settle it.",
-								 "the code waits for a promise that nothing settles");
+								 "the %s waits for a promise that nothing settles", limits->subject);
 		case WF_WALL_TRAPPED:
 			return wf_error_make(WF_ERRCODE_CODE_THROWN, "What it did is undone; the database is unharmed.",
 								 "the JavaScript engine failed: %.*s", (int) result->text_bytes, result->text);
@@ -449,13 +452,14 @@ result_value(const WfWallResult *result, const WfCodeLimits *limits, WfError **e
 
 	if (result->text_bytes > limits->output_bytes.most)
 	{
-		*error = over(limits->output_bytes.hint, "code gives more than " INT64_FORMAT " bytes", limits->output_bytes.most);
+		*error = over(limits->output_bytes.hint, "%s gives more than " INT64_FORMAT " bytes", limits->subject, limits->output_bytes.most);
 		return NULL;
 	}
 	value = wf_json_try_parse(pnstrdup(result->text, result->text_bytes), &sqlstate);
 	if (value == NULL)
 		*error = wf_error_make(WF_ERRCODE_CODE_THROWN, NULL,
-							   "the code gives a value that jsonb cannot hold: a text with U+0000 or a lone surrogate, or too much nesting");
+							   "the %s gives a value that jsonb cannot hold: a text with U+0000 or a lone surrogate, or too much nesting",
+							   limits->subject);
 	return value;
 }
 
