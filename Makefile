@@ -48,7 +48,7 @@ PG_CPPFLAGS = -Isrc -MMD -MP -DPGDLLEXPORT='__attribute__((visibility("default")
 PG_CFLAGS   = -std=gnu11 -fvisibility=hidden -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare \
               -Wno-missing-field-initializers -Wno-clobbered -Wno-declaration-after-statement \
               $(if $(WERROR),-Werror -Wno-error=maybe-uninitialized)
-SHLIB_LINK  = -lpcre2-8 -lcrypto -lcurl
+SHLIB_LINK  = -lpcre2-8 -lcrypto -lcurl $(if $(WITHOUT_SANDBOX),,-Wl,-z,start-stop-visibility=hidden)
 EXTRA_CLEAN = build/obj build/lint build/installcheck
 
 # Bitcode for the server's JIT compiler would need its very version of clang, for no gain.
