@@ -48,7 +48,7 @@ PG_CPPFLAGS = -Isrc -MMD -MP -DPGDLLEXPORT='__attribute__((visibility("default")
 PG_CFLAGS   = -std=gnu11 -fvisibility=hidden -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare \
               -Wno-missing-field-initializers -Wno-clobbered -Wno-declaration-after-statement \
               $(if $(WERROR),-Werror -Wno-error=maybe-uninitialized)
-SHLIB_LINK  = -lpcre2-8 -lcrypto -lcurl $(if $(WITHOUT_SANDBOX),,-Wl,-z,start-stop-visibility=hidden)
+SHLIB_LINK  = -lpcre2-8 -lcrypto -lcurl
 EXTRA_CLEAN = build/obj build/lint build/installcheck
 
 # Bitcode for the server's JIT compiler would need its very version of clang, for no gain.
@@ -89,6 +89,8 @@ GUEST_FLAGS = -O2 -fPIC -fvisibility=hidden -fno-strict-aliasing -fno-reorder-bl
 $(SANDBOX)/guest.o: $(SANDBOX)/guest.c
 	$(CC) $(GUEST_FLAGS) -c -o $@.new $<
 	objcopy --rename-section .text=wf_guest $@.new
+	objcopy --add-symbol wf_guest_begin=wf_guest:0,global,function --add-symbol \
+		wf_guest_end=wf_guest:0x$$(objdump -h $@.new | awk '$$2 == "wf_guest" { print $$3 }'),global,function $@.new
 	mv $@.new $@
 
 # What a second compiler has to say; linking is bound to the server's own.

@@ -91,9 +91,9 @@ static size_t log_lines;
 extern char *wf_wall_stack_limit;
 char	   *wf_wall_stack_limit;
 
-/* The guest's code. */
-extern const char __start_wf_guest[] __attribute__((visibility("hidden")));
-extern const char __stop_wf_guest[] __attribute__((visibility("hidden")));
+/* The guest's code: the Makefile adds the two to its object. */
+extern const char wf_guest_begin[] __attribute__((visibility("hidden")));
+extern const char wf_guest_end[] __attribute__((visibility("hidden")));
 
 /* -- leaving -- */
 
@@ -131,7 +131,7 @@ tick(int signal, siginfo_t *info, void *context)
 	int			saved = errno;
 	uintptr_t	at = interrupted_at(context);
 
-	if (inside && at >= (uintptr_t) __start_wf_guest && at < (uintptr_t) __stop_wf_guest)
+	if (inside && at >= (uintptr_t) wf_guest_begin && at < (uintptr_t) wf_guest_end)
 	{
 		if (host->stop())
 			leave(WF_WALL_STOPPED);
