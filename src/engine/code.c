@@ -76,7 +76,7 @@ note_refusal(Run *run, const WfNode *node, const WfError *error)
 
 	if (refused->n++ > 0)
 		return;
-	refused->node = MemoryContextStrdup(run->memory, node->id);
+	refused->node = node == NULL ? NULL : MemoryContextStrdup(run->memory, node->id);
 	refused->message = MemoryContextStrdup(run->memory, error->message);
 }
 

@@ -155,7 +155,7 @@ call(WfEval *ev, const WfCodeNode *code, const char *source, const char *head)
 	call.values_bytes = values.len;
 	call.clock_ms = wf_expr_clock_ms();
 	call.seed = pg_prng_uint64(&pg_global_prng_state);
-	result = wf_sandbox_call(&call, &error);
+	result = ev->scope->call_code != NULL ? ev->scope->call_code(ev->scope, &call, &error) : wf_sandbox_call(&call, &error);
 	pfree(values.data);
 	if (result == NULL)
 		raise_error(ev, error, head);

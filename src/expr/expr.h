@@ -17,6 +17,9 @@
 #include "base/json.h"
 #include "datatype/timestamp.h"
 
+struct WfCodeCall;				/* sandbox/sandbox.h */
+struct WfError;
+
 typedef struct WfExpr WfExpr;
 typedef struct WfTemplate WfTemplate;
 
@@ -75,6 +78,8 @@ typedef struct WfScope
 	/* `$secrets.NAME`: what stands for the value, a string in CurrentMemoryContext. Throws 42501, WF013. NULL: the
 	 * scope has no secrets. */
 	void		(*secret) (struct WfScope *scope, const char *name, int name_len, JsonbValue *out);
+	/* Calls what full JavaScript an expression is, for the account of the run's tenant: as wf_sandbox_call. NULL: for nobody's. */
+	Jsonb	   *(*call_code) (struct WfScope *scope, const struct WfCodeCall *call, struct WfError **error);
 	TimestampTz now;			/* `$now`: one instant for a segment */
 	void	   *arg;
 } WfScope;

@@ -73,6 +73,9 @@ SELECT used BETWEEN 119 AND 198 FROM wf_quotas;
 -- an error as any other: it is routed, or waited for
 SELECT wf_save('routed', '{"nodes": [{"id": "c", "type": "code", "config": {"source": "return 1"}}, {"id": "r", "type": "return", "config": {"value": "{{ $error.code }}"}}], "edges": [{"source": "c", "sourceHandle": "error", "target": "r"}]}');
 SELECT wf_call('routed');
+-- nor is an expression that is full JavaScript another way
+SELECT wf_save('full', '{"nodes": [{"id": "s", "type": "set", "config": {"variables": {"a": "{{ (() => { return 1 })() }}"}}}], "settings": {"javascript": "full"}}');
+SELECT wf_run('full') #>> '{error,code}';
 -- other nodes cost nothing
 SELECT wf_save('none', '{"nodes": [{"id": "a", "type": "noop"}]}'), wf_run('none') ->> 'status';
 -- with one snapshot a transaction, too
