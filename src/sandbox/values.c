@@ -14,9 +14,9 @@
 #include "sandbox/sandbox.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
-#include "utils/json.h"
 #include "utils/numeric.h"
 
+#define MAXINT4_TEXT 12
 #define SURE_DIGITS 15
 #define SURE_LENGTH 300			/* so short a text has no exponent that a double has not */
 
@@ -78,8 +78,18 @@ survives(Numeric number, const char *text)
 static void
 append_number(Writing *writing, Numeric number, const Place *place)
 {
-	char	   *text = DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(number)));
+	bool		too_large = false;
+	int32		small = numeric_int4_opt_error(number, &too_large);
+	char	   *text;
 
+	/* Most are small and whole. */
+	if (!too_large && DatumGetInt32(DirectFunctionCall1(numeric_scale, NumericGetDatum(number))) == 0)
+	{
+		enlargeStringInfo(writing->out, MAXINT4_TEXT);
+		writing->out->len += pg_ltoa(small, writing->out->data + writing->out->len);
+		return;
+	}
+	text = DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(number)));
 	if (survives(number, text))
 		appendStringInfoString(writing->out, text);
 	else if (writing->big_as_string)
@@ -96,6 +106,35 @@ append_number(Writing *writing, Numeric number, const Place *place)
 						errhint("\"bigNumbers\": \"string\" gives such numbers to the code as strings.")));
 	}
 	pfree(text);
+}
+
+/* As escape_json, of a text that no zero ends; what needs no escape is copied in one piece. */
+static void
+append_string(StringInfo out, const char *text, int len)
+{
+	const char *end = text + len;
+	const char *from = text;
+
+	enlargeStringInfo(out, len + 2);
+	appendStringInfoCharMacro(out, '"');
+	for (const char *at = text; at < end; at++)
+	{
+		unsigned char c = (unsigned char) *at;
+
+		if (c >= 0x20 && c != '"' && c != '\\')
+			continue;
+		appendBinaryStringInfo(out, from, at - from);
+		from = at + 1;
+		if (c < 0x20)
+			appendStringInfo(out, "\\u%04x", c);
+		else
+		{
+			appendStringInfoCharMacro(out, '\\');
+			appendStringInfoCharMacro(out, *at);
+		}
+	}
+	appendBinaryStringInfo(out, from, end - from);
+	appendStringInfoCharMacro(out, '"');
 }
 
 static void
@@ -120,13 +159,8 @@ append_value(Writing *writing, const JsonbValue *value, const Place *around)
 			append_number(writing, value->val.numeric, around);
 			return;
 		case jbvString:
-			{
-				char	   *text = pnstrdup(value->val.string.val, value->val.string.len);
-
-				escape_json(writing->out, text);
-				pfree(text);
-				return;
-			}
+			append_string(writing->out, value->val.string.val, value->val.string.len);
+			return;
 		default:
 			break;
 	}
@@ -136,16 +170,13 @@ append_value(Writing *writing, const JsonbValue *value, const Place *around)
 	{
 		CHECK_FOR_INTERRUPTS();
 		if (i > 0)
-			appendStringInfoChar(writing->out, ',');
+			appendStringInfoCharMacro(writing->out, ',');
 		place.key = object ? &key : NULL;
 		place.index = i;
 		if (object)
 		{
-			char	   *text = pnstrdup(key.val.string.val, key.val.string.len);
-
-			escape_json(writing->out, text);
-			pfree(text);
-			appendStringInfoChar(writing->out, ':');
+			append_string(writing->out, key.val.string.val, key.val.string.len);
+			appendStringInfoCharMacro(writing->out, ':');
 		}
 		append_value(writing, &member, &place);
 	}
