@@ -90,6 +90,11 @@ SELECT go(nodes(code('a', 'console.log("one"); console.log({two: [2]}, null, und
 SELECT node, status, log FROM wf_steps WHERE run_id = last_run() ORDER BY seq;
 SELECT go(nodes(code('a', 'for (let i = 0; i < 5; i++) console.log(i)', '{"config": {"limits": {"logLines": 3}}}')));
 SELECT status, log FROM wf_steps WHERE run_id = last_run();
+-- what is no text for PostgreSQL becomes one in the log; as a name it is refused
+SELECT go(nodes(code('a', 'console.log("a\u0000b", "\ud800", "\ud83d\ude00\udc00")')));
+SELECT log, length(log[1]), convert_to(log[1], 'UTF8') FROM wf_steps WHERE run_id = last_run();
+SELECT go(nodes(code('a', 'return $node["\ud800"]')));
+SELECT go(nodes(code('a', 'throw new Error("\ud800")')));
 -- journals: full, errors, none
 SELECT go(nodes(code('a', 'console.log("kept?"); return 1')), '[]', '{"journal": "errors"}');
 SELECT go(nodes(code('a', 'console.log("kept"); throw 1')), '[]', '{"journal": "errors"}');
