@@ -108,33 +108,39 @@ append_number(Writing *writing, Numeric number, const Place *place)
 	pfree(text);
 }
 
+static bool
+needs_escape(char c)
+{
+	return (unsigned char) c < 0x20 || c == '"' || c == '\\';
+}
+
 /* As escape_json, of a text that no zero ends; what needs no escape is copied in one piece. */
 static void
 append_string(StringInfo out, const char *text, int len)
 {
-	const char *end = text + len;
-	const char *from = text;
+	int			from = 0;
 
 	enlargeStringInfo(out, len + 2);
-	appendStringInfoCharMacro(out, '"');
-	for (const char *at = text; at < end; at++)
+	out->data[out->len++] = '"';
+	for (int i = 0; i < len; i++)
 	{
-		unsigned char c = (unsigned char) *at;
-
-		if (c >= 0x20 && c != '"' && c != '\\')
+		if (!needs_escape(text[i]))
 			continue;
-		appendBinaryStringInfo(out, from, at - from);
-		from = at + 1;
-		if (c < 0x20)
-			appendStringInfo(out, "\\u%04x", c);
+		appendBinaryStringInfo(out, text + from, i - from);
+		from = i + 1;
+		if ((unsigned char) text[i] < 0x20)
+			appendStringInfo(out, "\\u%04x", (unsigned char) text[i]);
 		else
 		{
-			appendStringInfoCharMacro(out, '\\');
-			appendStringInfoCharMacro(out, *at);
+			appendStringInfoChar(out, '\\');
+			appendStringInfoChar(out, text[i]);
 		}
+		enlargeStringInfo(out, len - from + 1);
 	}
-	appendBinaryStringInfo(out, from, end - from);
-	appendStringInfoCharMacro(out, '"');
+	memcpy(out->data + out->len, text + from, len - from);
+	out->len += len - from;
+	out->data[out->len++] = '"';
+	out->data[out->len] = '\0';
 }
 
 static void
@@ -164,7 +170,7 @@ append_value(Writing *writing, const JsonbValue *value, const Place *around)
 		default:
 			break;
 	}
-	appendStringInfoChar(writing->out, object ? '{' : '[');
+	appendStringInfoCharMacro(writing->out, object ? '{' : '[');
 	wf_json_iter_begin(&it, value);
 	for (int64 i = 0; wf_json_iter_next(&it, object ? &key : NULL, &member); i++)
 	{
@@ -180,7 +186,7 @@ append_value(Writing *writing, const JsonbValue *value, const Place *around)
 		}
 		append_value(writing, &member, &place);
 	}
-	appendStringInfoChar(writing->out, object ? '}' : ']');
+	appendStringInfoCharMacro(writing->out, object ? '}' : ']');
 }
 
 void

@@ -2,7 +2,7 @@
 #
 # All of it is time of the processor, which other work on the machine disturbs least; of Node.js that of the process.
 TESTING=1 bench_cluster bench-testing "autovacuum = off"
-sql -f test/bench/code.sql
+sql -f test/bench/code.sql >/dev/null
 NATIVE=$WORK/native
 build_native()
 {

@@ -79,6 +79,9 @@ SELECT wf_save('vars', jsonb_build_object('variables', '[{"name": "region", "typ
 SELECT wf_call('vars');
 -- the context is the code's own copy: what it changes is nobody else's
 SELECT go(nodes('{"id": "s", "type": "set", "config": {"variables": {"list": [3, 1, 2]}}}', code('c', '$vars.list.sort(); $input.list.push(9); $vars.more = 1; return {vars: $vars, input: $input}'), code('d', 'return $vars')), line('s', 'c', 'd'));
+-- values arrive as they are: escapes in texts and keys, numbers whole and not, small and large
+SELECT go(nodes(code('c', 'const k = "k\"\\\n"; return {text: $input.a === "\"\\\n\t\u0001\u001f/é😀\u007f", length: $input.a.length, key: $input[k], keys: Object.keys($input).length, empty: [$input.e, $input.o, $input.l], n: $input.n}')), '[]', '{}', '{}',
+	'{"a": "\"\\\n\t\u0001\u001f/é😀\u007f", "k\"\\\n": 1, "e": "", "o": {}, "l": [], "n": [0, -1, 2147483647, -2147483648, 2147483648, 1.0, 1.50, -0.5, 1e15, 1e22, 123456789012345, 9007199254740992]}');
 -- the clock stands, and chance is the same for each attempt, and another for each round
 SELECT go(nodes(code('a', 'const at = Date.now(); for (let i = 0; i < 1e5; i++) ; return {same: at === Date.now() && at === $now.getTime()}'), code('b', 'return {same: $node.a.output.same}')), line('a', 'b'));
 SELECT go(nodes(code('c', 'throw Math.random()', '{"retry": {"maxAttempts": 2, "initialDelay": 0}}'))) ~ '^c retrying, c#2 failed => WF018 . c . 0[.]\d+$';
