@@ -24,6 +24,13 @@
 #define wf_compat_may_execute(function, role) (pg_proc_aclcheck((function), (role), ACL_EXECUTE) == ACLCHECK_OK)
 #endif
 
+/* PG 17 can end a transaction that takes too long; users include miscadmin.h. */
+#if PG_VERSION_NUM >= 170000
+#define WF_TRANSACTION_TIMEOUT_PENDING TransactionTimeoutPending
+#else
+#define WF_TRANSACTION_TIMEOUT_PENDING false
+#endif
+
 /* Makes the index entries of a tuple that was inserted; users include executor/executor.h. */
 #if PG_VERSION_NUM >= 160000
 #define wf_compat_insert_index_entries(target, slot, estate) \

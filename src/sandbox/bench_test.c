@@ -68,7 +68,7 @@ wf_sql_test_code_bench(PG_FUNCTION_ARGS)
 		WfError    *error;
 
 		initStringInfo(&json);
-		wf_sandbox_append(&json, &root, "values", false);
+		wf_sandbox_append(&json, &root, "values", WF_CODE_BIG_ERROR);
 		written = cpu_us();
 		call.values = json.data;
 		call.values_bytes = json.len;

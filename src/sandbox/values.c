@@ -31,7 +31,7 @@ typedef struct Writing
 {
 	StringInfo	out;
 	const char *name;
-	bool		big_as_string;
+	WfCodeBig	big;
 } Writing;
 
 static void
@@ -92,7 +92,7 @@ append_number(Writing *writing, Numeric number, const Place *place)
 	text = DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(number)));
 	if (survives(number, text))
 		appendStringInfoString(writing->out, text);
-	else if (writing->big_as_string)
+	else if (writing->big == WF_CODE_BIG_STRING)
 		appendStringInfo(writing->out, "\"%s\"", text);
 	else
 	{
@@ -103,6 +103,8 @@ append_number(Writing *writing, Numeric number, const Place *place)
 		ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 						errmsg("%s%s is a number that JavaScript cannot hold without changing it", writing->name, where.data),
 						errdetail("It is %.100s%s.", text, strlen(text) > 100 ? "..." : ""),
+						writing->big == WF_CODE_BIG_REFUSED ?
+						errhint("Only what the expression names is passed to it; a \"code\" block with \"bigNumbers\": \"string\" gets such numbers as strings.") :
 						errhint("\"bigNumbers\": \"string\" gives such numbers to the code as strings.")));
 	}
 	pfree(text);
@@ -190,9 +192,9 @@ append_value(Writing *writing, const JsonbValue *value, const Place *around)
 }
 
 void
-wf_sandbox_append(StringInfo out, const JsonbValue *value, const char *name, bool big_as_string)
+wf_sandbox_append(StringInfo out, const JsonbValue *value, const char *name, WfCodeBig big)
 {
-	Writing		writing = {out, name, big_as_string};
+	Writing		writing = {out, name, big};
 
 	append_value(&writing, value, NULL);
 }

@@ -87,11 +87,13 @@ static size_t log_size;			/* that there is room for */
 static size_t log_used;
 static size_t log_lines;
 
-char	   *wf_wall_stack_limit;	/* below it a function of the guest does not begin */
+/* Below it a function of the guest does not begin: see guest.c, as build.sh makes it. */
+extern char *wf_wall_stack_limit;
+char	   *wf_wall_stack_limit;
 
-/* The guest's code. */
-extern const char __start_wf_guest[] __attribute__((visibility("hidden")));
-extern const char __stop_wf_guest[] __attribute__((visibility("hidden")));
+/* The guest's code: the Makefile adds the two to its object. */
+extern const char wf_guest_begin[] __attribute__((visibility("hidden")));
+extern const char wf_guest_end[] __attribute__((visibility("hidden")));
 
 /* -- leaving -- */
 
@@ -129,7 +131,7 @@ tick(int signal, siginfo_t *info, void *context)
 	int			saved = errno;
 	uintptr_t	at = interrupted_at(context);
 
-	if (inside && at >= (uintptr_t) __start_wf_guest && at < (uintptr_t) __stop_wf_guest)
+	if (inside && at >= (uintptr_t) wf_guest_begin && at < (uintptr_t) wf_guest_end)
 	{
 		if (host->stop())
 			leave(WF_WALL_STOPPED);
