@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "common/hashfn.h"
 #include "lib/ilist.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "port/atomics.h"
 #include "sandbox/sandbox.h"
@@ -192,6 +193,28 @@ wall_limits(const WfCodeLimits *limits, WfWallLimits *out)
 	out->log_bytes = limits->log_lines.most * LOG_LINE_BYTES;
 }
 
+/* -- what the guest says: UTF-8, if it is as it should be -- */
+
+/* The same as a text of the database's, whose encoding is UTF8 (wf_sandbox_read); NULL when it is none. */
+static char *
+received(const char *text, size_t bytes)
+{
+	return pg_verify_mbstr(PG_UTF8, text, (int) bytes, true) ? unconstify(char *, text) : NULL;
+}
+
+/* A line of the log, with a question mark for each byte that is none of a character's (half of a surrogate pair is three). */
+static char *
+received_line(const char *line)
+{
+	size_t		bytes = strlen(line);
+	char	   *copy = pnstrdup(line, bytes);
+	size_t		good = 0;
+
+	while ((good += pg_encoding_verifymbstr(PG_UTF8, copy + good, (int) (bytes - good))) < bytes)
+		copy[good] = '?';
+	return copy;
+}
+
 /* -- errors -- */
 
 static WfError *over(const char *hint, const char *fmt, ...) pg_attribute_printf(2, 3);
@@ -254,8 +277,8 @@ static WfError *
 thrown_error(const WfWallResult *result, const WfCodeLimits *limits)
 {
 	int			sqlstate;
-	char	   *text = pnstrdup(result->text, result->text_bytes);
-	Jsonb	   *json = wf_json_try_parse(text, &sqlstate);
+	char	   *text = received(result->text, result->text_bytes);
+	Jsonb	   *json = text == NULL ? NULL : wf_json_try_parse(text, &sqlstate);
 	WfError    *error = palloc0(sizeof(WfError));
 	JsonbValue	thrown;
 	const char *name;
@@ -319,20 +342,56 @@ ended_error(const WfWallResult *result, const WfCodeLimits *limits)
 
 /* -- reading -- */
 
+/* What wf_check says as WfCodeReads; false when PostgreSQL cannot hold it. */
+static bool
+take_reads(const WfWallResult *result, List **reads)
+{
+	int			sqlstate;
+	char	   *text = received(result->text, result->text_bytes);
+	Jsonb	   *list = text == NULL ? NULL : wf_json_try_parse(text, &sqlstate);
+	JsonbValue	root;
+	JsonbValue	entry;
+	JsonbValue	part;
+	WfJsonIter	it;
+
+	if (list == NULL)
+		return false;
+	wf_json_root(list, &root);
+	wf_json_iter_begin(&it, &root);
+	while (wf_json_iter_next(&it, NULL, &entry))
+	{
+		WfCodeRead *read = palloc0(sizeof(WfCodeRead));
+		int64		line;
+
+		if (wf_json_element(&entry, 0, &part))
+			read->name = wf_json_cstring(&part);
+		if (read->name != NULL && read->name[0] != '$')
+			read->name = NULL;
+		if (wf_json_element(&entry, 1, &part))
+			read->member = wf_json_cstring(&part);
+		if (wf_json_element(&entry, 2, &part) && wf_json_int64(&part, &line))
+			read->line = (int) line;
+		*reads = lappend(*reads, read);
+	}
+	return true;
+}
+
 bool
 wf_sandbox_read(const char *source, Size bytes, List **reads, WfCodeProblem *problem)
 {
 	WfCodeLimits limits;
 	WfWallLimits inner;
 	WfWallResult result;
-	JsonbValue	root;
-	JsonbValue	entry;
-	JsonbValue	part;
-	WfJsonIter	it;
 	WfError    *error;
 
 	memset(problem, 0, sizeof(*problem));
 	*reads = NIL;
+	if (GetDatabaseEncoding() != PG_UTF8)
+	{
+		problem->sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE;
+		problem->message = "code needs a database with the encoding UTF8";
+		return false;
+	}
 	wf_sandbox_limits(&limits);
 	wall_limits(&limits, &inner);
 	start();
@@ -340,28 +399,14 @@ wf_sandbox_read(const char *source, Size bytes, List **reads, WfCodeProblem *pro
 	CHECK_FOR_INTERRUPTS();
 	if (result.end == WF_WALL_DONE)
 	{
-		wf_json_root(wf_json_parse(pnstrdup(result.text, result.text_bytes)), &root);
-		wf_json_iter_begin(&it, &root);
-		while (wf_json_iter_next(&it, NULL, &entry))
-		{
-			WfCodeRead *read = palloc0(sizeof(WfCodeRead));
+		bool		understood = take_reads(&result, reads);
 
-			if (wf_json_element(&entry, 0, &part))
-				read->name = wf_json_cstring(&part);
-			if (read->name != NULL && read->name[0] != '$')
-				read->name = NULL;
-			if (wf_json_element(&entry, 1, &part))
-				read->member = wf_json_cstring(&part);
-			if (wf_json_element(&entry, 2, &part))
-			{
-				int64		line;
-
-				read->line = wf_json_int64(&part, &line) ? (int) line : 0;
-			}
-			*reads = lappend(*reads, read);
-		}
 		wf_wall_rest();
-		return true;
+		if (understood)
+			return true;
+		problem->sqlstate = WF_ERRCODE_DEFINITION_INVALID;
+		problem->message = "a name that the code reads has U+0000 or half of a surrogate pair in it";
+		return false;
 	}
 	error = result.end == WF_WALL_THROWN ? thrown_error(&result, &limits) : ended_error(&result, &limits);
 	problem->sqlstate = error->sqlstate == WF_ERRCODE_CODE_THROWN ? WF_ERRCODE_DEFINITION_INVALID : error->sqlstate;
@@ -438,7 +483,7 @@ hand_out_log(const WfCodeCall *call, const WfWallResult *result)
 		return;
 	for (size_t i = 0; i < result->log_lines; i++)
 	{
-		call->log(call->arg, line);
+		call->log(call->arg, received_line(line));
 		line += strlen(line) + 1;
 	}
 }
@@ -448,6 +493,7 @@ static Jsonb *
 result_value(const WfWallResult *result, const WfCodeLimits *limits, WfError **error)
 {
 	int			sqlstate;
+	char	   *text;
 	Jsonb	   *value;
 
 	if (result->text_bytes > limits->output_bytes.most)
@@ -455,7 +501,9 @@ result_value(const WfWallResult *result, const WfCodeLimits *limits, WfError **e
 		*error = over(limits->output_bytes.hint, "%s gives more than " INT64_FORMAT " bytes", limits->subject, limits->output_bytes.most);
 		return NULL;
 	}
-	value = wf_json_try_parse(pnstrdup(result->text, result->text_bytes), &sqlstate);
+	/* Right out of the guest's memory: it sleeps. */
+	text = received(result->text, result->text_bytes);
+	value = text == NULL ? NULL : wf_json_try_parse(text, &sqlstate);
 	if (value == NULL)
 		*error = wf_error_make(WF_ERRCODE_CODE_THROWN, NULL,
 							   "the %s gives a value that jsonb cannot hold: a text with U+0000 or a lone surrogate, or too much nesting",

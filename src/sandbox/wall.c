@@ -504,15 +504,16 @@ work(const Use *use)
 	}
 }
 
-/* Where the result lies, when it lies in the memory at all. */
+/* Where the result lies, when it and a zero behind it lie in the memory at all. */
 static void
 find_result(WfWallResult *result)
 {
 	uint32_t	at = GUEST_EXPORT(result) (&guest);
 	uint32_t	bytes = GUEST_EXPORT(bytes) (&guest);
 
-	if ((uint64_t) at + bytes > guest.w2c_memory.size)
+	if ((uint64_t) at + bytes + 1 > guest.w2c_memory.size)
 		wasm_rt_trap(WASM_RT_TRAP_OOB);
+	guest.w2c_memory.data[at + bytes] = 0;
 	result->text = (const char *) guest.w2c_memory.data + at;
 	result->text_bytes = bytes;
 }
