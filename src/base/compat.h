@@ -24,13 +24,6 @@
 #define wf_compat_may_execute(function, role) (pg_proc_aclcheck((function), (role), ACL_EXECUTE) == ACLCHECK_OK)
 #endif
 
-/* PG 17 can end a transaction that takes too long; users include miscadmin.h. */
-#if PG_VERSION_NUM >= 170000
-#define WF_TRANSACTION_TIMEOUT_PENDING TransactionTimeoutPending
-#else
-#define WF_TRANSACTION_TIMEOUT_PENDING false
-#endif
-
 /* Makes the index entries of a tuple that was inserted; users include executor/executor.h. */
 #if PG_VERSION_NUM >= 160000
 #define wf_compat_insert_index_entries(target, slot, estate) \
@@ -134,5 +127,12 @@
 /* For #if in net/, which alone includes curl.h: the libcurl that is compiled against (of one that is not read: yes). */
 #define WF_COMPAT_CURL_AT_LEAST(major, minor, patch) \
 	(LIBCURL_VERSION_NUM == 0 || LIBCURL_VERSION_NUM >= ((major) << 16 | (minor) << 8 | (patch)))
+
+/* transaction_timeout came with 17. */
+#if PG_VERSION_NUM >= 170000
+#define wf_compat_transaction_timed_out() (TransactionTimeoutPending != 0)
+#else
+#define wf_compat_transaction_timed_out() false
+#endif
 
 #endif

@@ -33,7 +33,7 @@ typedef struct CodePlan
 	const char *source;
 	Size		bytes;
 	bool		each;
-	bool		big_as_string;
+	WfCodeBig	big;
 	bool		allow_clock;
 	bool		allow_random;
 	bool		names_random;
@@ -226,7 +226,7 @@ code_prepare(const WfNode *node, const WfTemplate *config, const char *search_pa
 	plan->source = wf_block_fixed_string(node, "source", "");
 	plan->bytes = strlen(plan->source);
 	plan->each = wf_block_fixed_is(node, "mode", "once", "each");
-	plan->big_as_string = wf_block_fixed_is(node, "bigNumbers", "error", "string");
+	plan->big = wf_block_fixed_is(node, "bigNumbers", "error", "string") ? WF_CODE_BIG_STRING : WF_CODE_BIG_ERROR;
 	plan->allow_clock = fixed_list_has(node, "allow", "clock");
 	plan->allow_random = fixed_list_has(node, "allow", "random");
 	plan->names_random = strstr(plan->source, "random") != NULL;
@@ -264,7 +264,7 @@ append_nodes(StringInfo out, const CodePlan *plan, WfScope *scope)
 
 		wf_expr_eval(plan->nodes[i].value, scope, &value);
 		append_key(out, plan->nodes[i].key, &first);
-		wf_sandbox_append(out, &value, psprintf("$node.%s", plan->nodes[i].key), plan->big_as_string);
+		wf_sandbox_append(out, &value, psprintf("$node.%s", plan->nodes[i].key), plan->big);
 	}
 	appendStringInfoString(out, first ? "{}" : "}");
 }
@@ -291,7 +291,7 @@ append_values(StringInfo out, const CodePlan *plan, WfStep *step, const JsonbVal
 		else
 			continue;
 		append_key(out, wf_code_names[i], &first);
-		wf_sandbox_append(out, &value, wf_code_names[i], plan->big_as_string);
+		wf_sandbox_append(out, &value, wf_code_names[i], plan->big);
 	}
 	if (plan->n_nodes > 0)
 	{

@@ -4,9 +4,11 @@
  * 1. The instance is made at the first use in a process and lives as long as that.
  * 2. A prepared source is an image of the engine's memory that differs from the first one in some pages (50 kB or so). The cache has a
  *    bound in bytes; the one that was not used for longest goes first. It is found by the text itself.
- * 3. What all processes use together is one atomic counter in shared memory; without the library preloaded, each counts for itself.
- *    A process gives back at its exit; a crash of the server empties it.
- * 4. Between entering and leaving the wall nothing of PostgreSQL's runs but `stop`, `take` and `give`, and its signal handlers. What
+ * 3. What all processes use together, beyond what each instance begins with, is one atomic counter in shared memory; without the library
+ *    preloaded, each counts for itself. It is given back after each use, also one that ends in an error, and at exit; a crash of the
+ *    server empties it.
+ * 4. Texts of the guest are checked as any from outside: whether they are UTF-8, and JSON.
+ * 5. Between entering and leaving the wall nothing of PostgreSQL's runs but `stop`, `take` and `give`, and its signal handlers. What
  *    ended because of an interrupt is followed by the interrupt's own error.
  */
 #include "postgres.h"
@@ -81,8 +83,9 @@ wf_sandbox_init(void)
 #define CACHE_BYTES (16 * 1024 * 1024)
 #define N_BUCKETS 256
 #define LOG_LINE_BYTES 1024		/* of each line that may be logged, on average */
+#define THROWN_BYTES (1024 * 1024)	/* the guest cuts what was thrown, so that it is never as much */
 /* What PostgreSQL leaves of the stack is not used up: its signal handlers run on it. */
-#define STACK_SPARE (256 * 1024)
+#define STACK_SPARE (192 * 1024)
 #define STACK_LEAST (256 * 1024)
 #define STACK_MOST (6 * 1024 * 1024)
 
@@ -117,7 +120,7 @@ static shmem_startup_hook_type previous_startup = NULL;
 static bool
 stop(void)
 {
-	return QueryCancelPending || ProcDiePending || WF_TRANSACTION_TIMEOUT_PENDING;
+	return QueryCancelPending || ProcDiePending || wf_compat_transaction_timed_out();
 }
 
 static bool
@@ -185,34 +188,17 @@ wall_limits(const WfCodeLimits *limits, WfWallLimits *out)
 
 	/* Past this check PostgreSQL has used no more of the stack than max_stack_depth. */
 	check_stack_depth();
+	if (stack < STACK_LEAST)
+		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+						errmsg("the stack of this process is too small for code"),
+						errhint("The system's limit (ulimit -s) must be at least %ld kB beyond max_stack_depth.",
+								(STACK_LEAST + STACK_SPARE) / 1024L)));
 	over_total = false;
 	out->time_us = limits->time_ms.most * 1000;
 	out->memory_bytes = limits->memory_bytes.most;
-	out->stack_bytes = Max(STACK_LEAST, Min(stack, STACK_MOST));
+	out->stack_bytes = Min(stack, STACK_MOST);
 	out->log_lines = limits->log_lines.most;
 	out->log_bytes = limits->log_lines.most * LOG_LINE_BYTES;
-}
-
-/* -- what the guest says: UTF-8, if it is as it should be -- */
-
-/* The same as a text of the database's, whose encoding is UTF8 (wf_sandbox_read); NULL when it is none. */
-static char *
-received(const char *text, size_t bytes)
-{
-	return pg_verify_mbstr(PG_UTF8, text, (int) bytes, true) ? unconstify(char *, text) : NULL;
-}
-
-/* A line of the log, with a question mark for each byte that is none of a character's (half of a surrogate pair is three). */
-static char *
-received_line(const char *line)
-{
-	size_t		bytes = strlen(line);
-	char	   *copy = pnstrdup(line, bytes);
-	size_t		good = 0;
-
-	while ((good += pg_encoding_verifymbstr(PG_UTF8, copy + good, (int) (bytes - good))) < bytes)
-		copy[good] = '?';
-	return copy;
 }
 
 /* -- errors -- */
@@ -244,6 +230,17 @@ over_memory(const WfCodeLimits *limits)
 				limits->memory_bytes.most / 1024);
 }
 
+/* A text of the guest's as JSON; NULL when it is none. It may hold anything. It is read right out of the guest's memory: that sleeps. */
+static Jsonb *
+read_json(const WfWallResult *result)
+{
+	int			sqlstate;
+
+	if (pg_encoding_verifymbstr(PG_UTF8, result->text, (int) result->text_bytes) != (int) result->text_bytes)
+		return NULL;
+	return wf_json_try_parse(unconstify(char *, result->text), &sqlstate);
+}
+
 /* The text of a member of what was thrown; NULL when it has none. */
 static const char *
 member(const JsonbValue *thrown, const char *key)
@@ -251,13 +248,25 @@ member(const JsonbValue *thrown, const char *key)
 	return wf_json_get_cstring(thrown, key);
 }
 
+/* Did the engine itself throw this, with a message that begins so? */
 static bool
 is_engines(const JsonbValue *thrown, const char *text)
 {
 	const char *name = member(thrown, "name");
 	const char *message = member(thrown, "message");
 
-	return name != NULL && message != NULL && strcmp(name, "InternalError") == 0 && strcmp(message, text) == 0;
+	return name != NULL && message != NULL && strcmp(name, "InternalError") == 0 && strncmp(message, text, strlen(text)) == 0;
+}
+
+/* Was memory what it lacked? Where none is left for an error, the engine throws null. */
+static bool
+lacked_memory(const WfWallResult *result, const JsonbValue *thrown)
+{
+	const char *message = member(thrown, "message");
+
+	return result->memory_refused &&
+		(is_engines(thrown, "out of memory") ||
+		 (member(thrown, "name") == NULL && message != NULL && strcmp(message, "null") == 0));
 }
 
 /* What was thrown without its stack, which is told as the error's detail. */
@@ -276,9 +285,7 @@ details_of(const JsonbValue *thrown)
 static WfError *
 thrown_error(const WfWallResult *result, const WfCodeLimits *limits)
 {
-	int			sqlstate;
-	char	   *text = received(result->text, result->text_bytes);
-	Jsonb	   *json = text == NULL ? NULL : wf_json_try_parse(text, &sqlstate);
+	Jsonb	   *json = result->text_bytes > THROWN_BYTES ? NULL : read_json(result);
 	WfError    *error = palloc0(sizeof(WfError));
 	JsonbValue	thrown;
 	const char *name;
@@ -287,13 +294,14 @@ thrown_error(const WfWallResult *result, const WfCodeLimits *limits)
 
 	error->sqlstate = WF_ERRCODE_CODE_THROWN;
 	error->code = "WF018";
-	if (json == NULL)
+	if (json != NULL)
+		wf_json_root(json, &thrown);
+	if (json == NULL || !wf_json_is_object(&thrown))
 	{
 		error->message = psprintf("the %s threw an error whose text PostgreSQL cannot hold", limits->subject);
 		return error;
 	}
-	wf_json_root(json, &thrown);
-	if (result->memory_refused && is_engines(&thrown, "out of memory"))
+	if (lacked_memory(result, &thrown))
 		return over_memory(limits);
 	if (is_engines(&thrown, "stack overflow"))
 		return over("Recursion of this depth needs a loop instead.", "%s calls functions too deeply", limits->subject);
@@ -342,38 +350,61 @@ ended_error(const WfWallResult *result, const WfCodeLimits *limits)
 
 /* -- reading -- */
 
-/* What wf_check says as WfCodeReads; false when PostgreSQL cannot hold it. */
-static bool
-take_reads(const WfWallResult *result, List **reads)
+/* [name, member, line]; see guest.c, wf_check. */
+static WfCodeRead *
+read_of(const JsonbValue *entry)
 {
-	int			sqlstate;
-	char	   *text = received(result->text, result->text_bytes);
-	Jsonb	   *list = text == NULL ? NULL : wf_json_try_parse(text, &sqlstate);
+	WfCodeRead *read = palloc0(sizeof(WfCodeRead));
+	JsonbValue	part;
+	int64		line;
+
+	if (wf_json_element(entry, 0, &part))
+		read->name = wf_json_cstring(&part);
+	if (read->name != NULL && read->name[0] != '$')
+		read->name = NULL;
+	if (wf_json_element(entry, 1, &part))
+		read->member = wf_json_cstring(&part);
+	if (wf_json_element(entry, 2, &part) && wf_json_int64(&part, &line))
+		read->line = (int) line;
+	return read;
+}
+
+static bool
+take_reads(const WfWallResult *result, List **reads, WfCodeProblem *problem)
+{
+	Jsonb	   *json = read_json(result);
 	JsonbValue	root;
 	JsonbValue	entry;
-	JsonbValue	part;
 	WfJsonIter	it;
 
-	if (list == NULL)
+	if (json != NULL)
+		wf_json_root(json, &root);
+	if (json == NULL || !wf_json_is_array(&root))
+	{
+		/* such as a name with a lone surrogate in it */
+		problem->sqlstate = WF_ERRCODE_DEFINITION_INVALID;
+		problem->message = "the code reads a name that PostgreSQL cannot hold";
 		return false;
-	wf_json_root(list, &root);
+	}
 	wf_json_iter_begin(&it, &root);
 	while (wf_json_iter_next(&it, NULL, &entry))
-	{
-		WfCodeRead *read = palloc0(sizeof(WfCodeRead));
-		int64		line;
-
-		if (wf_json_element(&entry, 0, &part))
-			read->name = wf_json_cstring(&part);
-		if (read->name != NULL && read->name[0] != '$')
-			read->name = NULL;
-		if (wf_json_element(&entry, 1, &part))
-			read->member = wf_json_cstring(&part);
-		if (wf_json_element(&entry, 2, &part) && wf_json_int64(&part, &line))
-			read->line = (int) line;
-		*reads = lappend(*reads, read);
-	}
+		*reads = lappend(*reads, read_of(&entry));
 	return true;
+}
+
+static bool
+take_problem(const WfWallResult *result, const WfCodeLimits *limits, WfCodeProblem *problem)
+{
+	WfError    *error = result->end == WF_WALL_THROWN ? thrown_error(result, limits) : ended_error(result, limits);
+
+	problem->sqlstate = error->sqlstate == WF_ERRCODE_CODE_THROWN ? WF_ERRCODE_DEFINITION_INVALID : error->sqlstate;
+	problem->message = error->message;
+	if (error->details != NULL)
+	{
+		problem->line = (int) wf_json_get_int64(error->details, "line", 0);
+		problem->column = (int) wf_json_get_int64(error->details, "column", 0);
+	}
+	return false;
 }
 
 bool
@@ -382,42 +413,31 @@ wf_sandbox_read(const char *source, Size bytes, List **reads, WfCodeProblem *pro
 	WfCodeLimits limits;
 	WfWallLimits inner;
 	WfWallResult result;
-	WfError    *error;
+	bool		good = false;
 
 	memset(problem, 0, sizeof(*problem));
 	*reads = NIL;
 	if (GetDatabaseEncoding() != PG_UTF8)
 	{
-		problem->sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE;
+		problem->sqlstate = ERRCODE_FEATURE_NOT_SUPPORTED;
 		problem->message = "code needs a database with the encoding UTF8";
 		return false;
 	}
 	wf_sandbox_limits(&limits);
 	wall_limits(&limits, &inner);
 	start();
-	result = wf_wall_check(source, bytes, &inner);
-	CHECK_FOR_INTERRUPTS();
-	if (result.end == WF_WALL_DONE)
+	PG_TRY();
 	{
-		bool		understood = take_reads(&result, reads);
-
+		result = wf_wall_check(source, bytes, &inner);
+		CHECK_FOR_INTERRUPTS();
+		good = result.end == WF_WALL_DONE ? take_reads(&result, reads, problem) : take_problem(&result, &limits, problem);
+	}
+	PG_FINALLY();
+	{
 		wf_wall_rest();
-		if (understood)
-			return true;
-		problem->sqlstate = WF_ERRCODE_DEFINITION_INVALID;
-		problem->message = "a name that the code reads has U+0000 or half of a surrogate pair in it";
-		return false;
 	}
-	error = result.end == WF_WALL_THROWN ? thrown_error(&result, &limits) : ended_error(&result, &limits);
-	problem->sqlstate = error->sqlstate == WF_ERRCODE_CODE_THROWN ? WF_ERRCODE_DEFINITION_INVALID : error->sqlstate;
-	problem->message = error->message;
-	if (error->details != NULL)
-	{
-		problem->line = (int) wf_json_get_int64(error->details, "line", 0);
-		problem->column = (int) wf_json_get_int64(error->details, "column", 0);
-	}
-	wf_wall_rest();
-	return false;
+	PG_END_TRY();
+	return good;
 }
 
 /* -- the cache -- */
@@ -467,12 +487,44 @@ prepared(const WfCodeCall *call, const WfWallLimits *limits, WfWallResult *resul
 	dlist_push_head(bucket, &entry->in_bucket);
 	dlist_push_head(&by_use, &entry->by_use);
 	cached_bytes += entry->image_bytes;
-	while (cached_bytes > CACHE_BYTES && dlist_has_next(&by_use, dlist_head_node(&by_use)))
-		drop(dlist_tail_element(Prepared, by_use, &by_use));
 	return entry->image;
 }
 
+/* The bound holds between two calls. An image that is larger was made for one, and takes no other's place. */
+static void
+trim_cache(void)
+{
+	if (!dlist_is_empty(&by_use) && dlist_head_element(Prepared, by_use, &by_use)->image_bytes > CACHE_BYTES)
+		drop(dlist_head_element(Prepared, by_use, &by_use));
+	while (cached_bytes > CACHE_BYTES)
+		drop(dlist_tail_element(Prepared, by_use, &by_use));
+}
+
 /* -- calling -- */
+
+/* The text with U+FFFD for each byte that is of no character: a lone surrogate has three. */
+static const char *
+well_formed(const char *text, int bytes)
+{
+	StringInfoData out;
+
+	initStringInfo(&out);
+	while (bytes > 0)
+	{
+		int			good = pg_encoding_verifymbstr(PG_UTF8, text, bytes);
+
+		appendBinaryStringInfo(&out, text, good);
+		text += good;
+		bytes -= good;
+		if (bytes > 0)
+		{
+			appendStringInfoString(&out, "\xef\xbf\xbd");
+			text++;
+			bytes--;
+		}
+	}
+	return out.data;
+}
 
 static void
 hand_out_log(const WfCodeCall *call, const WfWallResult *result)
@@ -483,8 +535,13 @@ hand_out_log(const WfCodeCall *call, const WfWallResult *result)
 		return;
 	for (size_t i = 0; i < result->log_lines; i++)
 	{
-		call->log(call->arg, received_line(line));
-		line += strlen(line) + 1;
+		int			bytes = (int) strlen(line);
+
+		if (pg_encoding_verifymbstr(PG_UTF8, line, bytes) == bytes)
+			call->log(call->arg, line);
+		else
+			call->log(call->arg, well_formed(line, bytes));
+		line += bytes + 1;
 	}
 }
 
@@ -492,8 +549,6 @@ hand_out_log(const WfCodeCall *call, const WfWallResult *result)
 static Jsonb *
 result_value(const WfWallResult *result, const WfCodeLimits *limits, WfError **error)
 {
-	int			sqlstate;
-	char	   *text;
 	Jsonb	   *value;
 
 	if (result->text_bytes > limits->output_bytes.most)
@@ -501,14 +556,22 @@ result_value(const WfWallResult *result, const WfCodeLimits *limits, WfError **e
 		*error = over(limits->output_bytes.hint, "%s gives more than " INT64_FORMAT " bytes", limits->subject, limits->output_bytes.most);
 		return NULL;
 	}
-	/* Right out of the guest's memory: it sleeps. */
-	text = received(result->text, result->text_bytes);
-	value = text == NULL ? NULL : wf_json_try_parse(text, &sqlstate);
+	value = read_json(result);
 	if (value == NULL)
 		*error = wf_error_make(WF_ERRCODE_CODE_THROWN, NULL,
 							   "the %s gives a value that jsonb cannot hold: a text with U+0000 or a lone surrogate, or too much nesting",
 							   limits->subject);
 	return value;
+}
+
+static Jsonb *
+outcome(const WfCodeCall *call, const WfWallResult *result, WfError **error)
+{
+	hand_out_log(call, result);
+	if (result->end == WF_WALL_DONE)
+		return result_value(result, call->limits, error);
+	*error = result->end == WF_WALL_THROWN ? thrown_error(result, call->limits) : ended_error(result, call->limits);
+	return NULL;
 }
 
 Jsonb *
@@ -522,22 +585,25 @@ wf_sandbox_call(const WfCodeCall *call, WfError **error)
 	*error = NULL;
 	wall_limits(call->limits, &inner);
 	start();
-	image = prepared(call, &inner, &result);
-	if (image != NULL)
+	PG_TRY();
 	{
-		result = wf_wall_call(image, call->values, call->values_bytes, call->clock_ms, call->seed,
-							  call->each ? WF_WALL_EACH : 0, &inner);
+		image = prepared(call, &inner, &result);
 		used_us += result.used_us;
+		if (image != NULL)
+		{
+			result = wf_wall_call(image, call->values, call->values_bytes, call->clock_ms, call->seed,
+								  call->each ? WF_WALL_EACH : 0, &inner);
+			used_us += result.used_us;
+		}
+		CHECK_FOR_INTERRUPTS();
+		value = outcome(call, &result, error);
 	}
-	CHECK_FOR_INTERRUPTS();
-	hand_out_log(call, &result);
-	if (result.end == WF_WALL_DONE)
-		value = result_value(&result, call->limits, error);
-	else if (result.end == WF_WALL_THROWN)
-		*error = thrown_error(&result, call->limits);
-	else
-		*error = ended_error(&result, call->limits);
-	wf_wall_rest();
+	PG_FINALLY();
+	{
+		trim_cache();
+		wf_wall_rest();
+	}
+	PG_END_TRY();
 	return value;
 }
 
@@ -546,6 +612,14 @@ wf_sandbox_used_us(void)
 {
 	return used_us;
 }
+
+#ifdef WF_TESTING
+uint64
+wf_sandbox_used_bytes(void)
+{
+	return shared == NULL ? used_here : pg_atomic_read_u64(&shared->used);
+}
+#endif
 
 /* -- shared memory -- */
 

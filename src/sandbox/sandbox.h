@@ -105,6 +105,11 @@ extern Jsonb *wf_sandbox_call(const WfCodeCall *call, WfError **error);
 /* Microseconds of the processor that calls took in this process, ever. */
 extern int64 wf_sandbox_used_us(void);
 
+#ifdef WF_TESTING
+/* What all processes use at the moment, as workflow.code_total_memory counts it. */
+extern uint64 wf_sandbox_used_bytes(void);
+#endif
+
 /* What becomes of numbers that a double does not hold. */
 typedef enum WfCodeBig
 {

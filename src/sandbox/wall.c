@@ -11,9 +11,11 @@
  *     signal. The last needs care, since a jump out of another signal handler, or of the C library, would leave them in the middle. So
  *     the handler looks where the process was interrupted and jumps from the guest's own code alone (it lies in a section of its own);
  *     else it waits for the next tick. The guest calls nothing but the host functions here, and memory and floating-point
- *     functions that take no lock.
+ *     functions that take no lock. A handler of another signal that came first is always the one that was interrupted, and one that comes
+ *     later is over before the jump; no signal is blocked meanwhile, so there is no mask to put back. (test/t/code_cancel.pl)
  *  3. Stack. The guest's stack of C frames is the process's. Each function begins with a look at how deep it is.
- *  4. The timer ticks only while the guest is at work, and is this process's main thread's.
+ *  4. The timer ticks only while the guest is at work, and is this process's main thread's. So is the handler of its signal: what another
+ *     library has in that place is put back.
  *
  * Nothing here knows PostgreSQL: it may neither throw nor be thrown through. What is shared with it are flags (WfWallHost).
  *
@@ -71,7 +73,7 @@ static const WfWallHost *host;
 static GUEST_INSTANCE guest;
 static WfWallImage *base;		/* right after boot */
 static uint8_t *reserved;
-static size_t accessible;		/* bytes of it */
+static size_t accessible;		/* bytes of it; those beyond the base image's are counted by the host */
 static timer_t timer;
 
 /* Of the use at hand. */
@@ -90,6 +92,9 @@ static size_t log_lines;
 /* Below it a function of the guest does not begin: see guest.c, as build.sh makes it. */
 extern char *wf_wall_stack_limit;
 char	   *wf_wall_stack_limit;
+#ifdef WF_TESTING
+WfWallLie	wf_wall_lie;
+#endif
 
 /* The guest's code: the Makefile adds the two to its object. */
 extern const char wf_guest_begin[] __attribute__((visibility("hidden")));
@@ -149,6 +154,25 @@ set_timer(long ns)
 	timer_settime(timer, 0, &when, NULL);
 }
 
+/* Another library of the process may have a handler of its own for this signal: it is put aside while the guest is at work. */
+static void
+set_handler(struct sigaction *before)
+{
+	struct sigaction action = {0};
+
+	action.sa_sigaction = tick;
+	action.sa_flags = SA_SIGINFO | SA_RESTART | SA_NODEFER;
+	sigemptyset(&action.sa_mask);
+	sigaction(TIMER_SIGNAL, &action, before);
+}
+
+static bool
+is_of_others(const struct sigaction *action)
+{
+	return (action->sa_flags & SA_SIGINFO) != 0 ? action->sa_sigaction != tick :
+		action->sa_handler != SIG_DFL && action->sa_handler != SIG_IGN;
+}
+
 static const char *trap_name;
 
 /* Called by the guest. */
@@ -181,12 +205,20 @@ make_accessible(size_t bytes)
 	return true;
 }
 
+/* Makes accessible memory zero and gives it back, if the system takes it (not what is locked). */
+static void
+give_back(size_t from, size_t bytes)
+{
+	if (madvise(reserved + from, bytes, MADV_DONTNEED) != 0)
+		memset(reserved + from, 0, bytes);
+}
+
 static void
 make_inaccessible(size_t bytes)
 {
 	if (bytes >= accessible)
 		return;
-	madvise(reserved + bytes, accessible - bytes, MADV_DONTNEED);
+	give_back(bytes, accessible - bytes);
 	if (mprotect(reserved + bytes, accessible - bytes, PROT_NONE) != 0)
 		return;
 	host->give(accessible - bytes);
@@ -220,7 +252,10 @@ wasm_rt_allocate_memory(wasm_rt_memory_t *memory, GUEST_PAGES initial, GUEST_PAG
 	memory->size = initial * WASM_PAGE;
 	GUEST_SET_MEMORY(memory);
 	if (!make_accessible(memory->size))
+	{
+		memory_refused = true;
 		memory->size = 0;
+	}
 }
 
 void
@@ -354,7 +389,7 @@ put_back(const WfWallImage *image)
 		return false;
 	if (accessible > image->size)
 		make_inaccessible(image->size);
-	madvise(memory, GUEST_STACK - STACK_TOP, MADV_DONTNEED);
+	give_back(0, GUEST_STACK - STACK_TOP);
 	memset(memory + GUEST_STACK - STACK_TOP, 0, STACK_TOP);
 	for (uint32_t i = GUEST_STACK / PAGE; i < image->n; i++)
 	{
@@ -411,14 +446,21 @@ GUEST_IMPORT(clock) (struct GUEST_IMPORTS *unused)
 	return (double) now.tv_sec * 1000 + (double) (now.tv_nsec / 1000) / 1000;
 }
 
+/* Does what the guest names lie within its memory? Traps when it does not. */
+static void
+must_be_within(uint32_t at, uint64_t bytes)
+{
+	if ((uint64_t) at + bytes > guest.w2c_memory.size)
+		wasm_rt_trap(WASM_RT_TRAP_OOB);
+}
+
 /* A line with a zero in it would be two: the zero becomes a blank. */
 void
 GUEST_IMPORT(log) (struct GUEST_IMPORTS *unused, uint32_t at, uint32_t bytes)
 {
 	size_t		needed = log_used + bytes + 1;
 
-	if ((uint64_t) at + bytes > guest.w2c_memory.size)
-		wasm_rt_trap(WASM_RT_TRAP_OOB);
+	must_be_within(at, bytes);
 	if (log_lines >= limit.log_lines || needed > limit.log_bytes)
 		leave(WF_WALL_OVER_LOG);
 	if (needed > log_size)
@@ -511,11 +553,24 @@ find_result(WfWallResult *result)
 	uint32_t	at = GUEST_EXPORT(result) (&guest);
 	uint32_t	bytes = GUEST_EXPORT(bytes) (&guest);
 
-	if ((uint64_t) at + bytes + 1 > guest.w2c_memory.size)
-		wasm_rt_trap(WASM_RT_TRAP_OOB);
+#ifdef WF_TESTING
+	if (wf_wall_lie.on)
+	{
+		at = wf_wall_lie.at;
+		bytes = wf_wall_lie.bytes;
+	}
+#endif
+	result->text_bytes = bytes;
+#ifdef WF_TESTING
+	if (wf_wall_lie.text != NULL)
+	{
+		result->text = wf_wall_lie.text;
+		return;
+	}
+#endif
+	must_be_within(at, (uint64_t) bytes + 1);
 	guest.w2c_memory.data[at + bytes] = 0;
 	result->text = (const char *) guest.w2c_memory.data + at;
-	result->text_bytes = bytes;
 }
 
 static WfWallResult
@@ -523,6 +578,7 @@ enter(const Use *use, const WfWallLimits *limits)
 {
 	WfWallResult result = {0};
 	volatile WfWallResult found = {0};
+	struct sigaction before;
 	int			how;
 
 	limit = *limits;
@@ -532,6 +588,7 @@ enter(const Use *use, const WfWallLimits *limits)
 	cpu_from_us = cpu_us();
 	cpu_until_us = cpu_from_us + limits->time_us;
 	wf_wall_stack_limit = (char *) __builtin_frame_address(0) - limits->stack_bytes;
+	set_handler(&before);
 	how = sigsetjmp(way_out, 0);
 	if (how == 0)
 	{
@@ -552,6 +609,8 @@ enter(const Use *use, const WfWallLimits *limits)
 		inside = false;
 	}
 	set_timer(0);
+	if (is_of_others(&before))
+		sigaction(TIMER_SIGNAL, &before, NULL);
 	result.end = (WfWallEnd) (how - 1);
 	result.text = found.text;
 	result.text_bytes = found.text_bytes;
@@ -583,8 +642,8 @@ enter_from(const WfWallImage *image, const Use *use, const WfWallLimits *limits)
 static const char *
 prepare_process(void)
 {
-	struct sigaction action = {0};
 	struct sigevent event = {0};
+	sigset_t	ours;
 
 	if (reserved == NULL)
 	{
@@ -596,10 +655,9 @@ prepare_process(void)
 		madvise(at, RESERVED, MADV_NOHUGEPAGE);
 		reserved = at;
 	}
-	action.sa_sigaction = tick;
-	action.sa_flags = SA_SIGINFO | SA_RESTART | SA_NODEFER;
-	sigemptyset(&action.sa_mask);
-	if (sigaction(TIMER_SIGNAL, &action, NULL) != 0)
+	sigemptyset(&ours);
+	sigaddset(&ours, TIMER_SIGNAL);
+	if (sigprocmask(SIG_UNBLOCK, &ours, NULL) != 0)
 		return "no signal";
 	event.sigev_notify = SIGEV_THREAD_ID;
 	event.sigev_signo = TIMER_SIGNAL;
@@ -631,6 +689,8 @@ wf_wall_start(const WfWallHost *of)
 		return booted.end == WF_WALL_STOPPED ? "interrupted" :
 			booted.end == WF_WALL_BROKEN || booted.memory_refused ? "out of memory" : "the JavaScript engine does not start";
 	}
+	/* What every process has is no use of its own: else idle ones would take it from others. */
+	host->give(base->size);
 	return NULL;
 }
 
@@ -664,8 +724,8 @@ wf_wall_call(const WfWallImage *image, const char *json, size_t bytes, double cl
 
 #ifdef WF_TESTING
 WfWallResult
-wf_wall_poke(uint32_t address, bool write, const WfWallLimits *limits)
+wf_wall_poke(const WfWallImage *image, uint32_t address, bool write, const WfWallLimits *limits)
 {
-	return enter_from(base, &(Use) {.what = USE_POKE, .seed = address, .flags = write}, limits);
+	return enter_from(image == NULL ? base : image, &(Use) {.what = USE_POKE, .seed = address, .flags = write}, limits);
 }
 #endif

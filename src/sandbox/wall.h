@@ -82,8 +82,19 @@ extern WfWallResult wf_wall_call(const WfWallImage *image, const char *json, siz
 extern void wf_wall_rest(void);
 
 #ifdef WF_TESTING
-/* Makes the guest write, or read, at an address: what must be trapped. */
-extern WfWallResult wf_wall_poke(uint32_t address, bool write, const WfWallLimits *limits);
+/* Makes the guest write, or read, at an address: what must be trapped. With the memory of a source, or (NULL) as it is after boot. */
+extern WfWallResult wf_wall_poke(const WfWallImage *image, uint32_t address, bool write, const WfWallLimits *limits);
+
+/* Where the guest says that its results are; or what they are, when it is said here. */
+typedef struct WfWallLie
+{
+	bool		on;
+	uint32_t	at;
+	uint32_t	bytes;
+	const char *text;
+} WfWallLie;
+
+extern WfWallLie wf_wall_lie;
 #endif
 
 #endif

@@ -201,6 +201,12 @@ wf_fuzz_wants_json(void)
 	return target->json;
 }
 
+bool
+wf_fuzz_wants_programs(void)
+{
+	return target->program;
+}
+
 /* -- SQL -- */
 
 static const WfFuzzTarget *

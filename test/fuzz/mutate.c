@@ -185,6 +185,8 @@ LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned in
 	Span	   *spans;
 	int			changes;
 
+	if (wf_fuzz_wants_programs())
+		return wf_fuzz_change_program(data, size, max_size, seed);
 	pg_prng_seed(&rng, seed);
 	changes = 1 + (int) below(3);
 	if (!wf_fuzz_wants_json() || below(10) == 0)

@@ -199,6 +199,7 @@ const WfFuzzTarget wf_fuzz_pure[] = {
 	{"regex", run_regex, false, false},
 	{"schema", run_schema, true, false},
 	{"cron", run_cron, false, false},
+	{"code", wf_fuzz_run_code, false, false, true},
 	{NULL}
 };
 

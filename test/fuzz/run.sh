@@ -13,14 +13,14 @@
 
 SECONDS_EACH=${FUZZ_SECONDS:-60}
 SEED=${FUZZ_SEED:-$((($(date +%s) % 1000000) + 1))}
-TARGETS=${FUZZ_TARGETS:-"expr template regex schema cron definition db run"}
+TARGETS=${FUZZ_TARGETS:-"expr template regex schema cron code definition db run"}
 
 bash test/run/deps.sh build check || exit 1
 need_postgres
 FLAVOUR=fuzz-pure
 for target in $TARGETS; do
 	case $target in
-		expr | template | regex | schema | cron) ;;
+		expr | template | regex | schema | cron | code) ;;
 		*) FLAVOUR=fuzz ;;
 	esac
 done
@@ -35,14 +35,13 @@ ASAN=$RUNTIME/libclang_rt.asan-$(uname -m).so
 # Contexts of the library's own are made of chunks of malloc's where memory.c can do that.
 SANITIZE="-fsanitize=address,undefined -fno-sanitize=alignment,function -fno-sanitize-recover=null -fno-omit-frame-pointer"
 QUIET="-Wno-unknown-warning-option -Wno-ignored-optimization-argument -Wno-ignored-attributes"
-SOURCES=(fuzz mutate pure)
+SOURCES=(fuzz mutate pure code programs)
 ROOMS=()
 if [ "$FLAVOUR" = fuzz ]; then
 	SOURCES+=(database)
 else
 	SOURCES+=(alone)
-	# expr/ asks sandbox/, which says that there is none
-	ROOMS=(SRCS="$(echo src/{base,expr,schema}/*.c src/sandbox/{sandbox,values}.c)" WITHOUT_SANDBOX=1)
+	ROOMS=(SRCS="$(echo src/{base,expr,schema,sandbox}/*.c)")
 fi
 RENAME=
 if [ "$PGMAJOR" = 15 ]; then
@@ -101,6 +100,10 @@ fuzz()
 		n=$((n + 1))
 		printf %s "$line" | tr '\t' '\n' >"$corpus/seed$n"
 	done <"test/fuzz/corpus/$target.txt"
+	# the language table, if it is there, is full of programs: each between two lines of dashes
+	if [ "$target" = code ] && [ -f test/code/programs.txt ]; then
+		awk -v to="$corpus/table" '/^----$/ { n++; next } n > 0 { file = to n; if (!(file in seen)) { seen[file] = 1; print "{\"a\": [1, 2]}" > file } print > file }' test/code/programs.txt
+	fi
 	find "$found" -type f -delete
 	[ -z "$SERVER_USER" ] || chown -R "$SERVER_USER" "$corpus" "$found"
 	from=$(($(stat -c %s "$HERE/log") + 1))

@@ -242,7 +242,7 @@ fuzz_suite()
 {
 	local log=$LOGS/fuzz results=$BASE/fuzz-pure/tally
 	rm -f "$results"
-	if FUZZ_SECONDS=${FUZZ_SECONDS:-10} FUZZ_TARGETS="expr template regex" bash test/fuzz/run.sh >"$log" 2>&1 </dev/null ||
+	if FUZZ_SECONDS=${FUZZ_SECONDS:-10} FUZZ_TARGETS="expr template regex code" bash test/fuzz/run.sh >"$log" 2>&1 </dev/null ||
 		[ -s "$results" ]; then
 		grep -v ' passed, ' "$log"
 		cat "$results" >>"$TALLY"

@@ -40,16 +40,20 @@ extern double host_clock(void) IMPORT("clock");
 typedef enum Status
 {
 	STATUS_DONE,				/* the result is JSON */
-	STATUS_THROWN,				/* the result is {"name", "message", "stack", "line", "column", "item"}, of which any may be missing */
+	STATUS_THROWN,				/* the result is {"name", "message", "stack", "line", "column", "item", "value"}, of which any may be missing */
 	STATUS_PENDING,				/* the code waits for a promise that nothing settles */
 	STATUS_BROKEN,				/* out of memory where nothing may be */
 } Status;
+
+/* Of what was thrown, so much is told. */
+#define MOST_THROWN		10000
 
 /* Bits of wf_call's `flags`. */
 #define CALL_EACH		0x01	/* once for each of the items */
 
 #define HEAD "(async function($input, $node, $trigger, $vars, $env, $item, $index, $items, $error, $run, $now, $today) {"
 #define N_NAMES 12
+#define VALUE_BYTES 4096		/* of a value that is thrown and told whole */
 #define ITEM 5
 #define INDEX 6
 #define ITEMS 7
@@ -154,33 +158,74 @@ give_string(JSValue string, int status)
 	return result == NULL ? STATUS_BROKEN : status;
 }
 
-/* A property of something thrown as a text; NULL when it has none, or when asking throws. */
+/* The text, or as much of its beginning as an error has room for. */
+static JSValue
+clip(JSValue text)
+{
+	JSString   *string;
+	uint32_t	n = MOST_THROWN;
+	JSValue		part;
+
+	if (JS_VALUE_GET_TAG(text) == JS_TAG_STRING_ROPE)
+		text = js_linearize_string_rope(context, text);
+	if (JS_VALUE_GET_TAG(text) != JS_TAG_STRING)
+		return text;
+	string = JS_VALUE_GET_STRING(text);
+	if (string->len <= n)
+		return text;
+	if (is_hi_surrogate(string_get(string, n - 1)))
+		n--;
+	part = js_sub_string(context, string, 0, n);
+	JS_FreeValue(context, text);
+	return part;
+}
+
+/* What was thrown, or a property of it, as a text; undefined when it has none, or when asking throws. */
+static JSValue
+to_text(JSValueConst value)
+{
+	JSValue		text = clip(JS_ToString(context, value));
+
+	if (!JS_IsException(text))
+		return text;
+	JS_FreeValue(context, JS_GetException(context));
+	return JS_UNDEFINED;
+}
+
 static JSValue
 text_of(JSValueConst thrown, const char *name)
 {
 	JSValue		value = JS_GetPropertyStr(context, thrown, name);
-	JSValue		text;
 
-	if (JS_IsException(value) || JS_IsUndefined(value) || JS_IsNull(value))
-	{
-		JS_FreeValue(context, JS_GetException(context));
-		return JS_UNDEFINED;
-	}
-	text = JS_ToString(context, value);
-	if (JS_IsException(text))
-	{
-		JS_FreeValue(context, JS_GetException(context));
-		return JS_UNDEFINED;
-	}
-	return text;
+	if (!JS_IsException(value) && !JS_IsUndefined(value) && !JS_IsNull(value))
+		return to_text(value);
+	JS_FreeValue(context, JS_GetException(context));
+	return JS_UNDEFINED;
 }
 
-/* The first place of the author's in a stack: "code:<line>:<column>". False when there is none. */
+/*
+ * The first place of the author's in a stack: "code:<line>:<column>". False when there is none. Frames of the function of this name,
+ * the error's own constructor, are passed over where there are others: what counts is who made the error.
+ */
 static int
-first_place(const char *stack, int *line, int *column)
+first_place(const char *stack, const char *constructor, int *line, int *column)
 {
 	const char *at = stack == NULL ? NULL : strstr(stack, "code:");
+	const char *first = at;
 
+	while (at != NULL && constructor != NULL)
+	{
+		const char *begin = at;
+		size_t		bytes = strlen(constructor);
+
+		while (begin > stack && begin[-1] != '\n')
+			begin--;
+		if (strncmp(begin, "    at ", 7) != 0 || strncmp(begin + 7, constructor, bytes) != 0 || strncmp(begin + 7 + bytes, " (", 2) != 0)
+			break;
+		at = strstr(at + 5, "code:");
+	}
+	if (at == NULL)
+		at = first;
 	if (at == NULL)
 		return 0;
 	*line = atoi(at + 5);
@@ -219,6 +264,42 @@ put_right(JSValueConst stack)
 	return value;
 }
 
+/* The name of the function that made an object; NULL when it has none. */
+static const char *
+constructor_of(JSValueConst thrown)
+{
+	JSValue		constructor = JS_GetPropertyStr(context, thrown, "constructor");
+	JSValue		name;
+
+	if (JS_IsException(constructor))
+	{
+		JS_FreeValue(context, JS_GetException(context));
+		return NULL;
+	}
+	name = JS_IsObject(constructor) ? text_of(constructor, "name") : JS_UNDEFINED;
+	return JS_IsString(name) ? JS_ToCString(context, name) : NULL;
+}
+
+/* What was thrown, where it is no error and its JSON is short. */
+static void
+tell_value(JSValue told, JSValueConst thrown)
+{
+	JSValue		json = JS_JSONStringify(context, thrown, JS_UNDEFINED, JS_UNDEFINED);
+	const char *text;
+	size_t		bytes;
+
+	if (JS_IsException(json))
+	{
+		JS_FreeValue(context, JS_GetException(context));
+		return;
+	}
+	text = JS_IsString(json) ? JS_ToCStringLen(context, &bytes, json) : NULL;
+	if (text == NULL)
+		JS_SetPropertyStr(context, told, "value", JS_NULL);
+	else if (bytes <= VALUE_BYTES)
+		JS_SetPropertyStr(context, told, "value", JS_ParseJSON(context, text, bytes, "value"));
+}
+
 /* Tells what was thrown. */
 static int
 tell_thrown(JSValue thrown)
@@ -238,7 +319,7 @@ tell_thrown(JSValue thrown)
 		stack = text_of(thrown, "stack");
 		if (JS_IsUndefined(message) && !JS_IsError(context, thrown))
 		{
-			message = JS_JSONStringify(context, thrown, JS_UNDEFINED, JS_UNDEFINED);
+			message = clip(JS_JSONStringify(context, thrown, JS_UNDEFINED, JS_UNDEFINED));
 			if (JS_IsException(message))
 			{
 				JS_FreeValue(context, JS_GetException(context));
@@ -249,15 +330,17 @@ tell_thrown(JSValue thrown)
 	else if (JS_IsSymbol(thrown))
 		message = JS_NewString(context, "a symbol");
 	else
-		message = JS_ToString(context, thrown);
+		message = to_text(thrown);
 	JS_SetPropertyStr(context, told, "message", message);
+	if (!JS_IsError(context, thrown))
+		tell_value(told, thrown);
 	if (item_at >= 0)
 		JS_SetPropertyStr(context, told, "item", JS_NewInt64(context, item_at));
 	if (JS_IsString(stack))
 	{
 		const char *text = JS_ToCString(context, stack);
 
-		if (first_place(text, &line, &column))
+		if (first_place(text, constructor_of(thrown), &line, &column))
 		{
 			JS_SetPropertyStr(context, told, "line", JS_NewInt32(context, line));
 			JS_SetPropertyStr(context, told, "column", JS_NewInt32(context, column));
@@ -275,7 +358,8 @@ tell_exception(void)
 
 /* -- boot -- */
 
-/* console.log and its like: texts as they are, objects as JSON but for errors, which are name and message. */
+/* console.log and its like: texts as they are, objects as JSON (what is none, such as a circle, as [object Array]) but for errors, which
+ * are name and message. */
 static JSValue
 console_log(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
 {
@@ -297,7 +381,7 @@ console_log(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
 			if (JS_IsException(text))
 			{
 				JS_FreeValue(ctx, JS_GetException(ctx));
-				text = JS_UNDEFINED;
+				text = js_object_toString(ctx, argv[i], 0, NULL);
 			}
 		}
 		if (JS_IsUndefined(text))
@@ -358,7 +442,7 @@ track_rejection(JSContext *ctx, JSValueConst promise, JSValueConst reason, JS_BO
 }
 
 /* Nothing that there is now can be changed: all properties of all objects but the global one, which may get new ones. Functions
- * that QuickJS makes when they are first named stay unmade. */
+ * that QuickJS makes when they are first named stay unmade, so these are as they would be elsewhere (of no effect beyond the call). */
 static int
 freeze(void)
 {
@@ -443,16 +527,28 @@ wf_result_bytes(void)
 
 /* -- compiling -- */
 
+/*
+ * Is this script one function of so long a text, and nothing else? The body may have ended the function and begun another. It is asked of what was
+ * compiled, before anything is executed: what a function says of itself can be forged.
+ */
+static int
+is_one_function(JSValueConst script, size_t text_bytes)
+{
+	JSFunctionBytecode *b = JS_VALUE_GET_PTR(script);
+	JSFunctionBytecode *inner;
+
+	if (b->cpool_count != 1 || JS_VALUE_GET_TAG(b->cpool[0]) != JS_TAG_FUNCTION_BYTECODE)
+		return 0;
+	inner = JS_VALUE_GET_PTR(b->cpool[0]);
+	return inner->has_debug && (size_t) inner->debug.source_len == text_bytes;
+}
+
 /* The source in a function of this head. An exception when it is no function body. */
 static JSValue
 compile(const char *head, const char *source, uint32_t bytes)
 {
 	DynBuf		text;
-	JSValue		function;
-	JSValue		written;
-	const char *chars;
-	size_t		written_bytes;
-	int			whole;
+	JSValue		script;
 
 	head_bytes = strlen(head);
 	js_dbuf_init(context, &text);
@@ -462,23 +558,18 @@ compile(const char *head, const char *source, uint32_t bytes)
 	dbuf_putc(&text, '\0');
 	if (dbuf_error(&text))
 		return JS_ThrowOutOfMemory(context);
-	function = JS_Eval(context, (const char *) text.buf, text.size - 1, "code", JS_EVAL_TYPE_GLOBAL | JS_EVAL_FLAG_STRICT);
-	if (JS_IsException(function))
-		return function;
-	/* The body may have ended the function and begun another: then that is not all of what was written. */
-	written = JS_ToString(context, function);
-	chars = JS_IsException(written) ? NULL : JS_ToCStringLen(context, &written_bytes, written);
-	whole = chars != NULL && JS_IsFunction(context, function) && written_bytes == text.size - 3;
-	if (chars != NULL)
-		JS_FreeCString(context, chars);
-	JS_FreeValue(context, written);
-	if (!whole)
+	script = JS_Eval(context, (const char *) text.buf, text.size - 1, "code",
+					 JS_EVAL_TYPE_GLOBAL | JS_EVAL_FLAG_STRICT | JS_EVAL_FLAG_COMPILE_ONLY);
+	if (JS_IsException(script))
+		return script;
+	/* without the parentheses and the zero */
+	if (!is_one_function(script, text.size - 3))
 	{
-		JS_FreeValue(context, function);
+		JS_FreeValue(context, script);
 		return JS_ThrowSyntaxError(context, "a } closes the code before its end");
 	}
 	dbuf_free(&text);
-	return function;
+	return JS_EvalFunction(context, script);
 }
 
 /* Of an array that was made here. */
@@ -492,74 +583,111 @@ length_of(JSValueConst array)
 	return n;
 }
 
+/* Has this not been read before? Many reads of a name are told of once: to find the line of each would take long. */
+static int
+is_first(JSValueConst seen, const char *name, JSValueConst member)
+{
+	DynBuf		key;
+	JSAtom		atom;
+	int			known;
+
+	js_dbuf_init(context, &key);
+	dbuf_putstr(&key, name);
+	if (!JS_IsNull(member))
+	{
+		const char *text = JS_ToCString(context, member);
+
+		dbuf_putc(&key, '.');
+		dbuf_putstr(&key, text == NULL ? "" : text);
+		JS_FreeCString(context, text);
+	}
+	atom = JS_NewAtomLen(context, (const char *) key.buf, key.size);
+	dbuf_free(&key);
+	known = JS_HasProperty(context, seen, atom);
+	if (known == 0)
+		JS_SetProperty(context, seen, atom, JS_TRUE);
+	JS_FreeAtom(context, atom);
+	return known == 0;
+}
+
+/* The member that the operation at `op` asks for, which follows the reading of a name; null when it is not one that is written there. */
+static JSValue
+member_of(const uint8_t *op, const uint8_t *end)
+{
+	if (op < end && (*op == OP_get_field || *op == OP_get_field2))
+		return JS_AtomToString(context, get_u32(op + 1));
+	if (op + 5 < end && *op == OP_push_atom_value && (op[5] == OP_get_array_el || op[5] == OP_get_array_el2))
+		return JS_AtomToString(context, get_u32(op + 1));
+	return JS_NULL;
+}
+
 /* Adds what a function and those within it read of the names that begin with $: [name, member or null, line]. */
 static int
-read_names(JSFunctionBytecode *b, JSValue list)
+read_names(JSFunctionBytecode *b, JSValue list, JSValueConst seen)
 {
+	const uint8_t *end = b->byte_code_buf + b->byte_code_len;
 	int			at = 0;
 
 	while (at < b->byte_code_len)
 	{
 		const uint8_t *op = b->byte_code_buf + at;
 		int			next = at + short_opcode_info(*op).size;
-		const char *name;
+		const char *name = "eval";
+		JSValue		member = JS_NULL;
 
-		if (*op == OP_eval || *op == OP_apply_eval)
-		{
-			JSValue		entry = JS_NewArray(context);
-
-			JS_SetPropertyUint32(context, entry, 0, JS_NewString(context, "eval"));
-			JS_SetPropertyUint32(context, list, length_of(list), entry);
-		}
 		if (*op == OP_get_var || *op == OP_get_var_undef || *op == OP_put_var || *op == OP_put_var_strict)
 		{
 			name = JS_AtomToCString(context, get_u32(op + 1));
 			if (name == NULL)
 				return -1;
 			if (name[0] == '$')
-			{
-				JSValue		entry = JS_NewArray(context);
-				const uint8_t *after = b->byte_code_buf + next;
-				int			column;
+				member = member_of(b->byte_code_buf + next, end);
+		}
+		else if (*op != OP_eval && *op != OP_apply_eval)
+			name = "";
+		if ((name[0] == '$' || *op == OP_eval || *op == OP_apply_eval) && is_first(seen, name, member))
+		{
+			JSValue		entry = JS_NewArray(context);
+			int			column;
 
-				JS_SetPropertyUint32(context, entry, 0, JS_NewString(context, name));
-				if (next < b->byte_code_len && (*after == OP_get_field || *after == OP_get_field2))
-					JS_SetPropertyUint32(context, entry, 1, JS_AtomToString(context, get_u32(after + 1)));
-				else if (next + 5 < b->byte_code_len && *after == OP_push_atom_value &&
-						 (after[5] == OP_get_array_el || after[5] == OP_get_array_el2))
-					JS_SetPropertyUint32(context, entry, 1, JS_AtomToString(context, get_u32(after + 1)));
-				else
-					JS_SetPropertyUint32(context, entry, 1, JS_NULL);
-				JS_SetPropertyUint32(context, entry, 2, JS_NewInt32(context, find_line_num(context, b, at, &column)));
-				JS_SetPropertyUint32(context, list, length_of(list), entry);
-			}
-			JS_FreeCString(context, name);
+			JS_SetPropertyUint32(context, entry, 0, JS_NewString(context, name));
+			JS_SetPropertyUint32(context, entry, 1, member);
+			JS_SetPropertyUint32(context, entry, 2, JS_NewInt32(context, find_line_num(context, b, at, &column)));
+			JS_SetPropertyUint32(context, list, length_of(list), entry);
 		}
 		at = next;
 	}
 	for (int i = 0; i < b->cpool_count; i++)
 		if (JS_VALUE_GET_TAG(b->cpool[i]) == JS_TAG_FUNCTION_BYTECODE &&
-			read_names(JS_VALUE_GET_PTR(b->cpool[i]), list) != 0)
+			read_names(JS_VALUE_GET_PTR(b->cpool[i]), list, seen) != 0)
 			return -1;
 	return 0;
 }
 
 /*
- * Reads a source. The result is a list of [name, member, line], one for each place that reads a name which begins with $ and is none
- * of the code's own; member is null when it is not one that is written there. `eval` stands for code that cannot be read.
+ * Reads a source. The result is a list of [name, member, line], one for each that is read of the names which begin with $ and are none
+ * of the code's own, with the place of the first; member is null when it is not one that is written there. `eval` stands for code that
+ * cannot be read. It is compiled twice: as it will be called, and without the parameters, whose names then are those it reads.
  */
 EXPORT("check") int
 wf_check(const char *source, uint32_t bytes)
 {
 	JSValue		function;
 	JSValue		list;
+	JSValue		seen;
 
 	JS_UpdateStackTop(runtime);
+	function = compile(HEAD, source, bytes);
+	if (JS_IsException(function))
+		return tell_exception();
+	JS_FreeValue(context, function);
 	function = compile("(async function() {", source, bytes);
 	if (JS_IsException(function))
 		return tell_exception();
 	list = JS_NewArray(context);
-	if (JS_IsException(list) || read_names(JS_VALUE_GET_OBJ(function)->u.func.function_bytecode, list) != 0)
+	seen = JS_NewObjectProto(context, JS_NULL);
+	if (JS_IsException(list) || JS_IsException(seen) ||
+		read_names(JS_VALUE_GET_OBJ(function)->u.func.function_bytecode, list, seen) != 0)
 		return STATUS_BROKEN;
 	return give_string(JS_JSONStringify(context, list, JS_UNDEFINED, JS_UNDEFINED), STATUS_DONE);
 }
