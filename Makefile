@@ -89,6 +89,8 @@ GUEST_FLAGS = -O2 -fPIC -fvisibility=hidden -fno-strict-aliasing -fno-reorder-bl
 $(SANDBOX)/guest.o: $(SANDBOX)/guest.c
 	$(CC) $(GUEST_FLAGS) -c -o $@.new $<
 	objcopy --rename-section .text=wf_guest $@.new
+	objcopy --add-symbol wf_guest_begin=wf_guest:0,global,function --add-symbol \
+		wf_guest_end=wf_guest:0x$$(objdump -h $@.new | awk '$$2 == "wf_guest" { print $$3 }'),global,function $@.new
 	mv $@.new $@
 
 # What a second compiler has to say; linking is bound to the server's own.

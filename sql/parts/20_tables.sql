@@ -30,7 +30,7 @@ CREATE INDEX tenant_reserving ON wf.tenant (tenant_id) WHERE reserved_workers OP
 CREATE INDEX tenant_quotas ON wf.tenant (tenant_id) WHERE quotas OPERATOR(pg_catalog.<>) '{}';
 COMMENT ON TABLE wf.tenant IS 'owners of workflows, runs and tasks';
 COMMENT ON COLUMN wf.tenant.quotas IS 'its own; those of all tenants above bind it as well';
-COMMENT ON COLUMN wf.tenant.settings IS 'its own: what is missing is that of the nearest tenant above that has it';
+COMMENT ON COLUMN wf.tenant.settings IS 'its own: what is missing is that of the nearest tenant above that has it; of limits of code the lowest holds';
 COMMENT ON COLUMN wf.tenant.status IS 'its own: one below a tenant that is suspended is suspended, too';
 
 CREATE TABLE wf.member (

@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "api/api.h"
+#include "api/code.h"
 #include "api/record.h"
 #include "base/compat.h"
 #include "base/text.h"
@@ -90,16 +91,21 @@ check_definition(const WfTenant *tenant, const char *name, const Jsonb *definiti
 	wf_graph_free(graph);
 }
 
-static bool
-same_as_last(const WfTenant *tenant, const WfWorkflowRow *row, const Jsonb *definition, const char *search_path)
+/* The version that was saved last; NULL: there is none. */
+static WfVersionRow *
+last_version(const WfTenant *tenant, const WfWorkflowRow *row)
 {
-	WfVersionRow *last;
+	if (row == NULL || row->last_version == 0)
+		return NULL;
+	return wf_store_find_version(&tenant->tenant_id, &row->workflow_id, row->last_version);
+}
+
+static bool
+is_same(const WfVersionRow *last, const Jsonb *definition, const char *search_path)
+{
 	JsonbValue	a;
 	JsonbValue	b;
 
-	if (row->last_version == 0)
-		return false;
-	last = wf_store_find_version(&tenant->tenant_id, &row->workflow_id, row->last_version);
 	if (last == NULL || strcmp(last->search_path, search_path) != 0 || last->owner != GetUserId())
 		return false;
 	wf_json_root(last->definition, &a);
@@ -143,12 +149,46 @@ check_saver(const WfTenant *tenant, const WfWorkflowRow *row, const char *catego
 		wf_store_refuse(tenant, permission);
 }
 
+/*
+ * May current_user save the definition as a version of this workflow (NULL: of a new one), which is locked? *last is its latest version,
+ * or NULL. Throws 42501.
+ */
+static void
+check_save(const WfTenant *tenant, const WfWorkflowRow *row, const char *category, const Jsonb *definition, WfVersionRow **last)
+{
+	check_saver(tenant, row, category);
+	*last = last_version(tenant, row);
+	wf_api_check_code(tenant, row, category, definition, *last);
+}
+
+/* The workflow's row, locked, and made if need be; as it was before. */
+static WfWorkflowRow *
+lock_or_make(const WfTenant *tenant, const char *name, const char *category, const Jsonb *definition, WfVersionRow **last)
+{
+	WfWorkflowRow *row = wf_store_find_workflow(&tenant->tenant_id, name, true);
+	pg_uuid_t	workflow_id;
+
+	check_save(tenant, row, category, definition, last);
+	if (row != NULL)
+		return row;
+	wf_store_take_workflow(&tenant->tenant_id);
+	wf_uuid_make(&workflow_id);
+	wf_store_insert_workflow(&tenant->tenant_id, &workflow_id, name, GetUserId());
+	row = wf_store_find_workflow(&tenant->tenant_id, name, true);
+	if (row == NULL)
+		wf_engine_not_found(tenant, name);
+	if (memcmp(&row->workflow_id, &workflow_id, sizeof(workflow_id)) != 0)
+		check_save(tenant, row, category, definition, last);	/* somebody else's, who was there first */
+	return row;
+}
+
 static int
 save(const char *name, Jsonb *definition, const Jsonb *options)
 {
 	WfTenant	tenant;
 	WfWorkflowRow *row;
 	WfVersionRow version = {0};
+	WfVersionRow *last;
 	const char *category = wf_api_option_text(options, "category");
 	bool		activates;
 	char	   *search_path = wf_engine_search_path();
@@ -157,23 +197,9 @@ save(const char *name, Jsonb *definition, const Jsonb *options)
 	check_saver(&tenant, row, category);
 	check_definition(&tenant, name, definition, search_path);
 	/* another one may have made or deleted it meanwhile */
-	row = wf_store_find_workflow(&tenant.tenant_id, name, true);
-	check_saver(&tenant, row, category);
-	if (row == NULL)
-	{
-		pg_uuid_t	workflow_id;
-
-		wf_store_take_workflow(&tenant.tenant_id);
-		wf_uuid_make(&workflow_id);
-		wf_store_insert_workflow(&tenant.tenant_id, &workflow_id, name, GetUserId());
-		row = wf_store_find_workflow(&tenant.tenant_id, name, true);
-		if (row == NULL)
-			wf_engine_not_found(&tenant, name);
-		if (memcmp(&row->workflow_id, &workflow_id, sizeof(workflow_id)) != 0)
-			check_saver(&tenant, row, category);	/* somebody else's, who was there first */
-	}
+	row = lock_or_make(&tenant, name, category, definition, &last);
 	version.version = row->last_version;
-	if (!same_as_last(&tenant, row, definition, search_path))
+	if (!is_same(last, definition, search_path))
 	{
 		version.version = row->last_version + 1;
 		version.definition = definition;
@@ -193,6 +219,8 @@ save(const char *name, Jsonb *definition, const Jsonb *options)
 	}
 	wf_api_record_save(&tenant, row, version.definition != NULL ? &version : NULL,
 					   activates ? version.version : row->active_version, options);
+	if (version.definition != NULL)
+		wf_api_record_code(&tenant, row, last, &version);
 	return version.version;
 }
 

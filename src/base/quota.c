@@ -14,6 +14,9 @@
  *    left; then it is counted again. Starts that are not committed when that is done are `n_unsettled`, and what is handed out during the
  *    count is known by n_taken, which never goes down. What leaves the queue is noticed by the next count.
  *
+ * 4. Time. What code takes is known afterwards: who has used up the minute has to wait, who has not may go on, and what comes of that
+ *    is added. So a minute sees more than the quota by what is under way when it is used up.
+ *
  * What a backend has to give back at the end of its transaction is in `held`, in its own memory; the callback works it off at whatever end
  * of the transaction or the process. A crash of the server empties everything.
  *
@@ -89,8 +92,8 @@ typedef struct Held
 	int64		n;
 } Held;
 
-static HTAB *table = NULL;		/* NULL without shared memory */
-static LWLock *lock = NULL;
+static HTAB *table = NULL;		/* without shared memory NULL, or the process's own */
+static LWLock *lock = NULL;		/* NULL without shared memory */
 
 static Held *held = NULL;		/* in TopMemoryContext */
 static int	n_held = 0;
@@ -102,7 +105,31 @@ static shmem_startup_hook_type previous_startup = NULL;
 bool
 wf_quota_is_shared(void)
 {
-	return table != NULL;
+	return lock != NULL;
+}
+
+/* For what is counted without shared memory, too. */
+static void
+acquire(void)
+{
+	if (lock != NULL)
+		LWLockAcquire(lock, LW_EXCLUSIVE);
+}
+
+static void
+release(void)
+{
+	if (lock != NULL)
+		LWLockRelease(lock);
+}
+
+static void
+need_table(void)
+{
+	HASHCTL		control = {.keysize = sizeof(Key), .entrysize = sizeof(Entry)};
+
+	if (table == NULL)
+		table = hash_create("workflow quotas of the process", 16, &control, HASH_ELEM | HASH_BLOBS);
 }
 
 /* -- entries; the lock is held, nothing may fail -- */
@@ -161,7 +188,7 @@ entry_of(const pg_uuid_t *tenant_id)
 		if (hash_get_num_entries(table) >= MOST_TENANTS)
 			give_one_away();
 		if (hash_get_num_entries(table) < MOST_TENANTS)
-			entry = hash_search(table, &key, HASH_ENTER_NULL, &found);
+			entry = hash_search(table, &key, lock == NULL ? HASH_ENTER : HASH_ENTER_NULL, &found);
 	}
 	if (entry != NULL && !found)
 	{
@@ -274,7 +301,7 @@ wf_quota_taken(const pg_uuid_t *tenant_id, WfMinute kind, int64 *first_ms)
 	*first_ms = 0;
 	if (table == NULL)
 		return 0;
-	LWLockAcquire(lock, LW_EXCLUSIVE);
+	acquire();
 	entry = find(tenant_id);
 	if (entry != NULL)
 	{
@@ -283,8 +310,57 @@ wf_quota_taken(const pg_uuid_t *tenant_id, WfMinute kind, int64 *first_ms)
 		if (n > 0)
 			*first_ms = ms_until(&entry->minutes[kind], 1);
 	}
-	LWLockRelease(lock);
+	release();
 	return n;
+}
+
+/* -- what is known afterwards -- */
+
+bool
+wf_quota_has_room(const pg_uuid_t *tenant_id, WfMinute kind, int64 most, int64 *wait_ms)
+{
+	Entry	   *entry;
+	bool		has_room = false;
+
+	*wait_ms = MINUTE_MS;
+	need_table();
+	acquire();
+	entry = entry_of(tenant_id);
+	if (entry != NULL)
+	{
+		Minute	   *minute = &entry->minutes[kind];
+
+		advance(minute);
+		has_room = minute->total < most;
+		if (!has_room && most > 0)
+			*wait_ms = ms_until(minute, minute->total - most + 1);
+	}
+	release();
+	return has_room;
+}
+
+void
+wf_quota_add(const pg_uuid_t *tenant_id, WfMinute kind, int64 n)
+{
+	Entry	   *entry;
+
+	if (table == NULL || n <= 0)
+		return;
+	acquire();
+	/* the process's own table gives no entry away, and making one might throw */
+	entry = lock == NULL ? find(tenant_id) : entry_of(tenant_id);
+	if (entry != NULL)
+	{
+		Minute	   *minute = &entry->minutes[kind];
+		int32	   *taken;
+
+		advance(minute);
+		taken = &minute->seconds[minute->second % N_SECONDS];
+		n = Min(n, PG_INT32_MAX - *taken);
+		*taken += (int32) n;
+		minute->total += n;
+	}
+	release();
 }
 
 /* -- what is given back at the end of the transaction -- */
@@ -414,7 +490,7 @@ wf_quota_within(const pg_uuid_t *tenant_id)
 	Entry	   *entry;
 	int64		n = 0;
 
-	if (table == NULL)
+	if (lock == NULL)
 		return 0;
 	LWLockAcquire(lock, LW_SHARED);
 	entry = find(tenant_id);
@@ -430,7 +506,7 @@ wf_quota_look(const pg_uuid_t *tenant_id, WfQuotaSeen *seen)
 	Entry	   *entry;
 
 	memset(seen, 0, sizeof(*seen));
-	if (table == NULL)
+	if (lock == NULL)
 		return;
 	LWLockAcquire(lock, LW_SHARED);
 	entry = find(tenant_id);
@@ -448,7 +524,7 @@ wf_quota_let(const pg_uuid_t *tenant_id, const WfQuotaSeen *seen, int64 counted,
 	Entry	   *entry;
 	int64		n = 0;
 
-	if (table == NULL)
+	if (lock == NULL)
 		return Max(Min(most - counted, wanted), 0);
 	make_room();
 	LWLockAcquire(lock, LW_EXCLUSIVE);

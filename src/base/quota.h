@@ -23,6 +23,7 @@ typedef enum WfMinute
 {
 	WF_MINUTE_RUNS,
 	WF_MINUTE_REQUESTS,
+	WF_MINUTE_CODE,				/* microseconds of the processor */
 	WF_MINUTES
 } WfMinute;
 
@@ -35,6 +36,13 @@ extern bool wf_quota_take(const pg_uuid_t *tenant_id, WfMinute kind, int64 n, in
 extern void wf_quota_give_back(const pg_uuid_t *tenant_id, WfMinute kind, int64 n);
 /* How many were taken within the last minute; *first_ms: until the first of them comes back. */
 extern int64 wf_quota_taken(const pg_uuid_t *tenant_id, WfMinute kind, int64 *first_ms);
+
+/*
+ * What is known when it was used only: is there any room left? *wait_ms as above. Then what it came to is added, however much. Without
+ * shared memory each process counts for itself.
+ */
+extern bool wf_quota_has_room(const pg_uuid_t *tenant_id, WfMinute kind, int64 most, int64 *wait_ms);
+extern void wf_quota_add(const pg_uuid_t *tenant_id, WfMinute kind, int64 n);
 
 /* -- so many at once -- */
 

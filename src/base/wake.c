@@ -231,6 +231,8 @@ note_cancelled(const pg_uuid_t *run_id)
 static void
 interrupt(const pg_uuid_t *run_id)
 {
+	/* also when nobody is at it: who has claimed it and is about to begin is to know, too */
+	note_cancelled(run_id);
 	for (int i = 0; i < wf_processes->n_workers; i++)
 	{
 		WfWorkerSlot *slot = &wf_worker_slots[i];
@@ -244,7 +246,6 @@ interrupt(const pg_uuid_t *run_id)
 		SpinLockRelease(&slot->mutex);
 		if (!found)
 			continue;
-		note_cancelled(run_id);
 		kill(slot->process.pid, SIGINT);
 	}
 }

@@ -17,6 +17,7 @@
 #include "expr/expr.h"
 #include "graph/graph.h"
 #include "nodes/bitmapset.h"
+#include "sandbox/sandbox.h"
 
 typedef struct WfStep WfStep;
 
@@ -163,6 +164,10 @@ typedef struct WfStepOps
 	/* Throws 42501 when current_user may not use credentials of the run's tenant, WF013 when there is none of this name, 22023
 	 * when it is of a type that is not for this. */
 	void		(*use_credential) (WfStep *step, const char *name, WfCredentialUse use);
+	/* Lowers limits to those of the run's tenant. */
+	void		(*code_limits) (WfStep *step, WfCodeLimits *limits);
+	/* wf_sandbox_call, for the account of the run's tenant; throws WF016, too. */
+	Jsonb	   *(*call_code) (WfStep *step, const WfCodeCall *call, WfError **error);
 } WfStepOps;
 
 /* One incoming live edge, for `merge`. */
@@ -205,6 +210,7 @@ struct WfStep
 #define WF_BLOCK_ERRORS_OUT	0x0040	/* `error` is one of its own ports (try, subworkflow) */
 #define WF_BLOCK_EARLY		0x0080	/* may run before all its edges are resolved: see ready */
 #define WF_BLOCK_CONCURRENT	0x0100	/* goes on with other regions while one waits (WfReply.blocked) */
+#define WF_BLOCK_CODE		0x0200	/* its config's `source` is a program: who saves it needs code:write */
 
 typedef struct WfBlock
 {

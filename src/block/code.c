@@ -33,11 +33,17 @@ typedef struct CodePlan
 	const char *source;
 	Size		bytes;
 	bool		each;
-	bool		big_as_string;
+	WfCodeBig	big;
 	bool		allow_clock;
 	bool		allow_random;
 	bool		names_random;
-	WfCodeLimits limits;		/* of the node; 0: as the installation has it */
+	struct
+	{
+		int64		time_ms;
+		int64		memory_bytes;
+		int64		output_bytes;
+		int64		log_lines;
+	}			limits;			/* of the node; -1: none */
 	WfExpr	   *values[WF_CODE_N_NAMES];	/* NULL: not read */
 	int			n_nodes;
 	ReadNode   *nodes;
@@ -179,26 +185,27 @@ limit_text(const JsonbValue *limits, const char *key)
 }
 
 static void
-read_limits(const WfNode *node, WfCodeLimits *out, WfDiagnostics *found)
+read_limits(const WfNode *node, CodePlan *plan, WfDiagnostics *found)
 {
 	JsonbValue	limits;
 	char	   *text;
 
+	plan->limits.time_ms = plan->limits.memory_bytes = plan->limits.output_bytes = plan->limits.log_lines = -1;
 	if (!wf_block_fixed(node, "limits", &limits) || !wf_json_is_object(&limits))
 		return;
-	if ((text = limit_text(&limits, "time")) != NULL && (!wf_text_duration_ms(text, &out->time_ms) || out->time_ms == 0))
+	if ((text = limit_text(&limits, "time")) != NULL && (!wf_text_duration_ms(text, &plan->limits.time_ms) || plan->limits.time_ms == 0))
 		wf_block_report(node, found, "limits.time", "Such as 200 ms, 2s or PT2S.", "\"limits.time\" is no duration");
-	if ((text = limit_text(&limits, "memory")) != NULL && !wf_text_size_bytes(text, &out->memory_bytes))
+	if ((text = limit_text(&limits, "memory")) != NULL && (!wf_text_size_bytes(text, &plan->limits.memory_bytes) || plan->limits.memory_bytes == 0))
 		wf_block_report(node, found, "limits.memory", "Such as 64MB.", "\"limits.memory\" is no size");
-	if ((text = limit_text(&limits, "output")) != NULL && !wf_text_size_bytes(text, &out->output_bytes))
+	if ((text = limit_text(&limits, "output")) != NULL && !wf_text_size_bytes(text, &plan->limits.output_bytes))
 		wf_block_report(node, found, "limits.output", "Such as 1MB.", "\"limits.output\" is no size");
-	out->log_lines = wf_json_get_int64(&limits, "logLines", -1);
+	plan->limits.log_lines = wf_json_get_int64(&limits, "logLines", -1);
 }
 
 static void
 code_validate(const WfNode *node, WfDiagnostics *found)
 {
-	WfCodeLimits ignored = {0};
+	CodePlan	ignored;
 	JsonbValue	value;
 	bool		each = wf_block_fixed_is(node, "mode", "once", "each");
 
@@ -216,15 +223,14 @@ code_prepare(const WfNode *node, const WfTemplate *config, const char *search_pa
 	List	   *reads;
 	WfCodeProblem problem;
 
-	plan->limits.log_lines = -1;
 	plan->source = wf_block_fixed_string(node, "source", "");
 	plan->bytes = strlen(plan->source);
 	plan->each = wf_block_fixed_is(node, "mode", "once", "each");
-	plan->big_as_string = wf_block_fixed_is(node, "bigNumbers", "error", "string");
+	plan->big = wf_block_fixed_is(node, "bigNumbers", "error", "string") ? WF_CODE_BIG_STRING : WF_CODE_BIG_ERROR;
 	plan->allow_clock = fixed_list_has(node, "allow", "clock");
 	plan->allow_random = fixed_list_has(node, "allow", "random");
 	plan->names_random = strstr(plan->source, "random") != NULL;
-	read_limits(node, &plan->limits, found);
+	read_limits(node, plan, found);
 	if (!wf_sandbox_read(plan->source, plan->bytes, &reads, &problem))
 		report_at(node, problem.line, problem.column, problem.sqlstate,
 				  problem.sqlstate == ERRCODE_FEATURE_NOT_SUPPORTED ? "Build it without WITHOUT_SANDBOX." : NULL, problem.message,
@@ -258,7 +264,7 @@ append_nodes(StringInfo out, const CodePlan *plan, WfScope *scope)
 
 		wf_expr_eval(plan->nodes[i].value, scope, &value);
 		append_key(out, plan->nodes[i].key, &first);
-		wf_sandbox_append(out, &value, psprintf("$node.%s", plan->nodes[i].key), plan->big_as_string);
+		wf_sandbox_append(out, &value, psprintf("$node.%s", plan->nodes[i].key), plan->big);
 	}
 	appendStringInfoString(out, first ? "{}" : "}");
 }
@@ -285,7 +291,7 @@ append_values(StringInfo out, const CodePlan *plan, WfStep *step, const JsonbVal
 		else
 			continue;
 		append_key(out, wf_code_names[i], &first);
-		wf_sandbox_append(out, &value, wf_code_names[i], plan->big_as_string);
+		wf_sandbox_append(out, &value, wf_code_names[i], plan->big);
 	}
 	if (plan->n_nodes > 0)
 	{
@@ -329,11 +335,17 @@ log_line(void *arg, const char *line)
 	step->ops->log(step, line);
 }
 
+/* Of the installation, the tenant and the node: the lowest. */
 static void
-lower(int64 *limit, int64 own)
+find_limits(WfStep *step, const CodePlan *plan, WfCodeLimits *limits)
 {
-	if (own > 0 && own < *limit)
-		*limit = own;
+	wf_sandbox_limits(limits);
+	step->ops->code_limits(step, limits);
+	wf_sandbox_lower(&limits->output_bytes, wf_block_output_limit(step), "The definition's \"settings.maxOutputSize\" has the limit.");
+	wf_sandbox_lower(&limits->time_ms, plan->limits.time_ms, "The node's \"limits.time\" has the limit.");
+	wf_sandbox_lower(&limits->memory_bytes, plan->limits.memory_bytes, "The node's \"limits.memory\" has the limit.");
+	wf_sandbox_lower(&limits->output_bytes, plan->limits.output_bytes, "The node's \"limits.output\" has the limit.");
+	wf_sandbox_lower(&limits->log_lines, plan->limits.log_lines, "The node's \"limits.logLines\" has the limit.");
 }
 
 static WfOutcome
@@ -348,12 +360,7 @@ code_execute(WfStep *step)
 	Jsonb	   *result;
 	JsonbValue	root;
 
-	wf_sandbox_limits(&limits);
-	lower(&limits.time_ms, plan->limits.time_ms);
-	lower(&limits.memory_bytes, plan->limits.memory_bytes);
-	lower(&limits.output_bytes, Min(wf_block_output_limit(step), plan->limits.output_bytes > 0 ? plan->limits.output_bytes : PG_INT64_MAX));
-	if (plan->limits.log_lines >= 0)
-		limits.log_lines = Min(limits.log_lines, plan->limits.log_lines);
+	find_limits(step, plan, &limits);
 	if (plan->each)
 		wf_block_items(step, "items", &items);
 	initStringInfo(&values);
@@ -368,7 +375,7 @@ code_execute(WfStep *step)
 		else if (!plan->allow_random)
 			call.seed = seed_of(step);
 	}
-	result = wf_sandbox_call(&call, &error);
+	result = step->ops->call_code(step, &call, &error);
 	if (result == NULL)
 		return wf_block_fail(error);
 	wf_json_root(result, &root);
@@ -388,7 +395,7 @@ const WfBlock wf_block_code = {
 		"type": "object",
 		"properties": {
 			"source": {
-				"type": "string", "format": "javascript", "minLength": 1,
+				"type": "string", "format": "javascript",
 				"description": "The body of an async function; return gives the output."
 			},
 			"mode": {
@@ -424,7 +431,7 @@ const WfBlock wf_block_code = {
 		"description": "What the code returned; of a value that is no object, {value}; in mode each, {items, count}."
 	}),
 	.ports = out_ports,
-	.flags = WF_BLOCK_PURE,
+	.flags = WF_BLOCK_PURE | WF_BLOCK_CODE,
 	.execute = code_execute,
 	.validate = code_validate,
 	.prepare = code_prepare,

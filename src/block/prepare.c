@@ -77,6 +77,28 @@ find_nearest(const WfNames *names, const char *name, int len)
 	return nearest;
 }
 
+static const char *
+node_id(const WfNames *names, int index)
+{
+	const WfGraph *graph = names->arg;
+
+	return graph->nodes[index].id;
+}
+
+/* What the expressions of a graph may name, and what they may be. */
+static WfNames
+names_of(const WfGraph *graph)
+{
+	return (WfNames) {
+		.node_index = find_node,
+		.nearest = find_nearest,
+		.allow_code = graph->settings.javascript != NULL,	/* "full", the one choice there is */
+		.n_nodes = graph->n_nodes,
+		.node_id = node_id,
+		.arg = unconstify(WfGraph *, graph)
+	};
+}
+
 static void
 report_problem(WfDiagnostics *found, const char *node, const char *path, const WfExprProblem *problem)
 {
@@ -169,6 +191,9 @@ check_templates(const WfNode *node, const WfNames *names, WfDiagnostics *found)
 	WfNames		config_names = *names;
 	JsonbValue	value;
 
+	/* what starts a run is evaluated without its graph */
+	if ((node->block->flags & WF_BLOCK_TRIGGER) != 0)
+		config_names.allow_code = false;
 	wf_json_root(node->config, &value);
 	if (shape != NULL && shape->n_secret > 0 && may_take_secrets(node->block))
 	{
@@ -222,14 +247,16 @@ prepare_edge(const WfGraph *graph, WfEdge *edge, const WfNames *names, WfDiagnos
 	report_problem(found, edge->source < 0 ? NULL : graph->nodes[edge->source].id, path, &problem);
 }
 
-/* The concurrency key is evaluated at a start, from the run's input; here it is only read. */
+/* The concurrency key is evaluated at every start, from the run's input, by the interpreter alone; here it is only read. */
 static void
 check_settings(const WfGraph *graph, const WfNames *names, WfDiagnostics *found)
 {
 	const char *key = graph->settings.concurrency_key;
+	WfNames		key_names = *names;
 	WfExprProblem problem = {0};
 
-	if (key != NULL && wf_expr_compile(key, strlen(key), names, &problem) == NULL)
+	key_names.allow_code = false;
+	if (key != NULL && wf_expr_compile(key, strlen(key), &key_names, &problem) == NULL)
 		report_problem(found, NULL, "$.settings.concurrencyKey", &problem);
 }
 
@@ -238,7 +265,7 @@ wf_block_prepare_graph(WfGraph *graph, const char *search_path, bool look, WfDia
 {
 	MemoryContext old = MemoryContextSwitchTo(graph->memory);
 	const WfNames *outer = current_names;	/* what a block looks up may run code that compiles another graph */
-	WfNames		names = {.node_index = find_node, .nearest = find_nearest, .arg = graph};
+	WfNames		names = names_of(graph);
 
 	current_names = &names;
 	for (int i = 0; i < graph->n_nodes; i++)
@@ -282,7 +309,7 @@ void
 wf_block_check_broken(const WfGraph *graph, WfDiagnostics *found)
 {
 	const WfNames *outer = current_names;
-	WfNames		names = {.node_index = find_node, .nearest = find_nearest, .arg = unconstify(WfGraph *, graph)};
+	WfNames		names = names_of(graph);
 	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "workflow check", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(scratch);
 

@@ -6,6 +6,8 @@
  * stand in a region they share; branches of one container are not compared, since a `catch` reads what
  * its `try` did.
  *
+ * What reads nodes without saying which is not looked at.
+ *
  * Asking for ancestors in a graph of n nodes would cost n for each reference. Instead:
  * 1. a spanning tree over first incoming edges answers yes at once, by preorder numbers; nearly all
  *    references run along it;
@@ -205,7 +207,8 @@ visit_node(int node_index, void *arg)
 static void
 visit_expr(const WfExpr *expr, void *arg)
 {
-	wf_expr_nodes(expr, visit_node, arg);
+	if (!wf_expr_reads_any_node(expr))
+		wf_expr_nodes(expr, visit_node, arg);
 }
 
 static void
@@ -240,7 +243,7 @@ look_at_nodes(Reach *reach)
 			continue;
 		reach->reader = &graph->nodes[graph->edges[i].source];
 		snprintf(path, sizeof(path), "$.edges[%d].condition", i);
-		wf_expr_nodes(graph->edges[i].prepared, visit_node, reach);
+		visit_expr(graph->edges[i].prepared, reach);
 	}
 	reach->path = NULL;
 }

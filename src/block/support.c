@@ -373,6 +373,14 @@ item_scope_secret(WfScope *scope, const char *name, int name_len, JsonbValue *ou
 	self->outer->secret(self->outer, name, name_len, out);
 }
 
+static Jsonb *
+item_scope_call_code(WfScope *scope, const struct WfCodeCall *call, struct WfError **error)
+{
+	WfItemScope *self = (WfItemScope *) scope;
+
+	return self->outer->call_code(self->outer, call, error);
+}
+
 void
 wf_block_item_scope(WfItemScope *scope, WfStep *step, const JsonbValue *items)
 {
@@ -380,6 +388,7 @@ wf_block_item_scope(WfItemScope *scope, WfStep *step, const JsonbValue *items)
 	scope->scope.root = item_scope_root;
 	scope->scope.secret = step->scope->secret != NULL ? item_scope_secret : NULL;
 	scope->scope.node = item_scope_node;
+	scope->scope.call_code = step->scope->call_code != NULL ? item_scope_call_code : NULL;
 	scope->scope.now = step->scope->now;
 	scope->outer = step->scope;
 	scope->items = items;

@@ -140,13 +140,33 @@ is_word(char c)
 	return isalnum((unsigned char) c) || c == '_' || c == '$' || IS_HIGHBIT_SET(c);
 }
 
-/* Is the whole source an arrow function? (Parameters, `=>`, body.) */
-static bool
-is_function(const char *source)
+#define MANY 100				/* parameters: more than are passed */
+
+/* What follows a word and the space behind it; `p` when it is not there. */
+static const char *
+skip_word(const char *p, const char *word)
 {
-	const char *p = skip_space(source);
+	size_t		len = strlen(word);
+
+	return strncmp(p, word, len) == 0 && !is_word(p[len]) ? skip_space(p + len) : p;
+}
+
+/*
+ * Is the whole source a function: `(parameters) => body`, or, in full JavaScript, with `async` before it, or `function (parameters) body`? Then
+ * *parameters is how many it may take: no fewer than it does, as commas within parameters count, too.
+ */
+static bool
+is_function(const char *source, int *parameters)
+{
+	const char *p = skip_word(skip_space(source), "async");
+	const char *named = skip_word(p, "function");
+	bool		is_arrow = named == p;
 	int			depth = 0;
 
+	*parameters = 1;
+	p = named;
+	while (!is_arrow && is_word(*p))
+		p = skip_space(p + 1);
 	if (*p == '(')
 	{
 		do
@@ -155,10 +175,14 @@ is_function(const char *source)
 				depth++;
 			else if (*p == ')')
 				depth--;
+			else if (*p == ',')
+				++*parameters;
+			else if (strncmp(p, "...", 3) == 0)
+				*parameters = MANY;
 			p++;
 		} while (depth > 0 && *p != '\0');
 	}
-	else if (is_word(*p))
+	else if (is_arrow && is_word(*p))
 	{
 		while (is_word(*p))
 			p++;
@@ -166,7 +190,9 @@ is_function(const char *source)
 	else
 		return false;
 	p = skip_space(p);
-	return depth == 0 && p[0] == '=' && p[1] == '>';
+	if (!is_arrow && strstr(p, "arguments") != NULL)
+		*parameters = MANY;
+	return depth == 0 && (is_arrow ? p[0] == '=' && p[1] == '>' : p[0] == '{');
 }
 
 static const WfExpr *
@@ -174,14 +200,20 @@ prepare_expression(const WfNode *node, const Operation *operation, const WfTempl
 {
 	const WfExpr *expr = wf_block_config_expr(config, "expression");
 	bool		is_reduce = strcmp(operation->name, "reduce") == 0;
+	int			parameters;
 	const char *source;
 
 	if (expr == NULL)
 		return NULL;
 	source = wf_expr_source(expr);
-	if (is_function(source))
-		return wf_block_compile(psprintf("(%s\n)(%s$item, $index, $items)", source, is_reduce ? "$error, " : ""), node,
-								"expression", found);
+	if (is_function(source, &parameters))
+	{
+		/* what is passed to full JavaScript is written out: the list only when it is asked for */
+		bool		takes_items = parameters > (is_reduce ? 3 : 2);
+
+		return wf_block_compile(psprintf("(%s\n)(%s$item, $index%s)", source, is_reduce ? "$error, " : "",
+										 takes_items ? ", $items" : ""), node, "expression", found);
+	}
 	if (is_reduce)
 		wf_block_report(node, found, "expression", "Write it as (acc, item) => acc + item.qty.",
 						"operation \"reduce\" needs a function of the accumulator and the item");

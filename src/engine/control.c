@@ -27,7 +27,7 @@ static WfMessage *
 hold_start(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id)
 {
 	bool		exists;
-	WfMessage  *start = wf_store_claim_start(tenant_id, run_id, &exists);
+	WfMessage  *start = wf_store_claim_start(tenant_id, run_id, false, &exists);
 
 	if (start != NULL)
 		wf_wake_role_at_end(start->role);

@@ -27,7 +27,7 @@ add_node(int node_index, void *arg)
 typedef struct Reads
 {
 	Bitmapset  *nodes;
-	bool		items;			/* `$items` is named somewhere, be it in a string */
+	bool		items;			/* `$items` is named somewhere, be it in a string, or may be read */
 } Reads;
 
 static void
@@ -36,7 +36,8 @@ add_expr(const WfExpr *expr, void *arg)
 	Reads	   *reads = arg;
 
 	wf_expr_nodes(expr, add_node, &reads->nodes);
-	reads->items |= strstr(wf_expr_source(expr), "$items") != NULL;
+	reads->items |= strstr(wf_expr_source(expr), "$items") != NULL ||
+		(wf_expr_roots(expr) & UINT32_C(1) << WF_ROOT_ITEMS) != 0;
 }
 
 static void

@@ -6,6 +6,7 @@
 #include "base/settings.h"
 #include "engine/answer.h"
 #include "engine/attempt.h"
+#include "engine/code.h"
 #include "engine/scope.h"
 #include "utils/memutils.h"
 
@@ -107,4 +108,16 @@ use_credential(WfStep *step, const char *name, WfCredentialUse use)
 	wf_scope_use_credential(open_of(step)->scope.run, name, use);
 }
 
-const WfStepOps wf_step_ops = {set_variable, add_log, get_memory, set_memory, note_rows, respond, use_credential};
+static void
+code_limits(WfStep *step, WfCodeLimits *limits)
+{
+	wf_code_limits(open_of(step)->scope.run, limits);
+}
+
+static Jsonb *
+call_code(WfStep *step, const WfCodeCall *call, WfError **error)
+{
+	return wf_code_call(open_of(step)->scope.run, step->node, call, error);
+}
+
+const WfStepOps wf_step_ops = {set_variable, add_log, get_memory, set_memory, note_rows, respond, use_credential, code_limits, call_code};

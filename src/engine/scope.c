@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "engine/code.h"
 #include "engine/journal.h"
 #include "engine/scope.h"
 #include "store/secret.h"
@@ -291,12 +292,26 @@ secret_value(WfScope *base, const char *name, int name_len, JsonbValue *out)
 	wf_json_set_string(out, marker, strlen(marker));
 }
 
+/* Of an expression that is full JavaScript. */
+static Jsonb *
+call_code(WfScope *base, const WfCodeCall *call, WfError **error)
+{
+	StepScope  *scope = (StepScope *) base;
+	WfCodeCall	limited = *call;
+	WfCodeLimits limits = *call->limits;
+
+	wf_code_limits(scope->run, &limits);
+	limited.limits = &limits;
+	return wf_code_call(scope->run, scope->step == NULL ? NULL : scope->step->node, &limited, error);
+}
+
 void
 wf_scope_begin(StepScope *scope, Run *run, Frame *frame, const JsonbValue *input)
 {
 	memset(scope, 0, sizeof(*scope));
 	scope->base.root = root_value;
 	scope->base.node = node_value;
+	scope->base.call_code = call_code;
 	scope->base.now = run->segment_started_at;
 	scope->run = run;
 	scope->frame = frame;

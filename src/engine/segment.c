@@ -17,6 +17,7 @@
 #include "base/settings.h"
 #include "base/wake.h"
 #include "engine/attempt.h"
+#include "engine/code.h"
 #include "engine/deadline.h"
 #include "engine/frame.h"
 #include "engine/journal.h"
@@ -512,6 +513,7 @@ settle_undo(Run *run)
 void
 wf_segment_settle(Run *run, WfRunResult *result)
 {
+	wf_code_record(run);
 	if (run->undoing)
 	{
 		memset(result, 0, sizeof(*result));

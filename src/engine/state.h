@@ -24,6 +24,7 @@ typedef struct Run Run;
 typedef struct Frame Frame;
 typedef struct Activation Activation;
 typedef struct OpenStep OpenStep;
+typedef struct RunCode RunCode;
 
 typedef enum SlotState
 {
@@ -314,6 +315,7 @@ struct Run
 	bool		suspended;		/* every path is parked */
 	bool		cancelled;		/* the run's error is that it was cancelled */
 	bool		ended;
+	RunCode    *code;			/* of its tenant, and what became of calls of code (code.c); NULL: there were none */
 	bool		wants_answer;	/* somebody waits for what a `respond` block says (answer.c) */
 	Jsonb	   *answer;			/* that; in run memory, or NULL */
 	SubTransactionId answered_in;	/* the subtransaction that it goes with */

@@ -267,14 +267,16 @@ static WfTurn
 turn_before_start(const WfMessage *message, TimestampTz slice_end)
 {
 	bool		exists;
-	WfMessage  *start = wf_store_claim_start(&message->tenant_id, &message->run_id, &exists);
+	/* One that this batch has claimed, too, is ended by what ends the run; it is not executed meanwhile. */
+	bool		ends = message->kind == WF_MESSAGE_CANCEL || message->kind == WF_MESSAGE_PARK;
+	WfMessage  *start = wf_store_claim_start(&message->tenant_id, &message->run_id, ends, &exists);
 	Run		   *run;
 
 	if (start == NULL && !exists && wf_store_find_live(&message->tenant_id, &message->run_id, WF_LOCK_NONE) != NULL)
 		return WF_TURN_BUSY;	/* its first segment was committed between the two looks */
 	if (start == NULL)
 		return exists ? WF_TURN_BUSY : turn_after_end(message);
-	if (message->kind == WF_MESSAGE_CANCEL || message->kind == WF_MESSAGE_PARK)
+	if (ends)
 	{
 		run = wf_turn_run_of_start(start);
 		run->started_at = 0;
@@ -504,7 +506,7 @@ fail_other(const WfMessage *message)
 
 	if (!is_mail(message))
 		return WF_TURN_DONE;
-	start = wf_store_claim_start(&message->tenant_id, &message->run_id, &exists);
+	start = wf_store_claim_start(&message->tenant_id, &message->run_id, false, &exists);
 	if (start != NULL && !ItemPointerIsValid(&start->tid))
 		return hold(message);
 	return exists ? WF_TURN_BUSY : turn_after_end(message);

@@ -72,6 +72,7 @@ extern const char *const wf_expr_weekday_names[7];
 extern void wf_expr_new_date(WfEval *ev, double ms, WfValue *out);
 extern void wf_expr_new_moment(WfEval *ev, double ms, pg_tz *zone, WfValue *out);
 extern double wf_expr_now_ms(WfEval *ev);
+extern double wf_expr_clock_ms(void);	/* the time as it is, not $now */
 /* The text of an instant after a pattern of Luxon's tokens. */
 extern void wf_expr_format_moment(WfEval *ev, double ms, pg_tz *zone, const WfValue *pattern, WfValue *out);
 extern double wf_expr_parse_moment(WfEval *ev, const WfValue *text, const WfValue *pattern, pg_tz *zone);

@@ -25,8 +25,8 @@ wf_expr_new_date(WfEval *ev, double ms, WfValue *out)
 	out->u.ms = cell;
 }
 
-static double
-current_ms(void)
+double
+wf_expr_clock_ms(void)
 {
 	return floor((double) wf_clock_now() / 1000.0) + (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * MS_PER_DAY;
 }
@@ -79,7 +79,7 @@ static void
 date_construct(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
 {
 	if (argc == 0)
-		wf_expr_new_date(ev, current_ms(), out);
+		wf_expr_new_date(ev, wf_expr_clock_ms(), out);
 	else if (argc == 1)
 		wf_expr_new_date(ev, wf_expr_to_ms(ev, &argv[0]), out);
 	else
@@ -92,14 +92,14 @@ date_call(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out
 {
 	WfValue		now;
 
-	wf_expr_new_date(ev, current_ms(), &now);
+	wf_expr_new_date(ev, wf_expr_clock_ms(), &now);
 	wf_expr_date_text(ev, &now, 's', out);
 }
 
 static void
 date_now(WfEval *ev, const WfValue *self, int argc, WfValue *argv, WfValue *out)
 {
-	set_number(out, current_ms());
+	set_number(out, wf_expr_clock_ms());
 }
 
 static void

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "expr/code.h"
 #include "expr/parser.h"
 #include "mb/pg_wchar.h"
 #include "utils/timestamp.h"
@@ -65,8 +66,13 @@ wf_expr_test(const WfExpr *expr, WfScope *scope)
 	bool		result;
 
 	wf_expr_begin(&ev, expr, scope);
-	expr->root->eval(&ev, expr->root, &value);
-	result = wf_expr_to_bool(&value);
+	if (unlikely(expr->root->eval == wf_expr_eval_code))
+		result = wf_expr_test_code(&ev, expr->root);
+	else
+	{
+		expr->root->eval(&ev, expr->root, &value);
+		result = wf_expr_to_bool(&value);
+	}
 	wf_expr_end(&ev);
 	return result;
 }
@@ -82,6 +88,12 @@ wf_expr_nodes(const WfExpr *expr, void (*visit) (int node_index, void *arg), voi
 {
 	for (int i = 0; i < expr->n_nodes; i++)
 		visit(expr->nodes[i], arg);
+}
+
+bool
+wf_expr_reads_any_node(const WfExpr *expr)
+{
+	return expr->any_node;
 }
 
 void

@@ -6,6 +6,8 @@
  * current at compile time, and may be evaluated by many runs. What names stand for comes from the
  * caller twice: WfNames when compiling (which nodes exist), WfScope when evaluating (their values).
  * This room knows nothing of graphs, runs, SQL or transactions.
+ *
+ * What the interpreter does not know may be allowed to be full JavaScript; it runs in the sandbox (code.c), and is a WfExpr like any other.
  */
 #ifndef WF_EXPR_EXPR_H
 #define WF_EXPR_EXPR_H
@@ -14,6 +16,9 @@
 #include "base/diagnostics.h"
 #include "base/json.h"
 #include "datatype/timestamp.h"
+
+struct WfCodeCall;				/* sandbox/sandbox.h */
+struct WfError;
 
 typedef struct WfExpr WfExpr;
 typedef struct WfTemplate WfTemplate;
@@ -57,6 +62,10 @@ typedef struct WfNames
 	/* The same for the strings of a template, by their place (as WfStringKindOf has it); NULL: what allow_secrets says. */
 	bool		(*takes_secrets) (const struct WfNames *names, const char *path_pattern);
 	const void *secrets_arg;	/* for that */
+	bool		allow_code;		/* what the interpreter refuses may be full JavaScript */
+	/* With allow_code and node_index: how many nodes there are, and the id of each; NULL: it has none. */
+	int			n_nodes;
+	const char *(*node_id) (const struct WfNames *names, int index);
 	void	   *arg;
 } WfNames;
 
@@ -69,6 +78,8 @@ typedef struct WfScope
 	/* `$secrets.NAME`: what stands for the value, a string in CurrentMemoryContext. Throws 42501, WF013. NULL: the
 	 * scope has no secrets. */
 	void		(*secret) (struct WfScope *scope, const char *name, int name_len, JsonbValue *out);
+	/* Calls what full JavaScript an expression is, for the account of the run's tenant: as wf_sandbox_call. NULL: for nobody's. */
+	Jsonb	   *(*call_code) (struct WfScope *scope, const struct WfCodeCall *call, struct WfError **error);
 	TimestampTz now;			/* `$now`: one instant for a segment */
 	void	   *arg;
 } WfScope;
@@ -87,14 +98,14 @@ typedef struct WfExprProblem
 /*
  * Compiles a bare expression (`count === 1`); a source wholly within one `{{ }}` is taken as its
  * inside. Returns NULL and fills `problem` when it is refused; never throws but for memory and
- * cancel. The result is in CurrentMemoryContext.
+ * cancel, and, with allow_code, 53000 when the sandbox cannot be started. The result is in CurrentMemoryContext.
  */
 extern WfExpr *wf_expr_compile(const char *source, int len, const WfNames *names, WfExprProblem *problem);
 
 /*
  * Evaluates. The result is a scalar or a container (jbvBinary), borrowed from the scope or made in
  * CurrentMemoryContext; undefined becomes null. Throws WF008 when the expression fails (with the
- * source and the position), WF009 over a limit.
+ * source and the position), WF009 over a limit. In full JavaScript also 22003 for a number that it cannot hold, and 53000.
  */
 extern void wf_expr_eval(const WfExpr *expr, WfScope *scope, JsonbValue *out);
 
@@ -180,6 +191,9 @@ extern void wf_template_walk(const WfTemplate *tpl, void (*visit) (const WfExpr 
 
 /* Which nodes an expression reads: calls `visit` with each index (repeats possible). */
 extern void wf_expr_nodes(const WfExpr *expr, void (*visit) (int node_index, void *arg), void *arg);
+
+/* Are these nodes all of the graph because it does not say which it reads? */
+extern bool wf_expr_reads_any_node(const WfExpr *expr);
 
 /* Which secrets an expression names: calls `visit` with each name (repeats possible). */
 extern void wf_expr_secrets(const WfExpr *expr, void (*visit) (const char *name, void *arg), void *arg);

@@ -15,7 +15,7 @@
 
 /*
  * wf_sql_test_expr_bench(expression text, context jsonb, n int) RETURNS float8: microseconds per
- * evaluation of the compiled expression.
+ * evaluation of the compiled expression, which may be full JavaScript.
  */
 PGDLLEXPORT PG_FUNCTION_INFO_V1(wf_sql_test_expr_bench);
 PGDLLEXPORT Datum wf_sql_test_expr_bench(PG_FUNCTION_ARGS);
@@ -26,8 +26,9 @@ wf_sql_test_expr_bench(PG_FUNCTION_ARGS)
 	text	   *source = PG_GETARG_TEXT_PP(0);
 	WfScope    *scope = wf_scope_from_context(PG_GETARG_JSONB_P(1));
 	int			n = PG_GETARG_INT32(2);
+	WfNames		names = {.allow_code = true};
 	WfExprProblem problem;
-	WfExpr	   *expr = wf_expr_compile(VARDATA_ANY(source), VARSIZE_ANY_EXHDR(source), NULL, &problem);
+	WfExpr	   *expr = wf_expr_compile(VARDATA_ANY(source), VARSIZE_ANY_EXHDR(source), &names, &problem);
 	MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "expression bench", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(memory);
 	JsonbValue	result;

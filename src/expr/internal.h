@@ -364,6 +364,7 @@ extern void *wf_expr_alloc_chunk(WfEval *ev, Size size);
 extern void wf_expr_put_out(WfEval *ev, Size bytes);
 extern void wf_expr_refuel(WfEval *ev);
 extern void wf_expr_check_size(WfEval *ev, double bytes);
+pg_noreturn extern void wf_expr_raise(WfEval *ev, int sqlstate, const char *message, const char *hint);
 pg_noreturn extern void wf_expr_throw(WfEval *ev, const char *fmt, ...) pg_attribute_printf(2, 3);
 pg_noreturn extern void wf_expr_throw_hint(WfEval *ev, const char *hint, const char *fmt, ...) pg_attribute_printf(3, 4);
 pg_noreturn extern void wf_expr_over(WfEval *ev, const char *fmt, ...) pg_attribute_printf(2, 3);
@@ -573,6 +574,7 @@ struct WfExpr
 	int		   *nodes;
 	List	   *secrets;		/* char *: names of secrets that it reads */
 	uint32		roots;			/* bits: what it reads, as WfRoot */
+	bool		any_node;		/* nodes: all of the graph, as it does not say which */
 };
 
 /* -- evaluating nodes -- */

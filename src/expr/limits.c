@@ -157,9 +157,9 @@ wf_expr_check_stack(WfEval *ev)
 		wf_expr_over(ev, "expression is nested too deeply");
 }
 
-/* Raises the error with the source and the position in the detail. */
-static void
-raise_error(WfEval *ev, int sqlstate, const char *message, const char *hint)
+/* Raises the error with the source and the position in the detail; the hint may be NULL. */
+void
+wf_expr_raise(WfEval *ev, int sqlstate, const char *message, const char *hint)
 {
 	const WfExpr *expr = ev->expr;
 	int			shown = pg_mbcliplen(expr->source, expr->len, DETAIL_MAX);
@@ -196,8 +196,7 @@ wf_expr_throw(WfEval *ev, const char *fmt,...)
 	va_start(args, fmt);
 	message = format_message(fmt, args);
 	va_end(args);
-	raise_error(ev, WF_ERRCODE_EXPRESSION_FAILED, message, NULL);
-	pg_unreachable();
+	wf_expr_raise(ev, WF_ERRCODE_EXPRESSION_FAILED, message, NULL);
 }
 
 /* The same with a hint, which may be NULL. */
@@ -210,8 +209,7 @@ wf_expr_throw_hint(WfEval *ev, const char *hint, const char *fmt,...)
 	va_start(args, fmt);
 	message = format_message(fmt, args);
 	va_end(args);
-	raise_error(ev, WF_ERRCODE_EXPRESSION_FAILED, message, hint);
-	pg_unreachable();
+	wf_expr_raise(ev, WF_ERRCODE_EXPRESSION_FAILED, message, hint);
 }
 
 /* The expression is over a limit: WF009. */
@@ -224,7 +222,6 @@ wf_expr_over(WfEval *ev, const char *fmt,...)
 	va_start(args, fmt);
 	message = format_message(fmt, args);
 	va_end(args);
-	raise_error(ev, WF_ERRCODE_EXPRESSION_LIMIT, message,
+	wf_expr_raise(ev, WF_ERRCODE_EXPRESSION_LIMIT, message,
 				"The settings workflow.expression_time and workflow.expression_memory are the limits; heavy work belongs in a db or a code block.");
-	pg_unreachable();
 }

@@ -12,6 +12,7 @@
 
 #include "base/secret.h"
 #include "base/text.h"
+#include "expr/code.h"
 #include "expr/parser.h"
 
 typedef struct RootName
@@ -63,6 +64,9 @@ static const char *const keywords[] = {
 
 static const char *const code_hint =
 "Expressions know the names that begin with $ and JavaScript's built-in functions; statements, \"this\", imports and all other globals belong in a \"code\" block.";
+
+/* Where full JavaScript is allowed. */
+static const char *names_hint = "Expressions know the names that begin with $ and JavaScript's built-in functions.";
 
 static bool
 token_is(const WfToken *t, const char *word)
@@ -117,8 +121,9 @@ find_node(WfParser *p, WfPathNode *path, const char *key, uint32 len, int pos)
 		return &path->node;
 	}
 	nearest = p->names->nearest ? p->names->nearest(p->names, key, len) : NULL;
-	return wf_expr_fail(p, pos, nearest ? psprintf("Did you mean \"%s\"?", nearest) : NULL,
-						"there is no node \"%.*s\"", (int) Min(len, 64), key);
+	wf_expr_fail(p, pos, nearest ? psprintf("Did you mean \"%s\"?", nearest) : NULL, "there is no node \"%.*s\"",
+				 (int) Min(len, 64), key);
+	return wf_expr_fail_finally(p);
 }
 
 static const WfExprNode *
@@ -133,8 +138,9 @@ find_part(WfParser *p, WfPathNode *path, const char *key, uint32 len, int pos)
 			return &path->node;
 		}
 	hint = wf_text_did_you_mean(pnstrdup(key, len), part_names, lengthof(part_names));
-	return wf_expr_fail(p, pos, hint ? hint : "A node has .output, .error, .status and .port.",
-						"a node has no \"%.*s\"", (int) Min(len, 64), key);
+	wf_expr_fail(p, pos, hint ? hint : "A node has .output, .error, .status and .port.", "a node has no \"%.*s\"",
+				 (int) Min(len, 64), key);
+	return wf_expr_fail_finally(p);
 }
 
 /* The name of a secret; what follows it would be asked of a value that nobody has yet. */
@@ -193,8 +199,11 @@ make_path(WfParser *p, const WfToken *t, WfRoot root)
 	WfPathNode *path;
 
 	if (root == WF_ROOT_SECRETS && (p->names == NULL || !p->names->allow_secrets))
-		return wf_expr_fail(p, t->pos, "Secrets can be named only in fields marked for them: auth, headers, url, query and body of requests.",
-							"$secrets is not available here");
+	{
+		wf_expr_fail(p, t->pos, "Secrets can be named only in fields marked for them: auth, headers, url, query and body of requests.",
+					 "$secrets is not available here");
+		return wf_expr_fail_finally(p);
+	}
 	if (root == WF_ROOT_SECRETS && !at_punct(p, P1('.')) && !at_punct(p, P2('?', '.')) && !at_punct(p, P1('[')))
 		return wf_expr_fail(p, t->pos, "Write $secrets.NAME.", "$secrets needs the name of a secret");
 	path = wf_expr_node(p, sizeof(WfPathNode), WF_N_PATH, t->pos, wf_expr_eval_path, NULL, NULL, NULL);
@@ -276,6 +285,7 @@ unknown_name(WfParser *p, const WfToken *t)
 {
 	const char *candidates[lengthof(root_names) + 4];
 	const char *name = pnstrdup(t->text, Min(t->len, 64));
+	const char *otherwise = p->names != NULL && p->names->allow_code ? names_hint : code_hint;
 	const char *hint = NULL;
 	int			n = 0;
 
@@ -286,7 +296,10 @@ unknown_name(WfParser *p, const WfToken *t)
 							p->lexer.source + peek(p)->pos);
 	for (int i = 0; i < lengthof(foreign_names); i++)
 		if (token_is(t, foreign_names[i].name))
-			return wf_expr_fail(p, t->pos, foreign_names[i].hint, "unknown name \"%s\"", name);
+		{
+			wf_expr_fail(p, t->pos, foreign_names[i].hint, "unknown name \"%s\"", name);
+			return wf_expr_fail_finally(p);
+		}
 	if (t->text[0] == '$')
 	{
 		for (int i = 0; i < lengthof(root_names); i++)
@@ -300,12 +313,13 @@ unknown_name(WfParser *p, const WfToken *t)
 		const char *nearest = wf_expr_nearest_global(name);
 
 		if (nearest)
-			hint = psprintf("Did you mean \"%s\"? %s", nearest, code_hint);
+			hint = psprintf("Did you mean \"%s\"? %s", nearest, otherwise);
 		for (int i = 0; i < lengthof(root_names); i++)
 			if (strcmp(root_names[i].name + 1, name) == 0)
 				hint = psprintf("Did you mean \"%s\"?", root_names[i].name);
 	}
-	return wf_expr_fail(p, t->pos, hint ? hint : code_hint, "unknown name \"%s\"", name);
+	wf_expr_fail(p, t->pos, hint ? hint : otherwise, "unknown name \"%s\"", name);
+	return wf_expr_code_has_global(t->text, t->len) ? NULL : wf_expr_fail_finally(p);
 }
 
 static const WfExprNode *

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "expr/code.h"
 #include "expr/parser.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -32,6 +33,14 @@ wf_expr_fail(WfParser *p, int pos, const char *hint, const char *fmt,...)
 	p->fail_pos = pos;
 	p->message = pstrdup(buf);
 	p->hint = hint;
+	return NULL;
+}
+
+/* The problem that was kept last is final; NULL. */
+void *
+wf_expr_fail_finally(WfParser *p)
+{
+	p->fail_is_final = true;
 	return NULL;
 }
 
@@ -686,6 +695,7 @@ make_expr(WfParser *p, const WfExprNode *root, int end)
 	expr->n_nodes = p->n_nodes;
 	expr->secrets = p->secrets;
 	expr->roots = p->roots;
+	expr->any_node = p->any_node;
 	return expr;
 }
 
@@ -711,6 +721,31 @@ wf_expr_unexpected(WfParser *p)
 	return NULL;
 }
 
+/* Parses the whole expression; *stop is the byte behind it, white space included. NULL when refused. */
+static const WfExprNode *
+parse_whole(WfParser *p, bool in_braces, int *stop)
+{
+	const char *whole = p->lexer.source;
+	const WfToken *t = peek(p);
+	const WfExprNode *root;
+
+	p->start = Min(t->pos, p->lexer.len);
+	if (t->kind == WF_T_END || (in_braces && t->kind == WF_T_PUNCT && t->punct == P1('}')))
+		return wf_expr_fail(p, t->pos, NULL, "expression is empty");
+	root = wf_expr_parse_list(p);
+	if (root == NULL)
+		return p->failed ? NULL : wf_expr_unexpected(p);
+	t = peek(p);
+	*stop = t->pos;
+	if (!in_braces)
+		return t->kind == WF_T_END ? root : wf_expr_unexpected(p);
+	if (t->kind == WF_T_PUNCT && t->punct == P1('}') && t->pos + 1 < p->lexer.len && whole[t->pos + 1] == '}')
+		return root;
+	if (t->kind == WF_T_END)
+		return wf_expr_fail(p, t->pos, NULL, "expected \"}}\" at the end of the expression");
+	return wf_expr_unexpected(p);
+}
+
 /*
  * Parses the expression at byte `start` of a string; `in_braces`: it must end at `}}`, and *end is
  * the byte behind them. NULL when refused, with the problem.
@@ -721,7 +756,7 @@ wf_expr_parse_at(const char *whole, int whole_len, int start, bool in_braces, co
 {
 	WfParser	p = {0};
 	const WfExprNode *root;
-	const WfToken *t;
+	int			stop = whole_len;
 
 	if (GetDatabaseEncoding() != PG_UTF8)
 	{
@@ -735,29 +770,9 @@ wf_expr_parse_at(const char *whole, int whole_len, int start, bool in_braces, co
 	p.names = names;
 	p.start = start;
 	p.fail_code = WF_ERRCODE_EXPRESSION_INVALID;
-	t = peek(&p);
-	p.start = Min(t->pos, whole_len);
-	if (t->kind == WF_T_END || (in_braces && t->kind == WF_T_PUNCT && t->punct == P1('}')))
-		root = wf_expr_fail(&p, t->pos, NULL, "expression is empty");
-	else
-		root = wf_expr_parse_list(&p);
-	if (root != NULL)
-	{
-		t = peek(&p);
-		if (in_braces)
-		{
-			if (t->kind == WF_T_PUNCT && t->punct == P1('}') && t->pos + 1 < whole_len && whole[t->pos + 1] == '}')
-				*end = t->pos + 2;
-			else if (t->kind == WF_T_END)
-				wf_expr_fail(&p, t->pos, NULL, "expected \"}}\" at the end of the expression");
-			else
-				wf_expr_unexpected(&p);
-		}
-		else if (t->kind != WF_T_END)
-			wf_expr_unexpected(&p);
-	}
-	else if (!p.failed)
-		wf_expr_unexpected(&p);
+	root = parse_whole(&p, in_braces, &stop);
+	if (root == NULL && names != NULL && names->allow_code && p.fail_code == WF_ERRCODE_EXPRESSION_INVALID && !p.fail_is_final)
+		root = wf_expr_parse_code(&p, in_braces, &stop);
 	if (p.failed)
 	{
 		problem->position = pg_mbstrlen_with_len(whole, Min(p.fail_pos, whole_len));
@@ -766,13 +781,10 @@ wf_expr_parse_at(const char *whole, int whole_len, int start, bool in_braces, co
 		problem->sqlstate = p.fail_code;
 		return NULL;
 	}
-	if (in_braces)
-	{
-		int			stop = t->pos;
-
-		while (stop > p.start && strchr(" \t\r\n", whole[stop - 1]))
-			stop--;
-		return make_expr(&p, root, stop);
-	}
-	return make_expr(&p, root, whole_len);
+	if (!in_braces)
+		return make_expr(&p, root, whole_len);
+	*end = stop + 2;
+	while (stop > p.start && strchr(" \t\r\n", whole[stop - 1]))
+		stop--;
+	return make_expr(&p, root, stop);
 }

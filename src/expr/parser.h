@@ -89,9 +89,11 @@ typedef struct WfParser
 	int		   *nodes;
 	List	   *secrets;		/* char *: names of secrets */
 	uint32		roots;			/* bits: names that it begins paths with, as WfRoot */
+	bool		any_node;		/* it is code that may read any node */
 	bool		failed;
 	int			fail_pos;		/* bytes in the lexer's source */
 	int			fail_code;
+	bool		fail_is_final;	/* for a name that full JavaScript has not either */
 	const char *message;
 	const char *hint;
 } WfParser;
@@ -99,6 +101,7 @@ typedef struct WfParser
 extern WfExpr *wf_expr_parse_at(const char *whole, int whole_len, int start, bool in_braces,
 								const WfNames *names, int *end, WfExprProblem *problem);
 extern void *wf_expr_fail(WfParser *p, int pos, const char *hint, const char *fmt, ...) pg_attribute_printf(4, 5);
+extern void *wf_expr_fail_finally(WfParser *p);
 extern const char *const wf_expr_statement_hint;
 extern bool wf_expr_is_assignment(const WfToken *t);
 extern void *wf_expr_unexpected(WfParser *p);

@@ -37,10 +37,11 @@ const char *const wf_code_names[WF_CODE_N_NAMES] = {
 void
 wf_sandbox_limits(WfCodeLimits *limits)
 {
-	limits->time_ms = wf_setting_code_time;
-	limits->memory_bytes = (int64) wf_setting_code_memory * 1024;
-	limits->output_bytes = (int64) wf_setting_max_output_size * 1024;
-	limits->log_lines = wf_setting_code_log_lines;
+	limits->time_ms = (WfCodeLimit) {wf_setting_code_time, "The setting \"workflow.code_time\" has the limit."};
+	limits->memory_bytes = (WfCodeLimit) {(int64) wf_setting_code_memory * 1024, "The setting \"workflow.code_memory\" has the limit."};
+	limits->output_bytes = (WfCodeLimit) {(int64) wf_setting_max_output_size * 1024, "The setting \"workflow.max_output_size\" has the limit."};
+	limits->subject = "code";
+	limits->log_lines = (WfCodeLimit) {wf_setting_code_log_lines, "The setting \"workflow.code_log_lines\" has the limit."};
 }
 
 #ifdef WITHOUT_SANDBOX
@@ -106,6 +107,7 @@ typedef struct Prepared
 
 static Shared *shared = NULL;
 static uint64 used_here = 0;
+static bool over_total = false;	/* since it was last asked: all processes together had too much */
 static int64 used_us = 0;
 static dlist_head buckets[N_BUCKETS];
 static dlist_head by_use = DLIST_STATIC_INIT(by_use);
@@ -125,15 +127,13 @@ static bool
 take(size_t bytes)
 {
 	uint64		most = (uint64) wf_setting_code_total_memory * 1024;
+	uint64		used = shared == NULL ? used_here + bytes : pg_atomic_add_fetch_u64(&shared->used, bytes);
 
-	if (shared == NULL)
+	if (used > most)
 	{
-		if (used_here + bytes > most)
-			return false;
-	}
-	else if (pg_atomic_add_fetch_u64(&shared->used, bytes) > most)
-	{
-		pg_atomic_sub_fetch_u64(&shared->used, bytes);
+		if (shared != NULL)
+			pg_atomic_sub_fetch_u64(&shared->used, bytes);
+		over_total = true;
 		return false;
 	}
 	used_here += bytes;
@@ -193,11 +193,12 @@ wall_limits(const WfCodeLimits *limits, WfWallLimits *out)
 						errmsg("the stack of this process is too small for code"),
 						errhint("The system's limit (ulimit -s) must be at least %ld kB beyond max_stack_depth.",
 								(STACK_LEAST + STACK_SPARE) / 1024L)));
-	out->time_us = limits->time_ms * 1000;
-	out->memory_bytes = limits->memory_bytes;
+	over_total = false;
+	out->time_us = limits->time_ms.most * 1000;
+	out->memory_bytes = limits->memory_bytes.most;
 	out->stack_bytes = Min(stack, STACK_MOST);
-	out->log_lines = limits->log_lines;
-	out->log_bytes = limits->log_lines * LOG_LINE_BYTES;
+	out->log_lines = limits->log_lines.most;
+	out->log_bytes = limits->log_lines.most * LOG_LINE_BYTES;
 }
 
 /* -- errors -- */
@@ -219,7 +220,17 @@ over(const char *hint, const char *fmt,...)
 	return error;
 }
 
-/* A text of the guest's as JSON; NULL when it is none. It may hold anything. */
+static WfError *
+over_memory(const WfCodeLimits *limits)
+{
+	if (over_total)
+		return over("The setting \"workflow.code_total_memory\" has the limit.",
+					"code of all processes together needs more than %d kB of memory", wf_setting_code_total_memory);
+	return over(limits->memory_bytes.hint, "%s needs more than " INT64_FORMAT " kB of memory", limits->subject,
+				limits->memory_bytes.most / 1024);
+}
+
+/* A text of the guest's as JSON; NULL when it is none. It may hold anything. It is read right out of the guest's memory: that sleeps. */
 static Jsonb *
 read_json(const WfWallResult *result)
 {
@@ -227,7 +238,7 @@ read_json(const WfWallResult *result)
 
 	if (pg_encoding_verifymbstr(PG_UTF8, result->text, (int) result->text_bytes) != (int) result->text_bytes)
 		return NULL;
-	return wf_json_try_parse(pnstrdup(result->text, result->text_bytes), &sqlstate);
+	return wf_json_try_parse(unconstify(char *, result->text), &sqlstate);
 }
 
 /* The text of a member of what was thrown; NULL when it has none. */
@@ -287,14 +298,13 @@ thrown_error(const WfWallResult *result, const WfCodeLimits *limits)
 		wf_json_root(json, &thrown);
 	if (json == NULL || !wf_json_is_object(&thrown))
 	{
-		error->message = "the code threw an error whose text PostgreSQL cannot hold";
+		error->message = psprintf("the %s threw an error whose text PostgreSQL cannot hold", limits->subject);
 		return error;
 	}
 	if (lacked_memory(result, &thrown))
-		return over("limits.memory of the node and workflow.code_memory are the limits.",
-					"code needs more than " INT64_FORMAT " kB of memory", limits->memory_bytes / 1024);
+		return over_memory(limits);
 	if (is_engines(&thrown, "stack overflow"))
-		return over("Recursion of this depth needs a loop instead.", "code calls functions too deeply");
+		return over("Recursion of this depth needs a loop instead.", "%s calls functions too deeply", limits->subject);
 	name = member(&thrown, "name");
 	message = member(&thrown, "message");
 	item = wf_json_get_int64(&thrown, "item", -1);
@@ -314,27 +324,27 @@ thrown_error(const WfWallResult *result, const WfCodeLimits *limits)
 static WfError *
 ended_error(const WfWallResult *result, const WfCodeLimits *limits)
 {
+
 	switch (result->end)
 	{
-		case WF_WALL_STOPPED:
-			return wf_error_make(ERRCODE_QUERY_CANCELED, NULL, "code was interrupted");
 		case WF_WALL_OVER_TIME:
-			return over("limits.time of the node and workflow.code_time are the limits.",
-						"code takes longer than " INT64_FORMAT " ms", limits->time_ms);
+			return over(limits->time_ms.hint, "%s takes longer than " INT64_FORMAT " ms", limits->subject, limits->time_ms.most);
 		case WF_WALL_OVER_STACK:
-			return over("Recursion of this depth needs a loop instead.", "code calls functions too deeply");
+			return over("Recursion of this depth needs a loop instead.", "%s calls functions too deeply", limits->subject);
 		case WF_WALL_OVER_LOG:
-			return over("workflow.code_log_lines is the limit; a line counts for each 1024 bytes.",
-						"code logs more than " INT64_FORMAT " lines", limits->log_lines);
+			return over(psprintf("%s A line counts for each %d bytes.", limits->log_lines.hint, LOG_LINE_BYTES),
+						"%s logs more than " INT64_FORMAT " lines", limits->subject, limits->log_lines.most);
+		case WF_WALL_STOPPED:
+			/* Interrupts are held back: there is no error of theirs. */
+			return wf_error_make(ERRCODE_QUERY_CANCELED, NULL, "%s was told to stop", limits->subject);
 		case WF_WALL_PENDING:
 			return wf_error_make(WF_ERRCODE_CODE_THROWN, "There are no timers and no requests that could settle it.",
-								 "the code waits for a promise that nothing settles");
+								 "the %s waits for a promise that nothing settles", limits->subject);
 		case WF_WALL_TRAPPED:
 			return wf_error_make(WF_ERRCODE_CODE_THROWN, "What it did is undone; the database is unharmed.",
 								 "the JavaScript engine failed: %.*s", (int) result->text_bytes, result->text);
 		default:
-			return over("limits.memory of the node, workflow.code_memory, and workflow.code_total_memory are the limits.",
-						"code needs more than " INT64_FORMAT " kB of memory", limits->memory_bytes / 1024);
+			return over_memory(limits);
 	}
 }
 
@@ -464,6 +474,7 @@ prepared(const WfCodeCall *call, const WfWallLimits *limits, WfWallResult *resul
 	}
 	entry = MemoryContextAlloc(TopMemoryContext, offsetof(Prepared, source) + call->bytes);
 	entry->image = wf_wall_prepare(call->source, call->bytes, limits, result);
+	used_us += result->used_us;
 	if (entry->image == NULL)
 	{
 		pfree(entry);
@@ -540,16 +551,16 @@ result_value(const WfWallResult *result, const WfCodeLimits *limits, WfError **e
 {
 	Jsonb	   *value;
 
-	if (result->text_bytes > limits->output_bytes)
+	if (result->text_bytes > limits->output_bytes.most)
 	{
-		*error = over("limits.output of the node and workflow.max_output_size are the limits.",
-					  "code gives more than " INT64_FORMAT " kB", limits->output_bytes / 1024);
+		*error = over(limits->output_bytes.hint, "%s gives more than " INT64_FORMAT " bytes", limits->subject, limits->output_bytes.most);
 		return NULL;
 	}
 	value = read_json(result);
 	if (value == NULL)
 		*error = wf_error_make(WF_ERRCODE_CODE_THROWN, NULL,
-							   "the code gives a value that jsonb cannot hold: a text with U+0000 or a lone surrogate, or too much nesting");
+							   "the %s gives a value that jsonb cannot hold: a text with U+0000 or a lone surrogate, or too much nesting",
+							   limits->subject);
 	return value;
 }
 

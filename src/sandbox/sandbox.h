@@ -47,16 +47,32 @@ typedef struct WfCodeProblem
 	int			column;
 } WfCodeProblem;
 
+/* A limit, and a hint that says whose it is. */
+typedef struct WfCodeLimit
+{
+	int64		most;
+	const char *hint;
+} WfCodeLimit;
+
 typedef struct WfCodeLimits
 {
-	int64		time_ms;		/* of the processor */
-	int64		memory_bytes;
-	int64		output_bytes;	/* of the result as JSON text */
-	int64		log_lines;
+	WfCodeLimit time_ms;		/* of the processor */
+	WfCodeLimit memory_bytes;
+	WfCodeLimit output_bytes;	/* of the result as JSON text */
+	WfCodeLimit log_lines;
+	const char *subject;		/* what errors call it: code, expression */
 } WfCodeLimits;
 
-/* What an installation allows; its output_bytes is that of any output. */
+/* What an installation allows a node's code; its output_bytes is that of any output. */
 extern void wf_sandbox_limits(WfCodeLimits *limits);
+
+/* Lowers one of them to what somebody else allows; negative: no less than it is. */
+static inline void
+wf_sandbox_lower(WfCodeLimit *limit, int64 most, const char *hint)
+{
+	if (most >= 0 && most < limit->most)
+		*limit = (WfCodeLimit) {most, hint};
+}
 
 /*
  * Reads a source, the body of an async function in strict mode: the WfCodeReads in CurrentMemoryContext, and false with `problem` when
@@ -94,11 +110,16 @@ extern int64 wf_sandbox_used_us(void);
 extern uint64 wf_sandbox_used_bytes(void);
 #endif
 
-/*
- * Appends a value as JSON for a call. Numbers that a double does not hold become strings when `big_as_string`; else it throws 22003, with
- * `name` and the place within.
- */
-extern void wf_sandbox_append(StringInfo out, const JsonbValue *value, const char *name, bool big_as_string);
+/* What becomes of numbers that a double does not hold. */
+typedef enum WfCodeBig
+{
+	WF_CODE_BIG_ERROR,			/* 22003; the hint tells of the next one */
+	WF_CODE_BIG_STRING,
+	WF_CODE_BIG_REFUSED,		/* 22003: there is no such choice here */
+} WfCodeBig;
+
+/* Appends a value as JSON for a call. Throws 22003 with `name` and the place within. */
+extern void wf_sandbox_append(StringInfo out, const JsonbValue *value, const char *name, WfCodeBig big);
 
 /* Asks for shared memory; to be called from _PG_init. */
 extern void wf_sandbox_init(void);

@@ -150,10 +150,10 @@ call(const JsonbValue *request)
 	WfJsonWriter *w = wf_json_writer_begin();
 
 	wf_sandbox_limits(&limits);
-	limits.time_ms = wf_json_get_int64(request, "timeMs", limits.time_ms);
-	limits.memory_bytes = wf_json_get_int64(request, "memoryKb", limits.memory_bytes / 1024) * 1024;
-	limits.output_bytes = wf_json_get_int64(request, "outputKb", limits.output_bytes / 1024) * 1024;
-	limits.log_lines = wf_json_get_int64(request, "logLines", limits.log_lines);
+	limits.time_ms.most = wf_json_get_int64(request, "timeMs", limits.time_ms.most);
+	limits.memory_bytes.most = wf_json_get_int64(request, "memoryKb", limits.memory_bytes.most / 1024) * 1024;
+	limits.output_bytes.most = wf_json_get_int64(request, "outputKb", limits.output_bytes.most / 1024) * 1024;
+	limits.log_lines.most = wf_json_get_int64(request, "logLines", limits.log_lines.most);
 	code.each = wf_json_field(request, "each", &member);
 	if (wf_json_field(request, "values", &member))
 	{

@@ -14,9 +14,9 @@
 #include "sandbox/sandbox.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
-#include "utils/json.h"
 #include "utils/numeric.h"
 
+#define MAXINT4_TEXT 12
 #define SURE_DIGITS 15
 #define SURE_LENGTH 300			/* so short a text has no exponent that a double has not */
 
@@ -31,7 +31,7 @@ typedef struct Writing
 {
 	StringInfo	out;
 	const char *name;
-	bool		big_as_string;
+	WfCodeBig	big;
 } Writing;
 
 static void
@@ -78,11 +78,21 @@ survives(Numeric number, const char *text)
 static void
 append_number(Writing *writing, Numeric number, const Place *place)
 {
-	char	   *text = DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(number)));
+	bool		too_large = false;
+	int32		small = numeric_int4_opt_error(number, &too_large);
+	char	   *text;
 
+	/* Most are small and whole. */
+	if (!too_large && DatumGetInt32(DirectFunctionCall1(numeric_scale, NumericGetDatum(number))) == 0)
+	{
+		enlargeStringInfo(writing->out, MAXINT4_TEXT);
+		writing->out->len += pg_ltoa(small, writing->out->data + writing->out->len);
+		return;
+	}
+	text = DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(number)));
 	if (survives(number, text))
 		appendStringInfoString(writing->out, text);
-	else if (writing->big_as_string)
+	else if (writing->big == WF_CODE_BIG_STRING)
 		appendStringInfo(writing->out, "\"%s\"", text);
 	else
 	{
@@ -93,9 +103,46 @@ append_number(Writing *writing, Numeric number, const Place *place)
 		ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 						errmsg("%s%s is a number that JavaScript cannot hold without changing it", writing->name, where.data),
 						errdetail("It is %.100s%s.", text, strlen(text) > 100 ? "..." : ""),
+						writing->big == WF_CODE_BIG_REFUSED ?
+						errhint("Only what the expression names is passed to it; a \"code\" block with \"bigNumbers\": \"string\" gets such numbers as strings.") :
 						errhint("\"bigNumbers\": \"string\" gives such numbers to the code as strings.")));
 	}
 	pfree(text);
+}
+
+static bool
+needs_escape(char c)
+{
+	return (unsigned char) c < 0x20 || c == '"' || c == '\\';
+}
+
+/* As escape_json, of a text that no zero ends; what needs no escape is copied in one piece. */
+static void
+append_string(StringInfo out, const char *text, int len)
+{
+	int			from = 0;
+
+	enlargeStringInfo(out, len + 2);
+	out->data[out->len++] = '"';
+	for (int i = 0; i < len; i++)
+	{
+		if (!needs_escape(text[i]))
+			continue;
+		appendBinaryStringInfo(out, text + from, i - from);
+		from = i + 1;
+		if ((unsigned char) text[i] < 0x20)
+			appendStringInfo(out, "\\u%04x", (unsigned char) text[i]);
+		else
+		{
+			appendStringInfoChar(out, '\\');
+			appendStringInfoChar(out, text[i]);
+		}
+		enlargeStringInfo(out, len - from + 1);
+	}
+	memcpy(out->data + out->len, text + from, len - from);
+	out->len += len - from;
+	out->data[out->len++] = '"';
+	out->data[out->len] = '\0';
 }
 
 static void
@@ -120,42 +167,34 @@ append_value(Writing *writing, const JsonbValue *value, const Place *around)
 			append_number(writing, value->val.numeric, around);
 			return;
 		case jbvString:
-			{
-				char	   *text = pnstrdup(value->val.string.val, value->val.string.len);
-
-				escape_json(writing->out, text);
-				pfree(text);
-				return;
-			}
+			append_string(writing->out, value->val.string.val, value->val.string.len);
+			return;
 		default:
 			break;
 	}
-	appendStringInfoChar(writing->out, object ? '{' : '[');
+	appendStringInfoCharMacro(writing->out, object ? '{' : '[');
 	wf_json_iter_begin(&it, value);
 	for (int64 i = 0; wf_json_iter_next(&it, object ? &key : NULL, &member); i++)
 	{
 		CHECK_FOR_INTERRUPTS();
 		if (i > 0)
-			appendStringInfoChar(writing->out, ',');
+			appendStringInfoCharMacro(writing->out, ',');
 		place.key = object ? &key : NULL;
 		place.index = i;
 		if (object)
 		{
-			char	   *text = pnstrdup(key.val.string.val, key.val.string.len);
-
-			escape_json(writing->out, text);
-			pfree(text);
-			appendStringInfoChar(writing->out, ':');
+			append_string(writing->out, key.val.string.val, key.val.string.len);
+			appendStringInfoCharMacro(writing->out, ':');
 		}
 		append_value(writing, &member, &place);
 	}
-	appendStringInfoChar(writing->out, object ? '}' : ']');
+	appendStringInfoCharMacro(writing->out, object ? '}' : ']');
 }
 
 void
-wf_sandbox_append(StringInfo out, const JsonbValue *value, const char *name, bool big_as_string)
+wf_sandbox_append(StringInfo out, const JsonbValue *value, const char *name, WfCodeBig big)
 {
-	Writing		writing = {out, name, big_as_string};
+	Writing		writing = {out, name, big};
 
 	append_value(&writing, value, NULL);
 }

@@ -89,14 +89,16 @@ static size_t log_size;			/* that there is room for */
 static size_t log_used;
 static size_t log_lines;
 
-char	   *wf_wall_stack_limit;	/* below it a function of the guest does not begin */
+/* Below it a function of the guest does not begin: see guest.c, as build.sh makes it. */
+extern char *wf_wall_stack_limit;
+char	   *wf_wall_stack_limit;
 #ifdef WF_TESTING
 WfWallLie	wf_wall_lie;
 #endif
 
-/* The guest's code. */
-extern const char __start_wf_guest[] __attribute__((visibility("hidden")));
-extern const char __stop_wf_guest[] __attribute__((visibility("hidden")));
+/* The guest's code: the Makefile adds the two to its object. */
+extern const char wf_guest_begin[] __attribute__((visibility("hidden")));
+extern const char wf_guest_end[] __attribute__((visibility("hidden")));
 
 /* -- leaving -- */
 
@@ -134,7 +136,7 @@ tick(int signal, siginfo_t *info, void *context)
 	int			saved = errno;
 	uintptr_t	at = interrupted_at(context);
 
-	if (inside && at >= (uintptr_t) __start_wf_guest && at < (uintptr_t) __stop_wf_guest)
+	if (inside && at >= (uintptr_t) wf_guest_begin && at < (uintptr_t) wf_guest_end)
 	{
 		if (host->stop())
 			leave(WF_WALL_STOPPED);
@@ -446,7 +448,7 @@ GUEST_IMPORT(clock) (struct GUEST_IMPORTS *unused)
 
 /* Does what the guest names lie within its memory? Traps when it does not. */
 static void
-must_be_within(uint32_t at, uint32_t bytes)
+must_be_within(uint32_t at, uint64_t bytes)
 {
 	if ((uint64_t) at + bytes > guest.w2c_memory.size)
 		wasm_rt_trap(WASM_RT_TRAP_OOB);
@@ -544,7 +546,7 @@ work(const Use *use)
 	}
 }
 
-/* Where the result lies, when it lies in the memory at all. */
+/* Where the result lies, when it and a zero behind it lie in the memory at all. */
 static void
 find_result(WfWallResult *result)
 {
@@ -566,7 +568,8 @@ find_result(WfWallResult *result)
 		return;
 	}
 #endif
-	must_be_within(at, bytes);
+	must_be_within(at, (uint64_t) bytes + 1);
+	guest.w2c_memory.data[at + bytes] = 0;
 	result->text = (const char *) guest.w2c_memory.data + at;
 }
 

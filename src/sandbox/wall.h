@@ -48,7 +48,7 @@ typedef struct WfWallLimits
 typedef struct WfWallResult
 {
 	WfWallEnd	end;
-	const char *text;			/* or NULL; not ended by a zero */
+	const char *text;			/* or NULL; ended by a zero, and perhaps with others in it */
 	size_t		text_bytes;
 	const char *log;			/* lines, each ended by a zero */
 	size_t		log_bytes;

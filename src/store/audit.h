@@ -42,6 +42,16 @@ extern Jsonb *wf_store_audit_pairs(const char *key,...);
 /* A request ended with this error; if a rule on addresses refused it (WF011) that is recorded, once a minute for a host.
  * `dont_wait`: the transaction is short, works for all tenants, and is not to wait for one when it commits. */
 extern void wf_store_audit_refusal(const struct WfRequestRow *request, const Jsonb *error, bool dont_wait);
+/* Code of a run went over limits (WF009) `n` times in a segment that is to be committed: recorded once a minute for a workflow. */
+typedef struct WfCodeRefusal
+{
+	pg_uuid_t	workflow_id;
+	const char *workflow;
+	const char *node;			/* of the first time, as the next one */
+	const char *message;
+	int64		n;
+} WfCodeRefusal;
+extern void wf_store_audit_code_refusal(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, const WfCodeRefusal *refusal);
 /* Registers callbacks; once, and before all others that write when a transaction ends. */
 extern void wf_store_audit_init(void);
 

@@ -387,13 +387,13 @@ held_message(void)
 }
 
 WfMessage *
-wf_store_claim_start(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, bool *exists)
+wf_store_claim_start(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, bool ours_too, bool *exists)
 {
 	Datum		values[2] = {UUIDPGetDatum(tenant_id), UUIDPGetDatum(run_id)};
 
 	for (;;)
 	{
-		WfMessage  *message = claim_by_id(tenant_id, run_id, false, exists);	/* a start's id is its run's */
+		WfMessage  *message = claim_by_id(tenant_id, run_id, ours_too, exists);	/* a start's id is its run's */
 		uint64		n;
 		bool		is_queued;
 

@@ -202,6 +202,8 @@ refuse(const WfQuotaLevels *all, const WfQuotaLevel *level, WfQuota quota, int64
 			 errmsg("tenant \"%s\" has used up its quota \"%s\"", name, names[quota]),
 			 is_own && quota == WF_QUOTA_STORED_BYTES ?
 			 errdetail("The quota is " INT64_FORMAT " bytes; " INT64_FORMAT " were stored when that was measured.", most, used) :
+			 quota == WF_QUOTA_CODE_TIME && is_own ?
+			 errdetail("The quota is " INT64_FORMAT " ms a minute; " INT64_FORMAT " ms are used.", most, used) :
 			 is_own ? errdetail("The quota is " INT64_FORMAT "; " INT64_FORMAT " are used, and " INT64_FORMAT " more were asked for.",
 								most, used, wanted) :
 			 errdetail("The quota is " INT64_FORMAT ", of a tenant above, which shares it with all below it.", most),
@@ -308,6 +310,52 @@ wf_store_take_request(const pg_uuid_t *tenant_id)
 
 	if ((all->any & (1 << WF_QUOTA_REQUESTS_PER_MINUTE)) != 0)
 		take_minutes(all, WF_QUOTA_REQUESTS_PER_MINUTE, 1);
+}
+
+/* -- code -- */
+
+const WfQuotaLevels *
+wf_store_code_levels(const pg_uuid_t *tenant_id)
+{
+	const WfQuotaLevels *all = wf_store_quotas(tenant_id);
+	WfQuotaLevels *kept_levels;
+	WfQuotaLevel *levels;
+
+	if ((all->any & (1 << WF_QUOTA_CODE_TIME)) == 0)
+		return NULL;
+	kept_levels = palloc0(sizeof(WfQuotaLevels));
+	kept_levels->tenant_id = *tenant_id;
+	kept_levels->any = 1 << WF_QUOTA_CODE_TIME;
+	kept_levels->levels = levels = palloc(sizeof(WfQuotaLevel) * all->n);
+	for (int i = 0; i < all->n; i++)
+		if (all->levels[i].most[WF_QUOTA_CODE_TIME] >= 0)
+			levels[kept_levels->n++] = all->levels[i];
+	return kept_levels;
+}
+
+void
+wf_store_require_code_time(const WfQuotaLevels *levels)
+{
+	for (int i = 0; i < levels->n; i++)
+	{
+		const WfQuotaLevel *level = &levels->levels[i];
+		int64		most_us = Min(level->most[WF_QUOTA_CODE_TIME], WF_QUOTA_MOST) * 1000;
+		int64		wait_ms;
+		int64		used;
+		TimestampTz resets_at;
+
+		if (wf_quota_has_room(&level->tenant_id, WF_MINUTE_CODE, most_us, &wait_ms))
+			continue;
+		(void) wf_store_quota_used(level, WF_QUOTA_CODE_TIME, &used, &resets_at);
+		refuse(levels, level, WF_QUOTA_CODE_TIME, used, 0, Max(wait_ms, 1));
+	}
+}
+
+void
+wf_store_add_code_time(const WfQuotaLevels *levels, int64 us)
+{
+	for (int i = 0; i < levels->n; i++)
+		wf_quota_add(&levels->levels[i].tenant_id, WF_MINUTE_CODE, us);
 }
 
 /* -- the queue -- */

@@ -16,7 +16,7 @@
 /* In the order of wf_store_quota_name. */
 typedef enum WfQuota
 {
-	WF_QUOTA_CODE_TIME,			/* ms a minute; kept and shown */
+	WF_QUOTA_CODE_TIME,			/* ms of the processor a minute */
 	WF_QUOTA_CONCURRENT_RUNS,
 	WF_QUOTA_QUEUED_RUNS,
 	WF_QUOTA_REQUESTS_PER_MINUTE,
@@ -61,6 +61,14 @@ extern int	wf_store_quota_wait(void);
 
 /* A request is about to be sent within the transaction; throws WF016. Only where there is shared memory. */
 extern void wf_store_take_request(const pg_uuid_t *tenant_id);
+
+/*
+ * Code. The tenant's levels that have a quota for it, as they are now, in CurrentMemoryContext; NULL: there are none. Before each call it
+ * throws WF016 when the minute's time is used up at one of them; after it, what it took is added, which throws nothing and reads no table.
+ */
+extern const WfQuotaLevels *wf_store_code_levels(const pg_uuid_t *tenant_id);
+extern void wf_store_require_code_time(const WfQuotaLevels *levels);
+extern void wf_store_add_code_time(const WfQuotaLevels *levels, int64 us);
 
 /*
  * A run is executed in its caller's transaction; throws WF016 when too many are alive. Ends with wf_store_leave_run, whatever happens, or

@@ -86,7 +86,7 @@ taken_in_minute(const pg_uuid_t *tenant_id, WfMinute kind, TimestampTz *resets_a
 	int64		first_ms;
 	int64		n;
 
-	if (!wf_quota_is_shared())
+	if (!wf_quota_is_shared() && kind != WF_MINUTE_CODE)
 		return kind == WF_MINUTE_RUNS ? taken_in_rows(tenant_id, resets_at) : 0;
 	n = wf_quota_taken(tenant_id, kind, &first_ms);
 	if (n > 0)
@@ -106,6 +106,9 @@ wf_store_quota_used(const WfQuotaLevel *level, WfQuota quota, int64 *used, Times
 			return true;
 		case WF_QUOTA_REQUESTS_PER_MINUTE:
 			*used = taken_in_minute(&level->tenant_id, WF_MINUTE_REQUESTS, resets_at);
+			return true;
+		case WF_QUOTA_CODE_TIME:
+			*used = taken_in_minute(&level->tenant_id, WF_MINUTE_CODE, resets_at) / 1000;
 			return true;
 		case WF_QUOTA_CONCURRENT_RUNS:
 			*used = wf_quota_within(&level->tenant_id) + wf_store_count_alive(&level->tenant_id);

@@ -5,8 +5,8 @@
  * too; admin does all but deleting the tenant and naming owners; owner does all.
  *
  * The second table is what wf_permissions() publishes and docs/tenants.md follows; test/sql/api_rights.sql calls every function
- * as a role that has exactly the permission that is written here, and as one that has all others. wf_save asks for one of two,
- * whichever the name needs. A function that is not here fails that test.
+ * as a role that has exactly the permission that is written here, and as one that has all others. wf_save asks for workflow:create or
+ * workflow:update, whichever the name needs, and for code:write if the definition has code. A function that is not here fails that test.
  */
 #include "postgres.h"
 
@@ -131,6 +131,7 @@ static const WfFunctionRight function_rights[] = {
 	{"wf_retry", "run:replay"},
 	{"wf_revoke", "team:manage"},
 	{"wf_run", "workflow:execute"},
+	{"wf_save", "code:write"},
 	{"wf_save", "workflow:create"},
 	{"wf_save", "workflow:update"},
 	{"wf_set_credential", "credential:create"},

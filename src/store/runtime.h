@@ -87,8 +87,9 @@ extern List *wf_store_claim_others(Oid role, const pg_uuid_t *tenant_id, int mos
 								   const pg_uuid_t *without, int n_without);
 /* One message by its id, if it is there and nobody holds it; else NULL. */
 extern WfMessage *wf_store_claim_one(const pg_uuid_t *tenant_id, const pg_uuid_t *message_id);
-/* The start of a run, if it is in the queue (or held: *held) and nobody holds it. *exists: it is there, locked or not. */
-extern WfMessage *wf_store_claim_start(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, bool *exists);
+/* The start of a run, if it is in the queue (or held) and nobody holds it (nor, but with `ours_too`, this
+ * transaction). *exists: it is there, locked or not. */
+extern WfMessage *wf_store_claim_start(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, bool ours_too, bool *exists);
 /* Is there a message of this kind to the run in the queue that was sent before this one, held by somebody or not? */
 extern bool wf_store_has_earlier(const pg_uuid_t *tenant_id, const pg_uuid_t *run_id, const pg_uuid_t *message_id,
 								 WfMessageKind kind);

@@ -10,6 +10,14 @@
 		"   FROM chain c JOIN wf.tenant p ON p.tenant_id" EQ "c.parent_id WHERE c.depth OPERATOR(pg_catalog.<) 1000)"
 		" SELECT settings FROM chain ORDER BY depth DESC LIMIT 1",
 	1, {UUIDOID}},
+	/* settings of a tenant and those above, of which the lowest holds */
+	[WF_SQL_TENANT_CODE] = {
+		"WITH RECURSIVE chain (tenant_id, parent_id, settings) AS ("
+		"  SELECT t.tenant_id, t.parent_id, t.settings FROM wf.tenant t WHERE t.tenant_id" EQ "$1"
+		"  UNION"
+		"  SELECT p.tenant_id, p.parent_id, p.settings FROM wf.tenant p, chain WHERE p.tenant_id" EQ "chain.parent_id)"
+		" SELECT settings FROM chain WHERE settings OPERATOR(pg_catalog.?|) '{codeLogLines,codeMemory,codeTime}'",
+	1, {UUIDOID}},
 	/* tenants that are not active, by themselves or those above; as WfTenantStatus, and whether by themselves */
 	[WF_SQL_HALTED_TENANTS] = {
 		"WITH RECURSIVE halted (tenant_id, rank, own) AS ("

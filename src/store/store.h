@@ -163,6 +163,14 @@ extern void wf_store_require_open(const WfTenant *tenant, uint32 permission);
 
 /* What holds in the tenant: its own, or that of the nearest tenant above that has one. False: there is none. */
 extern bool wf_store_tenant_setting(const pg_uuid_t *tenant_id, const char *key, JsonbValue *value);
+/* The limits of a call of code in the tenant; -1: none. */
+typedef struct WfTenantCode
+{
+	int64		log_lines;
+	int64		memory_bytes;
+	int64		time_ms;
+} WfTenantCode;
+extern void wf_store_tenant_code(const pg_uuid_t *tenant_id, WfTenantCode *code);
 /* Names of those that there are, in order. */
 extern int	wf_store_tenant_setting_names(const char *const **names);
 /* What a value must be that is wrong for the setting; NULL: it is right. */

@@ -113,7 +113,7 @@ wf_sql_test_claim_run(PG_FUNCTION_ARGS)
 			put_message(result, lfirst(cell));
 	else
 	{
-		start = wf_store_claim_start(PG_GETARG_UUID_P(0), PG_GETARG_UUID_P(1), &exists);
+		start = wf_store_claim_start(PG_GETARG_UUID_P(0), PG_GETARG_UUID_P(1), false, &exists);
 		if (start != NULL)
 			put_message(result, start);
 		else if (exists)

@@ -306,7 +306,24 @@ claim_more(Batch *batch, const WfMessage *message)
 	wf_transaction_close(turn_memory);
 }
 
-/* Is the run to be cancelled, by whoever has that message in his hands? Looked for only when it was interrupted. */
+/*
+ * The cancel among messages that were claimed for the run of one that is about to be executed, or NULL. It came while nobody was at the
+ * run, so it interrupted nobody; nor can anybody else deal with it now. It is dealt with in place of the other, which it ends.
+ */
+static WfMessage *
+find_cancel(const WfMessage *message, const List *claimed)
+{
+	ListCell   *lc;
+
+	if (message->kind == WF_MESSAGE_CANCEL)
+		return NULL;
+	foreach(lc, claimed)
+		if (((WfMessage *) lfirst(lc))->kind == WF_MESSAGE_CANCEL)
+			return lfirst(lc);
+	return NULL;
+}
+
+/* Is the run to be cancelled, by whoever has that message in his hands? Looked for only when a cancel of it was made lately. */
 static bool
 is_being_cancelled(const WfMessage *message)
 {
@@ -322,18 +339,43 @@ is_being_cancelled(const WfMessage *message)
 	return found;
 }
 
-/* Deals with one message; between runs of the batch the session is made as it was. */
+/* The cancel of the message's run, unless it is in other hands; locked. */
+static WfMessage *
+claim_cancel(const WfMessage *message)
+{
+	List	   *claimed;
+
+	wf_transaction_open(turn_memory);
+	claimed = wf_store_claim_run(&message->tenant_id, &message->run_id);
+	wf_transaction_close(turn_memory);
+	return find_cancel(message, claimed);
+}
+
+/* Deals with one message, or with a cancel in its place; between runs of the batch the session is made as it was. */
 static WfTurn
 execute(Batch *batch, WfMessage *message, TimestampTz slice_end, const WfError *fail_with)
 {
 	ResourceOwner owner = CurrentResourceOwner;
 	WfTurn		result = WF_TURN_DONE;
+	WfMessage  *cancel;
 	int			level;
 
-	if (fail_with == NULL && is_being_cancelled(message))
-		return WF_TURN_BUSY;
 	batch->current = message;
 	wf_wake_executing(&message->run_id, NULL);
+	/* A cancel that commits from here on interrupts; one that did before is found. Between the two there must be no gap. */
+	pg_memory_barrier();
+	if (fail_with == NULL && is_being_cancelled(message))
+	{
+		cancel = claim_cancel(message);
+		if (cancel == NULL)
+		{
+			wf_wake_executing(NULL, NULL);
+			batch->current = NULL;
+			return WF_TURN_BUSY;
+		}
+		message = cancel;
+		batch->more = NIL;
+	}
 	level = wf_session_begin_run();
 	MemoryContextSwitchTo(run_memory);
 	if (fail_with != NULL)
@@ -412,6 +454,7 @@ batch_work(void *arg)
 		WfMessage  *message = lfirst(lc);
 		int64		slice_us = wf_setting_batch_time * (int64) 1000;
 		bool		is_single = list_length(batch->messages) == 1;
+		WfMessage  *cancel;
 		WfTurn		result;
 
 		if (message->is_taken)
@@ -434,6 +477,11 @@ batch_work(void *arg)
 			continue;
 		if (is_single)
 			claim_more(batch, message);
+		if ((cancel = find_cancel(message, batch->more)) != NULL)
+		{
+			message = cancel;
+			batch->more = NIL;
+		}
 		result = execute(batch, message, is_single ? 0 : now + slice_us, NULL);
 		WF_FAULT("turn.executed");
 		now = wf_clock_now();
@@ -491,6 +539,7 @@ static void
 alone_work(void *arg)
 {
 	Batch	   *batch = arg;
+	WfMessage  *cancel;
 	TimestampTz begun;
 
 	wf_transaction_open(turn_memory);
@@ -506,8 +555,13 @@ alone_work(void *arg)
 		return;
 	}
 	claim_more(batch, batch->only);
+	cancel = find_cancel(batch->only, batch->more != NIL ? batch->more : batch->messages);
+	if (cancel != NULL && batch->fail_with == NULL)
+		batch->more = batch->messages = NIL;
+	else
+		cancel = batch->only;
 	begun = wf_clock_now();
-	batch->result = execute(batch, batch->only, 0, batch->fail_with);
+	batch->result = execute(batch, cancel, 0, batch->fail_with);
 	batch->execute_us = wf_clock_now() - begun;
 }
 

@@ -18,12 +18,13 @@ declare -A PARTS=(
 	[expressions]="expressions"
 	[net]="requests hanging"
 	[dispatch]="sending awaiting wire"
+	[code]="calls instead"
 	[secrets]="secrets masking"
 	[triggers]="writers webhooks"
 	[tenants]="tenants"
 	[runtime]="runs starts latency history timers memory rest"
 )
-SUBJECTS="sync triggers expressions secrets net dispatch tenants runtime"
+SUBJECTS="sync triggers expressions code secrets net dispatch tenants runtime"
 
 ONLY=${B:-${BENCH_ONLY:-}}
 for name in $ONLY; do

@@ -1,6 +1,6 @@
 /*
  * pure.c: what is fuzzed without a database: expressions, templates, patterns, schemas, schedules. Uses the rooms
- * base/, expr/ and schema/, so that a small library can be built of these alone (alone.c).
+ * base/, expr/, sandbox/ (without its engine) and schema/, so that a small library can be built of these alone (alone.c).
  */
 #include "postgres.h"
 

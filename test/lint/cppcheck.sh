@@ -5,4 +5,4 @@
 mkdir -p build/lint/cppcheck
 exec cppcheck --quiet --enable=warning,portability,performance --inline-suppr --std=c11 -Isrc \
 	--library=test/lint/cppcheck.cfg --suppressions-list=test/lint/cppcheck.txt \
-	--cppcheck-build-dir=build/lint/cppcheck -DWF_TESTING=1 --error-exitcode=1 src
+	--cppcheck-build-dir=build/lint/cppcheck -DWF_TESTING=1 -D__x86_64__=1 --error-exitcode=1 -isrc/sandbox/guest src

@@ -27,7 +27,7 @@ look()
 	[ "$mark" -nt "$file" ] && return 0
 	# The moment before the look, so that an edit meanwhile counts.
 	touch "$mark.new"
-	if found=$(clang-tidy --quiet "$file" -- $DEPTH -std=gnu11 -Isrc -I"$INCLUDE" -D_GNU_SOURCE -DWF_TESTING \
+	if found=$(clang-tidy --quiet "$file" -- $DEPTH -std=gnu11 -Isrc -Ibuild/sandbox -I"$INCLUDE" -D_GNU_SOURCE -DWF_TESTING \
 		-DUSE_ASSERT_CHECKING=1 -DPGDLLEXPORT= 2>/dev/null); then
 		mv "$mark.new" "$mark"
 		return 0
@@ -41,5 +41,6 @@ look()
 }
 export -f look
 
-find src -name '*.c' | sort | xargs -n 1 -P "${JOBS:-2}" bash -c 'look "$0"' && exit 0
+# The guest of the sandbox is compiled for another machine.
+find src -name '*.c' -not -path 'src/sandbox/guest/*' | sort | xargs -n 1 -P "${JOBS:-2}" bash -c 'look "$0"' && exit 0
 exit 1

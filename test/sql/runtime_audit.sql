@@ -55,6 +55,18 @@ RESET ROLE;
 BEGIN; ALTER TABLE wf.audit DISABLE TRIGGER ALL; UPDATE wf.audit SET session_role = 'x' WHERE object_id = :'task_id' AND actor = 'wf_test_audit2'; SELECT signed_by, outcome, problem FROM wf_verify_signature(:'task_id'); ROLLBACK;
 SET ROLE wf_test_audit;
 
+-- code that reaches a limit: an entry a minute, with how often it did
+RESET ROLE; CREATE FUNCTION clock(seconds float8) RETURNS void LANGUAGE c STRICT AS '$libdir/workflow', 'wf_sql_test_clock'; GRANT EXECUTE ON FUNCTION clock TO wf_test_audit;
+SET ROLE wf_test_audit;
+SELECT wf_save('over', '{"nodes": [{"id": "c", "type": "code", "config": {"source": "while (true) ;", "limits": {"time": "20ms"}}}]}');
+SELECT wf_start('over') AS run \gset
+SELECT test.ends(:'run');
+SELECT wf_run('over')->>'status', wf_run('over')->>'status', wf_run('over')->>'status';
+SELECT clock(61);
+SELECT wf_run('over')->>'status';
+SELECT clock(0);
+SELECT actor, session_role, object_name, after FROM wf_audit_log WHERE action = 'code.refuse' ORDER BY seq;
+
 -- a decision goes to its run, and stays in the trail when the run is long gone
 SELECT wf_save('ask', '{"nodes": [{"id": "ok", "type": "approval", "config": {"title": "Pay {{ $input.n }}?"}}]}');
 SELECT wf_start('ask', '{"n": 7}') AS run \gset

@@ -54,6 +54,21 @@ SELECT state($$SELECT wf_start('quick')$$);
 SELECT until($$SELECT count(*) = 0 FROM wf_runs WHERE finished_at IS NULL$$);
 SELECT wf_set_tenant('default', '{"quotas": {"runsPerMinute": null}}');
 
+-- time of code: it is known afterwards, counts where runs are executed, and comes back
+SELECT wf_save('busy', '{"nodes": [{"id": "c", "type": "code", "config": {"source": "while (true) ;", "limits": {"time": "30ms"}}}]}');
+SELECT wf_save('code', '{"nodes": [{"id": "c", "type": "code", "config": {"source": "return 1"}}]}');
+SELECT wf_set_tenant('default', '{"quotas": {"codeTime": "20 ms"}}');
+SELECT wf_start('busy') AS id \gset
+SELECT test.ends(:'id');
+SELECT used('codeTime') BETWEEN 29 AND 200 AS used;
+SELECT regexp_replace(state($$SELECT wf_call('code')$$), '\d+ ms are', '# ms are');
+SELECT wf_start('code') AS id \gset
+SELECT test.ends(:'id');
+SELECT clock(124);
+SELECT used('codeTime'), wf_call('code') AS code;
+SELECT clock(62);
+SELECT wf_set_tenant('default', '{"quotas": {"codeTime": null}}');
+
 -- the queue
 SELECT wf_set_tenant('default', '{"quotas": {"queuedRuns": 5, "concurrentRuns": 0}}');
 SELECT count(*) FROM wf_start_many('quick', array_fill('{}'::jsonb, ARRAY[4]));

@@ -64,6 +64,16 @@ ends(sql("SELECT send('alice', 'SELECT 1')"), 'completed ', 'a run that is behin
 sql("SELECT fault('')");
 ends($run, qr/cancelled/, 'whoever finds a run while it is being cancelled does not begin it');
 is(sql(q{SELECT count(*) FROM mark WHERE v = 'again'}), '0', 'nor does what it would do');
+# a cancel that comes between the claim of a run and its beginning interrupts nobody; all other workers are busy
+$holds = sql("TRUNCATE go; SELECT send('alice', 'SELECT hold()')");
+worker_of($holds);
+sql("SELECT fault('turn.claimed:hold')");
+$run = sql("SELECT send('alice', 'INSERT INTO mark VALUES (''begun''); SELECT pg_sleep(3600)')");
+ok(until_true($cluster, 'postgres', "SELECT fault('?') = ''", 'the claim'), 'a run is claimed');
+sql("SELECT cancel('$run')");
+sql("SELECT fault('')");
+ends($run, qr/cancelled/, 'and is cancelled before it is begun');
+sql('INSERT INTO go DEFAULT VALUES');
 for (1 .. 3)
 {
 	# a worker that is told to end in mid-run

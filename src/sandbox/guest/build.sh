@@ -74,7 +74,7 @@ imports=$(sed -nE "s/^\/\* import: '([^']*)' '([^']*)' \*\/$/\1.\2/p" "$to/guest
 # What wasm2c calls things, and what it asks of its host, by its version: 1 is 1.0.32, 2 is 1.0.36, 3 is 1.0.37 and later.
 if grep -q Z_guest_instance_t "$to/guest.h"; then
 	generation=1
-elif ! grep -rqs page_size /usr/include/wasm-rt.h; then
+elif ! grep -qs 'uint32_t page_size;' /usr/include/wasm-rt.h; then
 	generation=2
 else
 	generation=3

@@ -40,7 +40,7 @@ extern double host_clock(void) IMPORT("clock");
 typedef enum Status
 {
 	STATUS_DONE,				/* the result is JSON */
-	STATUS_THROWN,				/* the result is {"name", "message", "stack", "line", "column", "item"}, of which any may be missing */
+	STATUS_THROWN,				/* the result is {"name", "message", "stack", "line", "column", "item", "value"}, of which any may be missing */
 	STATUS_PENDING,				/* the code waits for a promise that nothing settles */
 	STATUS_BROKEN,				/* out of memory where nothing may be */
 } Status;
@@ -53,6 +53,7 @@ typedef enum Status
 
 #define HEAD "(async function($input, $node, $trigger, $vars, $env, $item, $index, $items, $error, $run, $now, $today) {"
 #define N_NAMES 12
+#define VALUE_BYTES 4096		/* of a value that is thrown and told whole */
 #define ITEM 5
 #define INDEX 6
 #define ITEMS 7
@@ -202,12 +203,29 @@ text_of(JSValueConst thrown, const char *name)
 	return JS_UNDEFINED;
 }
 
-/* The first place of the author's in a stack: "code:<line>:<column>". False when there is none. */
+/*
+ * The first place of the author's in a stack: "code:<line>:<column>". False when there is none. Frames of the function of this name,
+ * the error's own constructor, are passed over where there are others: what counts is who made the error.
+ */
 static int
-first_place(const char *stack, int *line, int *column)
+first_place(const char *stack, const char *constructor, int *line, int *column)
 {
 	const char *at = stack == NULL ? NULL : strstr(stack, "code:");
+	const char *first = at;
 
+	while (at != NULL && constructor != NULL)
+	{
+		const char *begin = at;
+		size_t		bytes = strlen(constructor);
+
+		while (begin > stack && begin[-1] != '\n')
+			begin--;
+		if (strncmp(begin, "    at ", 7) != 0 || strncmp(begin + 7, constructor, bytes) != 0 || strncmp(begin + 7 + bytes, " (", 2) != 0)
+			break;
+		at = strstr(at + 5, "code:");
+	}
+	if (at == NULL)
+		at = first;
 	if (at == NULL)
 		return 0;
 	*line = atoi(at + 5);
@@ -246,6 +264,42 @@ put_right(JSValueConst stack)
 	return value;
 }
 
+/* The name of the function that made an object; NULL when it has none. */
+static const char *
+constructor_of(JSValueConst thrown)
+{
+	JSValue		constructor = JS_GetPropertyStr(context, thrown, "constructor");
+	JSValue		name;
+
+	if (JS_IsException(constructor))
+	{
+		JS_FreeValue(context, JS_GetException(context));
+		return NULL;
+	}
+	name = JS_IsObject(constructor) ? text_of(constructor, "name") : JS_UNDEFINED;
+	return JS_IsString(name) ? JS_ToCString(context, name) : NULL;
+}
+
+/* What was thrown, where it is no error and its JSON is short. */
+static void
+tell_value(JSValue told, JSValueConst thrown)
+{
+	JSValue		json = JS_JSONStringify(context, thrown, JS_UNDEFINED, JS_UNDEFINED);
+	const char *text;
+	size_t		bytes;
+
+	if (JS_IsException(json))
+	{
+		JS_FreeValue(context, JS_GetException(context));
+		return;
+	}
+	text = JS_IsString(json) ? JS_ToCStringLen(context, &bytes, json) : NULL;
+	if (text == NULL)
+		JS_SetPropertyStr(context, told, "value", JS_NULL);
+	else if (bytes <= VALUE_BYTES)
+		JS_SetPropertyStr(context, told, "value", JS_ParseJSON(context, text, bytes, "value"));
+}
+
 /* Tells what was thrown. */
 static int
 tell_thrown(JSValue thrown)
@@ -278,13 +332,15 @@ tell_thrown(JSValue thrown)
 	else
 		message = to_text(thrown);
 	JS_SetPropertyStr(context, told, "message", message);
+	if (!JS_IsError(context, thrown))
+		tell_value(told, thrown);
 	if (item_at >= 0)
 		JS_SetPropertyStr(context, told, "item", JS_NewInt64(context, item_at));
 	if (JS_IsString(stack))
 	{
 		const char *text = JS_ToCString(context, stack);
 
-		if (first_place(text, &line, &column))
+		if (first_place(text, constructor_of(thrown), &line, &column))
 		{
 			JS_SetPropertyStr(context, told, "line", JS_NewInt32(context, line));
 			JS_SetPropertyStr(context, told, "column", JS_NewInt32(context, column));

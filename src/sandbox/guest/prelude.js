@@ -1,12 +1,15 @@
 // What code finds beside the language; evaluated once, then frozen (guest.c).
 
-// Objects of one's own may have properties of the names that frozen prototypes have: `this.name = 'MyError'`, `point.toString = ...`.
-// An assignment to a frozen property would throw, so these are accessors whose setter gives the object one of its own.
+// An object may have properties of its own that are called as those of its prototype: `this.name = 'MyError'`, `point.toString = ...`. An
+// assignment to a property that a frozen prototype has would throw, so such properties are accessors whose setter gives the object one
+// of its own. Methods of lists, texts, numbers, maps and sets stay as they are, since an accessor makes each call of them slower:
+// of them only names that many kinds of objects have can be assigned.
 {
-	const open = (prototype) => {
+	const open = (prototype, all) => {
+		const common = ['constructor', 'toString', 'toLocaleString', 'toJSON', 'valueOf'];
 		for (const key of Reflect.ownKeys(prototype)) {
 			const property = Object.getOwnPropertyDescriptor(prototype, key);
-			if (!('value' in property) || !property.configurable)
+			if (!('value' in property) || !property.configurable || (!all && !common.includes(key)))
 				continue;
 			const value = property.value;
 			Object.defineProperty(prototype, key, {
@@ -22,9 +25,24 @@
 			});
 		}
 	};
-	const errors = [Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError, AggregateError];
-	for (const made of [Object, Function, ...errors])
-		open(made.prototype);
+	const busy = [Array, String, Number, BigInt, Map, Set, ArrayBuffer, Object.getPrototypeOf(Int8Array)];
+	const seen = new Set();
+	const prototypes = [
+		...Reflect.ownKeys(globalThis).map((name) => globalThis[name]?.prototype),
+		...[function* () {}, async function* () {}, async function () {}].map((f) => Object.getPrototypeOf(f)),
+		...[(function* () {})(), (async function* () {})(), [][Symbol.iterator](), ''[Symbol.iterator](), new Map().entries(), new Set().values()]
+			.flatMap((i) => [Object.getPrototypeOf(i), Object.getPrototypeOf(Object.getPrototypeOf(i))]),
+		Object.getPrototypeOf(Int8Array).prototype,
+	];
+	for (const prototype of prototypes) {
+		if (prototype === undefined || seen.has(prototype))
+			continue;
+		seen.add(prototype);
+		open(prototype, !busy.some((made) => made.prototype === prototype));
+	}
+	for (const key of [Symbol.match, Symbol.matchAll, Symbol.replace, Symbol.search, Symbol.split])
+		if (!('get' in Object.getOwnPropertyDescriptor(RegExp.prototype, key)))
+			throw new Error('RegExp.prototype');
 }
 
 Object.defineProperty(globalThis, 'queueMicrotask', {
