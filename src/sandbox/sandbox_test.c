@@ -195,8 +195,12 @@ make_lie(pg_prng_state *random, char *text, int most)
 	{
 		const char *part = parts[pg_prng_uint64_range(random, 0, lengthof(parts) - 1)];
 
-		if (n + (int) strlen(part) < most)
-			n += (int) strlen(strcpy(text + n, part));
+		int			bytes = (int) strlen(part);
+
+		if (n + bytes >= most)
+			break;
+		memcpy(text + n, part, bytes);
+		n += bytes;
 	}
 	wf_wall_lie.text = text;
 	wf_wall_lie.bytes = (uint32_t) n;
