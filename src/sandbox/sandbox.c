@@ -324,7 +324,6 @@ thrown_error(const WfWallResult *result, const WfCodeLimits *limits)
 static WfError *
 ended_error(const WfWallResult *result, const WfCodeLimits *limits)
 {
-
 	switch (result->end)
 	{
 		case WF_WALL_OVER_TIME:
@@ -588,7 +587,6 @@ wf_sandbox_call(const WfCodeCall *call, WfError **error)
 	PG_TRY();
 	{
 		image = prepared(call, &inner, &result);
-		used_us += result.used_us;
 		if (image != NULL)
 		{
 			result = wf_wall_call(image, call->values, call->values_bytes, call->clock_ms, call->seed,

@@ -111,6 +111,7 @@ set_lie(const JsonbValue *request)
 		char	   *bytes = palloc(strlen(hex) / 2 + 1);
 
 		wf_wall_lie.bytes = (uint32_t) hex_decode(hex, strlen(hex), bytes);
+		bytes[wf_wall_lie.bytes] = '\0';
 		wf_wall_lie.text = bytes;
 	}
 }
@@ -202,6 +203,7 @@ make_lie(pg_prng_state *random, char *text, int most)
 		memcpy(text + n, part, bytes);
 		n += bytes;
 	}
+	text[n] = '\0';
 	wf_wall_lie.text = text;
 	wf_wall_lie.bytes = (uint32_t) n;
 }
@@ -283,7 +285,7 @@ search(const JsonbValue *request)
 		elog(ERROR, "cannot be prepared: %s", end_name(result.end));
 	wf_wall_lie.on = true;
 	wf_wall_lie.at = 0;
-	wf_wall_lie.bytes = (uint32_t) result.memory_bytes;
+	wf_wall_lie.bytes = (uint32_t) result.memory_bytes - 1;	/* a zero is to be behind it */
 	result = wf_wall_call(image, is_own ? values : "{}", is_own ? strlen(values) : 2, 0, 1, 0, &poke_limits);
 	memset(&wf_wall_lie, 0, sizeof(wf_wall_lie));
 	if (result.end != WF_WALL_DONE)

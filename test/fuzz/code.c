@@ -46,7 +46,8 @@ cpu_ms(void)
 static Jsonb *
 call(const char *source, const char *values, bool each, WfError **error)
 {
-	WfCodeLimits limits = {.time_ms = TIME_MS, .memory_bytes = 12 * 1024 * 1024, .output_bytes = 256 * 1024, .log_lines = 20};
+	WfCodeLimits limits = {.time_ms = {TIME_MS, "hint"}, .memory_bytes = {12 * 1024 * 1024, "hint"}, .output_bytes = {256 * 1024, "hint"},
+	.log_lines = {20, "hint"}, .subject = "code"};
 	int			lines = 0;
 	WfCodeCall	code = {.source = source, .bytes = strlen(source), .values = values, .values_bytes = strlen(values), .each = each,
 	.clock_ms = 1700000000000.0, .seed = 7, .limits = &limits, .log = see_line, .arg = &lines};
@@ -54,7 +55,7 @@ call(const char *source, const char *values, bool each, WfError **error)
 	Jsonb	   *value = wf_sandbox_call(&code, error);
 
 	wf_fuzz_must((value == NULL) == (*error != NULL), "a value or an error");
-	wf_fuzz_must(lines <= limits.log_lines, "more lines than may be");
+	wf_fuzz_must(lines <= limits.log_lines.most, "more lines than may be");
 	/* the source may have been prepared first, which has a limit of its own */
 	wf_fuzz_must(cpu_ms() - begun < 2 * SLOW_MS, "it took too long");
 	return value;
@@ -102,7 +103,7 @@ wf_fuzz_run_code(char *text, int len)
 	each = wf_json_is_array(&input) && strstr(source, "$item") != NULL;
 	initStringInfo(&values);
 	appendStringInfo(&values, "{\"%s\":", each ? "$items" : "$input");
-	wf_sandbox_append(&values, &input, "$input", true);
+	wf_sandbox_append(&values, &input, "$input", WF_CODE_BIG_STRING);
 	appendStringInfoString(&values, ",\"$now\":1700000000000.5}");
 	if (!wf_sandbox_read(source, strlen(source), &reads, &problem))
 	{

@@ -17,10 +17,13 @@ CREATE FUNCTION leaves() RETURNS text LANGUAGE sql AS $f$ SELECT $js$
 		try { attempt() } catch { refused++ }
 	// these are allowed, and are gone when the call is over
 	const allowed = [
-		() => { globalThis.left = $input }, () => { (0, eval)('var leftToo = 1') }, () => { [].reduceRight.left = 1 }, () => { [].filter.left = 1 }, () => { Math.floor.left = 1 },
+		() => { globalThis.left = $input }, () => { (0, eval)('var leftToo = 1') },
 		() => { globalThis.__proto__ = {left: 1} }, () => { Symbol.for('left') }, () => { globalThis.counter = (globalThis.counter ?? 0) + 1 },
 		() => { queueMicrotask(() => { globalThis.late = 1 }) }, () => { new FinalizationRegistry(() => { globalThis.left = 2 }).register({}, 1) }
 	];
+	// functions that are made when they are first named may get properties
+	for (const f of [[].map, [].filter, [].filter.call, Math.floor, Object.keys, parseInt, Reflect.get])
+		Reflect.set(f, 'left', 1);
 	let done = 0;
 	for (const attempt of allowed) {
 		attempt();
@@ -34,7 +37,7 @@ CREATE FUNCTION finds() RETURNS text LANGUAGE sql AS $f$ SELECT $js$
 	const look = (name, value) => { if (value) found.push(name) };
 	for (const name of ['left', 'leftToo', 'late', 'counter'])
 		look('global ' + name, name in globalThis);
-	for (const [name, value] of Object.entries({object: {}, array: [], function: () => 1, string: '', number: 1, promise: Promise.resolve(), map: [].reduceRight, filter: [].filter, call: [].filter.call, floor: Math.floor, error: new Error(), regexp: /x/, async: async () => 1, symbol: Symbol.iterator}))
+	for (const [name, value] of Object.entries({object: {}, array: [], function: () => 1, string: '', number: 1, promise: Promise.resolve(), map: [].map, filter: [].filter, call: [].filter.call, floor: Math.floor, error: new Error(), regexp: /x/, async: async () => 1, symbol: Symbol.iterator}))
 		look(name, value.left);
 	look('values', [3, 1, 2].map((x) => x * 2).join() !== '6,2,4' || Math.max(1, 2) !== 2 || JSON.stringify({a: 1}) !== '{"a":1}' || [...'ab'].length !== 2 || /b/.exec('abc')?.index !== 1);
 	look('registered', Symbol.keyFor(Symbol.for('left')) !== 'left');
