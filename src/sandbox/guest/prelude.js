@@ -8,8 +8,10 @@
 	const open = (prototype, all) => {
 		const common = ['constructor', 'toString', 'toLocaleString', 'toJSON', 'valueOf'];
 		for (const key of Reflect.ownKeys(prototype)) {
+			if (!all && !common.includes(key))
+				continue;
 			const property = Object.getOwnPropertyDescriptor(prototype, key);
-			if (!('value' in property) || !property.configurable || (!all && !common.includes(key)))
+			if (!('value' in property) || !property.configurable)
 				continue;
 			const value = property.value;
 			Object.defineProperty(prototype, key, {
