@@ -176,7 +176,7 @@ $cluster->safe_psql('postgres', q{
 		END LOOP;
 	END $$;
 });
-my $rounds = $ENV{WF_SLOW} ? 500 : 5000;
+my $rounds = $ENV{WF_SLOW} ? 500 : 2500;
 sub storm
 {
 	my ($sent, @signals) = @_;
@@ -201,7 +201,7 @@ ask($session, "CALL in_storm(200);") for 1 .. ($rounds / 250);
 kill 'TERM', $canceller;
 waitpid $canceller, 0;
 # the statement's own time-out, at a moment of each
-ask($session, "SET statement_timeout = " . (1 + $_ % 7) . "; SELECT wf_run('" . ('endless', 'longer', 'grows')[ $_ % 3 ] . "');") for 1 .. ($ENV{WF_SLOW} ? 50 : 600);
+ask($session, "SET statement_timeout = " . (1 + $_ % 7) . "; SELECT wf_run('" . ('endless', 'longer', 'grows')[ $_ % 3 ] . "');") for 1 .. ($ENV{WF_SLOW} ? 50 : 200);
 kill 'TERM', $sender;
 waitpid $sender, 0;
 ask($session, 'SET statement_timeout = 0;');
