@@ -10,8 +10,9 @@
  *  2. Leaving. A use ends by siglongjmp to where it began: from a trap, from a host function that will not go on, or from the timer's
  *     signal. The last needs care, since a jump out of another signal handler, or of the C library, would leave them in the middle. So
  *     the handler looks where the process was interrupted and jumps from the guest's own code alone (it lies in a section of its own);
- *     else it waits for the next tick. The guest calls nothing but the host functions here, and memory and floating-point
- *     functions that take no lock. A handler of another signal that came first is always the one that was interrupted, and one that comes
+ *     else the next function of the guest's that begins is made to leave (3), if the next tick does not come first. (Newer compilers
+ *     leave copies to the C library, and code may do little else.) The guest calls nothing but the host functions here, and memory
+ *     and floating-point functions that take no lock. A handler of another signal that came first is always the one that was interrupted, and one that comes
  *     later is over before the jump; no signal is blocked meanwhile, so there is no mask to put back. (test/t/code_cancel.pl)
  *  3. Stack. The guest's stack of C frames is the process's. Each function begins with a look at how deep it is.
  *  4. The timer ticks only while the guest is at work, and is this process's main thread's. So is the handler of its signal: what another
@@ -78,6 +79,7 @@ static timer_t timer;
 
 /* Of the use at hand. */
 static volatile sig_atomic_t inside;
+static volatile sig_atomic_t to_end;	/* how it is to end as soon as it can; WF_WALL_DONE: it goes on */
 static sigjmp_buf way_out;
 static WfWallLimits limit;
 static int64_t cpu_from_us;
@@ -136,12 +138,18 @@ tick(int signal, siginfo_t *info, void *context)
 	int			saved = errno;
 	uintptr_t	at = interrupted_at(context);
 
-	if (inside && at >= (uintptr_t) wf_guest_begin && at < (uintptr_t) wf_guest_end)
+	if (inside)
 	{
-		if (host->stop())
-			leave(WF_WALL_STOPPED);
-		if (cpu_us() > cpu_until_us)
-			leave(WF_WALL_OVER_TIME);
+		int			end = host->stop() ? WF_WALL_STOPPED : cpu_us() > cpu_until_us ? WF_WALL_OVER_TIME : WF_WALL_DONE;
+
+		if (end != WF_WALL_DONE && at >= (uintptr_t) wf_guest_begin && at < (uintptr_t) wf_guest_end)
+			leave(end);
+		if (end != WF_WALL_DONE)
+		{
+			/* The next function of the guest's that begins finds the stack full. */
+			to_end = end;
+			wf_wall_stack_limit = (char *) UINTPTR_MAX;
+		}
 	}
 	errno = saved;
 }
@@ -180,7 +188,7 @@ __attribute__((noreturn)) void
 wasm_rt_trap(wasm_rt_trap_t trap)
 {
 	if (trap == WASM_RT_TRAP_EXHAUSTION)
-		leave(WF_WALL_OVER_STACK);
+		leave(to_end != WF_WALL_DONE ? to_end : WF_WALL_OVER_STACK);
 	trap_name = trap == WASM_RT_TRAP_OOB ? "access outside its memory" :
 		trap == WASM_RT_TRAP_UNREACHABLE ? "failed assertion" :
 		trap == WASM_RT_TRAP_CALL_INDIRECT ? "call of what is no function" : "invalid arithmetic";
@@ -583,6 +591,7 @@ enter(const Use *use, const WfWallLimits *limits)
 
 	limit = *limits;
 	memory_refused = false;
+	to_end = WF_WALL_DONE;
 	log_used = 0;
 	log_lines = 0;
 	cpu_from_us = cpu_us();
