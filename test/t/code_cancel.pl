@@ -182,6 +182,7 @@ sub storm
 	my ($sent, @signals) = @_;
 	my $sender = fork // die 'no fork';
 	return $sender if $sender;
+	$SIG{TERM} = 'DEFAULT';		# not that of the cluster's module, which would stop the server
 	my $n = 0;
 	while (kill($signals[ $n++ % @signals ], $pid)) { select(undef, undef, undef, rand() * 0.0003); }
 	require POSIX;
@@ -193,6 +194,7 @@ $session->query_safe("CALL in_storm($rounds)");
 my $canceller = fork // die 'no fork';
 if ($canceller == 0)
 {
+	$SIG{TERM} = 'DEFAULT';
 	while (kill('INT', $pid)) { select(undef, undef, undef, 0.002 + rand() * 0.01); }
 	require POSIX;
 	POSIX::_exit(0);
