@@ -311,12 +311,10 @@ claim_more(Batch *batch, const WfMessage *message)
  * run, so it interrupted nobody; nor can anybody else deal with it now. It is dealt with in place of the other, which it ends.
  */
 static WfMessage *
-find_cancel(const WfMessage *message, const List *claimed)
+find_cancel(const List *claimed)
 {
 	ListCell   *lc;
 
-	if (message->kind == WF_MESSAGE_CANCEL)
-		return NULL;
 	foreach(lc, claimed)
 		if (((WfMessage *) lfirst(lc))->kind == WF_MESSAGE_CANCEL)
 			return lfirst(lc);
@@ -348,7 +346,7 @@ claim_cancel(const WfMessage *message)
 	wf_transaction_open(turn_memory);
 	claimed = wf_store_claim_run(&message->tenant_id, &message->run_id);
 	wf_transaction_close(turn_memory);
-	return find_cancel(message, claimed);
+	return find_cancel(claimed);
 }
 
 /* Deals with one message, or with a cancel in its place; between runs of the batch the session is made as it was. */
@@ -477,7 +475,7 @@ batch_work(void *arg)
 			continue;
 		if (is_single)
 			claim_more(batch, message);
-		if ((cancel = find_cancel(message, batch->more)) != NULL)
+		if (message->kind != WF_MESSAGE_CANCEL && (cancel = find_cancel(batch->more)) != NULL)
 		{
 			message = cancel;
 			batch->more = NIL;
@@ -555,8 +553,8 @@ alone_work(void *arg)
 		return;
 	}
 	claim_more(batch, batch->only);
-	cancel = find_cancel(batch->only, batch->more != NIL ? batch->more : batch->messages);
-	if (cancel != NULL && batch->fail_with == NULL)
+	cancel = find_cancel(batch->more != NIL ? batch->more : batch->messages);
+	if (cancel != NULL && batch->only->kind != WF_MESSAGE_CANCEL && batch->fail_with == NULL)
 		batch->more = batch->messages = NIL;
 	else
 		cancel = batch->only;
@@ -570,23 +568,13 @@ static void
 cancel_work(void *arg)
 {
 	Batch	   *batch = arg;
-	List	   *messages;
-	ListCell   *lc;
+	WfMessage  *cancel = claim_cancel(batch->only);
 
-	wf_transaction_open(turn_memory);
-	messages = wf_store_claim_run(&batch->only->tenant_id, &batch->only->run_id);
-	wf_transaction_close(turn_memory);
-	foreach(lc, messages)
-	{
-		WfMessage  *message = lfirst(lc);
-
-		if (message->kind != WF_MESSAGE_CANCEL)
-			continue;
-		WF_FAULT("turn.cancel");
-		(void) execute(batch, message, 0, NULL);
-		batch->n_busy = 0;
+	if (cancel == NULL)
 		return;
-	}
+	WF_FAULT("turn.cancel");
+	(void) execute(batch, cancel, 0, NULL);
+	batch->n_busy = 0;
 }
 
 /* -- after it -- */
