@@ -125,7 +125,7 @@ read_names(const WfNode *node, CodePlan *plan, const List *reads, WfDiagnostics 
 	foreach(cell, reads)
 	{
 		const WfCodeRead *read = lfirst(cell);
-		int			name = 0;
+		int			name;
 
 		if (read->name == NULL)
 		{
@@ -134,8 +134,7 @@ read_names(const WfNode *node, CodePlan *plan, const List *reads, WfDiagnostics 
 				read_name(node, plan, name, found);
 			continue;
 		}
-		while (name < WF_CODE_N_NAMES && strcmp(wf_code_names[name], read->name) != 0)
-			name++;
+		name = wf_sandbox_find_name(read->name);
 		if (name == WF_CODE_N_NAMES && strcmp(read->name, "$secrets") == 0)
 			report_at(node, read->line, 0, WF_ERRCODE_EXPRESSION_INVALID, "Secrets are for fields of requests.",
 					  "code cannot read secrets", found);
@@ -245,15 +244,6 @@ code_prepare(const WfNode *node, const WfTemplate *config, const char *search_pa
 /* -- when a step runs -- */
 
 static void
-append_key(StringInfo out, const char *key, bool *first)
-{
-	appendStringInfoChar(out, *first ? '{' : ',');
-	*first = false;
-	escape_json(out, key);
-	appendStringInfoChar(out, ':');
-}
-
-static void
 append_nodes(StringInfo out, const CodePlan *plan, WfScope *scope)
 {
 	bool		first = true;
@@ -263,7 +253,7 @@ append_nodes(StringInfo out, const CodePlan *plan, WfScope *scope)
 		JsonbValue	value;
 
 		wf_expr_eval(plan->nodes[i].value, scope, &value);
-		append_key(out, plan->nodes[i].key, &first);
+		wf_sandbox_append_key(out, plan->nodes[i].key, &first);
 		wf_sandbox_append(out, &value, psprintf("$node.%s", plan->nodes[i].key), plan->big);
 	}
 	appendStringInfoString(out, first ? "{}" : "}");
@@ -290,15 +280,15 @@ append_values(StringInfo out, const CodePlan *plan, WfStep *step, const JsonbVal
 			wf_expr_eval(plan->values[i], step->scope, &value);
 		else
 			continue;
-		append_key(out, wf_code_names[i], &first);
+		wf_sandbox_append_key(out, wf_code_names[i], &first);
 		wf_sandbox_append(out, &value, wf_code_names[i], plan->big);
 	}
 	if (plan->n_nodes > 0)
 	{
-		append_key(out, wf_code_names[WF_CODE_NODE], &first);
+		wf_sandbox_append_key(out, wf_code_names[WF_CODE_NODE], &first);
 		append_nodes(out, plan, step->scope);
 	}
-	append_key(out, wf_code_names[WF_CODE_NOW], &first);
+	wf_sandbox_append_key(out, wf_code_names[WF_CODE_NOW], &first);
 	appendStringInfo(out, "%.3f}", unix_ms(step->scope->now));
 }
 

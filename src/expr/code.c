@@ -208,10 +208,8 @@ static void
 read_name(Reading *r, const WfCodeRead *read)
 {
 	bool		has_graph = r->p->names->node_index != NULL;
-	int			name = 0;
+	int			name = wf_sandbox_find_name(read->name);
 
-	while (name < WF_CODE_N_NAMES && strcmp(wf_code_names[name], read->name) != 0)
-		name++;
 	if (strcmp(read->name, "$secrets") == 0)
 		refuse_name(r, read, read->name, "Give the secret an expression of its own, {{ $secrets.NAME }}, beside this one.",
 					"$secrets is not available in full JavaScript");

@@ -15,7 +15,6 @@
 #include "common/pg_prng.h"
 #include "expr/calendar.h"
 #include "expr/code.h"
-#include "utils/json.h"
 
 /* The dates are no roots: the interpreter computes them, too. */
 const WfRoot wf_expr_code_roots[WF_CODE_N_NAMES] = {
@@ -34,15 +33,6 @@ const WfRoot wf_expr_code_roots[WF_CODE_N_NAMES] = {
 };
 
 static void
-append_key(StringInfo out, const char *key, bool *first)
-{
-	appendStringInfoChar(out, *first ? '{' : ',');
-	*first = false;
-	escape_json(out, key);
-	appendStringInfoChar(out, ':');
-}
-
-static void
 append_nodes(WfEval *ev, const WfCodeNode *code, StringInfo out)
 {
 	bool		first = true;
@@ -53,7 +43,7 @@ append_nodes(WfEval *ev, const WfCodeNode *code, StringInfo out)
 
 		if (!ev->scope->node(ev->scope, code->nodes[i].index, WF_NODE_ALL, &value))
 			continue;
-		append_key(out, code->nodes[i].key, &first);
+		wf_sandbox_append_key(out, code->nodes[i].key, &first);
 		wf_sandbox_append(out, &value, psprintf("$node.%s", code->nodes[i].key), WF_CODE_BIG_REFUSED);
 	}
 	appendStringInfoString(out, first ? "{}" : "}");
@@ -71,7 +61,7 @@ append_members(const WfCodeRootRead *root, const JsonbValue *object, const char 
 
 		if (!wf_json_get(object, root->members[i], strlen(root->members[i]), &member))
 			continue;
-		append_key(out, root->members[i], &first);
+		wf_sandbox_append_key(out, root->members[i], &first);
 		wf_sandbox_append(out, &member, psprintf("%s.%s", name, root->members[i]), WF_CODE_BIG_REFUSED);
 	}
 	appendStringInfoString(out, first ? "{}" : "}");
@@ -101,13 +91,13 @@ append_values(WfEval *ev, const WfCodeNode *code, StringInfo out)
 			continue;
 		if (wf_expr_code_roots[name] == WF_ROOT_COUNT)
 		{
-			append_key(out, wf_code_names[name], &first);
+			wf_sandbox_append_key(out, wf_code_names[name], &first);
 			appendStringInfo(out, "%.0f", name == WF_CODE_NOW ? wf_expr_now_ms(ev) : today_ms(ev));
 			continue;
 		}
 		if (!ev->scope->root(ev->scope, wf_expr_code_roots[name], &value))
 			continue;
-		append_key(out, wf_code_names[name], &first);
+		wf_sandbox_append_key(out, wf_code_names[name], &first);
 		if (!root->whole && wf_json_is_object(&value))
 			append_members(root, &value, wf_code_names[name], out);
 		else
@@ -115,7 +105,7 @@ append_values(WfEval *ev, const WfCodeNode *code, StringInfo out)
 	}
 	if (code->n_nodes > 0)
 	{
-		append_key(out, wf_code_names[WF_CODE_NODE], &first);
+		wf_sandbox_append_key(out, wf_code_names[WF_CODE_NODE], &first);
 		append_nodes(ev, code, out);
 	}
 	appendStringInfoString(out, first ? "{}" : "}");

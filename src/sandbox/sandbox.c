@@ -34,6 +34,16 @@ const char *const wf_code_names[WF_CODE_N_NAMES] = {
 #undef WF_CODE_NAME
 };
 
+int
+wf_sandbox_find_name(const char *name)
+{
+	int			i = 0;
+
+	while (i < WF_CODE_N_NAMES && strcmp(wf_code_names[i], name) != 0)
+		i++;
+	return i;
+}
+
 void
 wf_sandbox_limits(WfCodeLimits *limits)
 {
@@ -203,31 +213,14 @@ wall_limits(const WfCodeLimits *limits, WfWallLimits *out)
 
 /* -- errors -- */
 
-static WfError *over(const char *hint, const char *fmt, ...) pg_attribute_printf(2, 3);
-
-static WfError *
-over(const char *hint, const char *fmt,...)
-{
-	WfError    *error = palloc0(sizeof(WfError));
-	StringInfoData message;
-
-	initStringInfo(&message);
-	WF_APPEND_ARGS(&message, fmt);
-	error->sqlstate = WF_ERRCODE_EXPRESSION_LIMIT;
-	error->code = "WF009";
-	error->message = message.data;
-	error->hint = hint;
-	return error;
-}
-
 static WfError *
 over_memory(const WfCodeLimits *limits)
 {
 	if (over_total)
-		return over("The setting \"workflow.code_total_memory\" has the limit.",
-					"code of all processes together needs more than %d kB of memory", wf_setting_code_total_memory);
-	return over(limits->memory_bytes.hint, "%s needs more than " INT64_FORMAT " kB of memory", limits->subject,
-				limits->memory_bytes.most / 1024);
+		return wf_error_make(WF_ERRCODE_EXPRESSION_LIMIT, "The setting \"workflow.code_total_memory\" has the limit.",
+							 "code of all processes together needs more than %d kB of memory", wf_setting_code_total_memory);
+	return wf_error_make(WF_ERRCODE_EXPRESSION_LIMIT, limits->memory_bytes.hint, "%s needs more than " INT64_FORMAT " kB of memory",
+						 limits->subject, limits->memory_bytes.most / 1024);
 }
 
 /* A text of the guest's as JSON; NULL when it is none. It may hold anything. It is read right out of the guest's memory: that sleeps. */
@@ -241,19 +234,12 @@ read_json(const WfWallResult *result)
 	return wf_json_try_parse(unconstify(char *, result->text), &sqlstate);
 }
 
-/* The text of a member of what was thrown; NULL when it has none. */
-static const char *
-member(const JsonbValue *thrown, const char *key)
-{
-	return wf_json_get_cstring(thrown, key);
-}
-
 /* Did the engine itself throw this, with a message that begins so? */
 static bool
 is_engines(const JsonbValue *thrown, const char *text)
 {
-	const char *name = member(thrown, "name");
-	const char *message = member(thrown, "message");
+	const char *name = wf_json_get_cstring(thrown, "name");
+	const char *message = wf_json_get_cstring(thrown, "message");
 
 	return name != NULL && message != NULL && strcmp(name, "InternalError") == 0 && strncmp(message, text, strlen(text)) == 0;
 }
@@ -262,11 +248,11 @@ is_engines(const JsonbValue *thrown, const char *text)
 static bool
 lacked_memory(const WfWallResult *result, const JsonbValue *thrown)
 {
-	const char *message = member(thrown, "message");
+	const char *message = wf_json_get_cstring(thrown, "message");
 
 	return result->memory_refused &&
 		(is_engines(thrown, "out of memory") ||
-		 (member(thrown, "name") == NULL && message != NULL && strcmp(message, "null") == 0));
+		 (wf_json_get_cstring(thrown, "name") == NULL && message != NULL && strcmp(message, "null") == 0));
 }
 
 /* What was thrown without its stack, which is told as the error's detail. */
@@ -304,15 +290,16 @@ thrown_error(const WfWallResult *result, const WfCodeLimits *limits)
 	if (lacked_memory(result, &thrown))
 		return over_memory(limits);
 	if (is_engines(&thrown, "stack overflow"))
-		return over("Recursion of this depth needs a loop instead.", "%s calls functions too deeply", limits->subject);
-	name = member(&thrown, "name");
-	message = member(&thrown, "message");
+		return wf_error_make(WF_ERRCODE_EXPRESSION_LIMIT, "Recursion of this depth needs a loop instead.",
+							 "%s calls functions too deeply", limits->subject);
+	name = wf_json_get_cstring(&thrown, "name");
+	message = wf_json_get_cstring(&thrown, "message");
 	item = wf_json_get_int64(&thrown, "item", -1);
 	error->message = name == NULL || strcmp(name, "Error") == 0 ? (message != NULL ? message : "undefined") :
 		message == NULL || message[0] == '\0' ? name : psprintf("%s: %s", name, message);
 	if (item >= 0)
 		error->message = psprintf("item " INT64_FORMAT ": %s", item, error->message);
-	error->detail = member(&thrown, "stack");
+	error->detail = wf_json_get_cstring(&thrown, "stack");
 	if (error->detail != NULL && error->detail[0] == '\0')
 		error->detail = NULL;
 	error->details = palloc(sizeof(JsonbValue));
@@ -327,12 +314,15 @@ ended_error(const WfWallResult *result, const WfCodeLimits *limits)
 	switch (result->end)
 	{
 		case WF_WALL_OVER_TIME:
-			return over(limits->time_ms.hint, "%s takes longer than " INT64_FORMAT " ms", limits->subject, limits->time_ms.most);
+			return wf_error_make(WF_ERRCODE_EXPRESSION_LIMIT, limits->time_ms.hint, "%s takes longer than " INT64_FORMAT " ms",
+								 limits->subject, limits->time_ms.most);
 		case WF_WALL_OVER_STACK:
-			return over("Recursion of this depth needs a loop instead.", "%s calls functions too deeply", limits->subject);
+			return wf_error_make(WF_ERRCODE_EXPRESSION_LIMIT, "Recursion of this depth needs a loop instead.",
+								 "%s calls functions too deeply", limits->subject);
 		case WF_WALL_OVER_LOG:
-			return over(psprintf("%s A line counts for each %d bytes.", limits->log_lines.hint, LOG_LINE_BYTES),
-						"%s logs more than " INT64_FORMAT " lines", limits->subject, limits->log_lines.most);
+			return wf_error_make(WF_ERRCODE_EXPRESSION_LIMIT,
+								 psprintf("%s A line counts for each %d bytes.", limits->log_lines.hint, LOG_LINE_BYTES),
+								 "%s logs more than " INT64_FORMAT " lines", limits->subject, limits->log_lines.most);
 		case WF_WALL_STOPPED:
 			/* Interrupts are held back: there is no error of theirs. */
 			return wf_error_make(ERRCODE_QUERY_CANCELED, NULL, "%s was told to stop", limits->subject);
@@ -552,7 +542,8 @@ result_value(const WfWallResult *result, const WfCodeLimits *limits, WfError **e
 
 	if (result->text_bytes > limits->output_bytes.most)
 	{
-		*error = over(limits->output_bytes.hint, "%s gives more than " INT64_FORMAT " bytes", limits->subject, limits->output_bytes.most);
+		*error = wf_error_make(WF_ERRCODE_EXPRESSION_LIMIT, limits->output_bytes.hint, "%s gives more than " INT64_FORMAT " bytes",
+							   limits->subject, limits->output_bytes.most);
 		return NULL;
 	}
 	value = read_json(result);

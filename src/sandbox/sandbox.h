@@ -30,6 +30,9 @@ typedef enum WfCodeName
 
 extern const char *const wf_code_names[WF_CODE_N_NAMES];
 
+/* Which of them it is; WF_CODE_N_NAMES: none. */
+extern int	wf_sandbox_find_name(const char *name);
+
 /* A place where a source reads a name that begins with $ and is none of its own. */
 typedef struct WfCodeRead
 {
@@ -118,6 +121,8 @@ typedef enum WfCodeBig
 	WF_CODE_BIG_REFUSED,		/* 22003: there is no such choice here */
 } WfCodeBig;
 
+/* Appends a key of an object, which it begins when the key is the *first. */
+extern void wf_sandbox_append_key(StringInfo out, const char *key, bool *first);
 /* Appends a value as JSON for a call. Throws 22003 with `name` and the place within. */
 extern void wf_sandbox_append(StringInfo out, const JsonbValue *value, const char *name, WfCodeBig big);
 

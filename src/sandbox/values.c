@@ -192,6 +192,15 @@ append_value(Writing *writing, const JsonbValue *value, const Place *around)
 }
 
 void
+wf_sandbox_append_key(StringInfo out, const char *key, bool *first)
+{
+	appendStringInfoChar(out, *first ? '{' : ',');
+	*first = false;
+	append_string(out, key, (int) strlen(key));
+	appendStringInfoChar(out, ':');
+}
+
+void
 wf_sandbox_append(StringInfo out, const JsonbValue *value, const char *name, WfCodeBig big)
 {
 	Writing		writing = {out, name, big};

@@ -608,9 +608,7 @@ enter(const Use *use, const WfWallLimits *limits)
 		{
 			WfWallResult where = {0};
 
-			if (use->what != USE_BOOT && use->what != USE_PREPARE && use->what != USE_POKE)
-				find_result(&where);
-			else if (how == WF_WALL_THROWN + 1)
+			if (use->what == USE_CHECK || use->what == USE_CALL || how == WF_WALL_THROWN + 1)
 				find_result(&where);
 			found.text = where.text;
 			found.text_bytes = where.text_bytes;

@@ -42,9 +42,6 @@
 		seen.add(prototype);
 		open(prototype, !busy.some((made) => made.prototype === prototype));
 	}
-	for (const key of [Symbol.match, Symbol.matchAll, Symbol.replace, Symbol.search, Symbol.split])
-		if (!('get' in Object.getOwnPropertyDescriptor(RegExp.prototype, key)))
-			throw new Error('RegExp.prototype');
 }
 
 Object.defineProperty(globalThis, 'queueMicrotask', {
