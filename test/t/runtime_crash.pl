@@ -58,15 +58,21 @@ my @before = split /\n/, sql("SELECT send('alice', 'INSERT INTO mark VALUES (''g
 my $log_from = -s $cluster->logfile;
 # (at a gate: that is another way into the queue)
 # who starts it may be told of the crash and not of the id
-$cluster->psql('postgres', q{SET ROLE alice; SELECT wf_start('sql', '{"sql": "INSERT INTO mark VALUES (''bad''); SELECT fault(''die:segv''), reach(''die''), pg_sleep(10)"}', '{"concurrencyKey": "bad", "correlationId": "bad"}')});
-my $after;
-for (1 .. 100)
+eval { $cluster->psql('postgres', q{SET ROLE alice; SELECT wf_start('sql', '{"sql": "INSERT INTO mark VALUES (''bad''); SELECT fault(''die:segv''), reach(''die''), pg_sleep(10)"}', '{"concurrencyKey": "bad", "correlationId": "bad"}')}) };
+# what a query gives, as soon as the server is there for long enough
+sub in_between
 {
-	my $ok = eval { $cluster->psql('postgres', "SELECT send('bob', 'INSERT INTO mark VALUES (''good'')', 10)", stdout => \$after) } // 1;
-	last if $ok == 0 && $after;
-	sleep 0.1;
+	my ($query) = @_;
+	for (1 .. 100)
+	{
+		my $out;
+		my $ok = eval { $cluster->psql('postgres', $query, stdout => \$out) } // 1;
+		return $out if $ok == 0 && $out;
+		sleep 0.1;
+	}
 }
-my $bad = sql("SELECT run_id FROM wf_runs WHERE correlation_id = 'bad'");
+in_between("SELECT send('bob', 'INSERT INTO mark VALUES (''good'')', 10)");
+my $bad = in_between("SELECT run_id FROM wf_runs WHERE correlation_id = 'bad'");
 like(outcome($cluster, 'postgres', $bad), qr/^failed WF019/, 'a run that crashes the server is parked');
 ok(until_true($cluster, 'postgres', "SELECT count(*) = 20 FROM mark WHERE v = 'good'", 'the others'), 'the others are executed');
 is(sql("SELECT count(*) FROM mark WHERE v <> 'good'"), '0', 'and of it nothing is left');
